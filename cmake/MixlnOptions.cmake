@@ -1,0 +1,11 @@
+# Compiler settings shared by the compiler and the runtime.
+
+add_library(mixln_options INTERFACE)
+target_compile_options(mixln_options INTERFACE -Wall -Wextra -Wno-unused-parameter)
+if(MIXLN_WARNINGS_AS_ERRORS)
+  target_compile_options(mixln_options INTERFACE -Werror)
+endif()
+if(MIXLN_SANITIZE)
+  target_compile_options(mixln_options INTERFACE -fsanitize=${MIXLN_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(mixln_options INTERFACE -fsanitize=${MIXLN_SANITIZE})
+endif()
