@@ -30,7 +30,7 @@ if [[ -z "$data" && -e ../shared/data/c4/c4-sample.train.json.gz ]]; then
   tokenizer=${tokenizer:-../shared/data/tokenizer/t5/spiece.model}
 fi
 if [[ -z "$data" ]]; then
-  echo "quickstart: no C4 text at hand (set MIXLN_DATA); using English prose of Debian's bible-kjv-text"
+  echo "quickstart: no C4 text at hand (set MIXLN_DATA); using English prose of Debian's bible-kjv"
   data=$build/quickstart/prose.jsonl
   scripts/prose.sh "$data"
 fi
