@@ -71,7 +71,7 @@ int main(int argc, char **argv) {
                                       "verbose", "help"};
       for (const CompileFlag &flag : getCompileFlags())
         names.push_back(flag.name);
-      auto near = suggest(name, names);
+      auto near = nearestName(name, names);
       return usage("unknown flag " + argument +
                    (near ? ", did you mean --" + *near + "?" : ""));
     }

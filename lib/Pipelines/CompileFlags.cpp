@@ -144,7 +144,7 @@ std::string mixln::takeCompileFlags(SmallVectorImpl<std::string> &arguments,
   return {};
 }
 
-std::optional<std::string> mixln::suggest(StringRef name,
+std::optional<std::string> mixln::nearestName(StringRef name,
                                           ArrayRef<StringRef> candidates) {
   std::optional<std::string> best;
   unsigned bestDistance = std::max<unsigned>(2, name.size() / 3) + 1;

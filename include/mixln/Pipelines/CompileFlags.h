@@ -44,7 +44,7 @@ std::string takeCompileFlags(llvm::SmallVectorImpl<std::string> &arguments,
 
 /// The name in `candidates` nearest to `name`, if one is near.
 std::optional<std::string>
-suggest(llvm::StringRef name, llvm::ArrayRef<llvm::StringRef> candidates);
+nearestName(llvm::StringRef name, llvm::ArrayRef<llvm::StringRef> candidates);
 
 } // namespace mixln
 
