@@ -1,7 +1,7 @@
 //===- mixln-opt.cpp - Runs passes on mixln IR ----------------------------===//
 
 #include "mixln/IR/Mixln.h"
-#include "mixln/Transforms/Differentiate/DifferentiableModels.h"
+#include "mixln/Transforms/Differentiate/Differentiate.h"
 #include "mixln/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -9,7 +9,7 @@
 
 #include "mixln/Transforms/Differentiate/Backward.h"
 #include "mixln/Interfaces/Differentiable.h"
-#include "mixln/Transforms/Differentiate/RowProgram.h"
+#include "mixln/Transforms/Differentiate/RowwiseBuilder.h"
 #include "mixln/Transforms/Differentiate/TensorHelpers.h"
 
 #include "mlir/IR/PatternMatch.h"

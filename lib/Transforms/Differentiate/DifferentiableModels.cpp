@@ -3,6 +3,7 @@
 #include "mixln/Transforms/Differentiate/DifferentiableModels.h"
 #include "mixln/IR/Mixln.h"
 #include "mixln/IR/Sites.h"
+#include "mixln/Transforms/Differentiate/Differentiate.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 

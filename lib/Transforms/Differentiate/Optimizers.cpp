@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mixln/Transforms/Differentiate/Optimizers.h"
-#include "mixln/Transforms/Differentiate/RowProgram.h"
+#include "mixln/Transforms/Differentiate/RowwiseBuilder.h"
 #include "mixln/Transforms/Differentiate/TensorHelpers.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -121,7 +121,7 @@ private:
 Value EntryBuilder::addSquares(VariableOp parameter, Value start) {
   RowView rows(builder, loc, cast<RankedTensorType>(parameter.getType()));
   Value grad = rows.view(load("grad." + parameter.getSymName()));
-  RowProgram program(builder, loc, rows.domain());
+  RowwiseBuilder program(builder, loc, rows.domain());
   program.setSite((parameter.getSymName() + ".grad_norm").str(),
                   getLayerOf(parameter));
   RowBuilder &b = program.arithmetic;
@@ -139,7 +139,7 @@ Value EntryBuilder::addSquares(VariableOp parameter, Value start) {
 void EntryBuilder::step(VariableOp parameter, Value coefficient) {
   StringRef name = parameter.getSymName(), key = getParameterClass(parameter);
   RowView rows(builder, loc, cast<RankedTensorType>(parameter.getType()));
-  RowProgram program(builder, loc, rows.domain());
+  RowwiseBuilder program(builder, loc, rows.domain());
   program.setSite((name + ".step").str(), getLayerOf(parameter));
   RowBuilder &b = program.arithmetic;
 
@@ -189,7 +189,7 @@ void mixln::buildUpdate(EntryOp entry, ArrayRef<VariableOp> parameters) {
   for (VariableOp parameter : parameters)
     total = e.addSquares(parameter, total);
 
-  RowProgram clip(e.builder, e.loc, {1});
+  RowwiseBuilder clip(e.builder, e.loc, {1});
   clip.setSite("clip", -1);
   RowBuilder &b = clip.arithmetic;
   Value squares = clip.row(total);
@@ -220,7 +220,7 @@ void mixln::buildGradientNorms(EntryOp entry, ArrayRef<VariableOp> parameters,
                           : tensor::ConcatOp::create(e.builder, e.loc,
                                                      /*dim=*/0, sums)
                                 .getResult();
-  RowProgram roots(e.builder, e.loc, {layers});
+  RowwiseBuilder roots(e.builder, e.loc, {layers});
   roots.setSite("layer_grad_norm", -1);
   roots.yieldRow(roots.arithmetic.sqrt(roots.row(all)));
   e.store(roots.finish().front(), "layer_grad_norm");

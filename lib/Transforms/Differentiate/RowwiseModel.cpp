@@ -18,7 +18,7 @@
 #include "mixln/Interfaces/Differentiable.h"
 #include "mixln/Transforms/Differentiate/DifferentiableModels.h"
 #include "mixln/Transforms/Differentiate/RowDerivatives.h"
-#include "mixln/Transforms/Differentiate/RowProgram.h"
+#include "mixln/Transforms/Differentiate/RowwiseBuilder.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
@@ -72,7 +72,7 @@ struct RowwiseModel
     auto op = cast<RowwiseOp>(raw);
     unsigned numRows = op.getRows().size();
     unsigned numBody = numRows + op.getShared().size();
-    RowProgram program(builder, op.getLoc(), op.getDomain());
+    RowwiseBuilder program(builder, op.getLoc(), op.getDomain());
     if (StringRef site = getSite(op); !site.empty())
       program.setSite((site + ".backward").str(), getLayer(op));
 

@@ -1,7 +1,7 @@
 //===- TensorHelpers.cpp - Sums and zeros of whole tensors ----------------===//
 
 #include "mixln/Transforms/Differentiate/TensorHelpers.h"
-#include "mixln/Transforms/Differentiate/RowProgram.h"
+#include "mixln/Transforms/Differentiate/RowwiseBuilder.h"
 
 using namespace mlir;
 using namespace mixln;
@@ -16,7 +16,7 @@ static SmallVector<int64_t> domainOf(RankedTensorType type) {
 
 Value mixln::buildZeros(OpBuilder &builder, Location loc,
                         RankedTensorType type) {
-  RowProgram program(builder, loc, domainOf(type));
+  RowwiseBuilder program(builder, loc, domainOf(type));
   int64_t width = type.getShape().back();
   if (type.getRank() >= 2) {
     Type row = VectorType::get(width, builder.getF32Type());
@@ -33,7 +33,7 @@ Value mixln::buildSum(OpBuilder &builder, Location loc, ValueRange tensors) {
   if (tensors.size() == 1)
     return tensors.front();
   auto type = cast<RankedTensorType>(tensors.front().getType());
-  RowProgram program(builder, loc, domainOf(type));
+  RowwiseBuilder program(builder, loc, domainOf(type));
   Value sum;
   for (Value tensor : tensors) {
     Value term =

@@ -8,13 +8,9 @@
 #ifndef MIXLN_TRANSFORMS_DIFFERENTIATE_DIFFERENTIABLEMODELS_H
 #define MIXLN_TRANSFORMS_DIFFERENTIATE_DIFFERENTIABLEMODELS_H
 
-#include "mlir/IR/DialectRegistry.h"
 #include "mlir/IR/Operation.h"
 
 namespace mixln {
-
-/// Makes every tensor operation differentiable.
-void registerDifferentiableModels(mlir::DialectRegistry &registry);
 
 /// One file each; called by registerDifferentiableModels.
 void attachRowwiseModel(mlir::MLIRContext *context);

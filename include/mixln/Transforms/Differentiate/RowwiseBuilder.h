@@ -1,12 +1,12 @@
-//===- RowProgram.h - Row programs under construction -----------*- C++ -*-===//
+//===- RowwiseBuilder.h - Row programs under construction -------*- C++ -*-===//
 //
 // Builds a `mixln.rowwise` when its results are known only after its body is
 // written, and cuts an existing one down to what its results need.
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MIXLN_TRANSFORMS_DIFFERENTIATE_ROWPROGRAM_H
-#define MIXLN_TRANSFORMS_DIFFERENTIATE_ROWPROGRAM_H
+#ifndef MIXLN_TRANSFORMS_DIFFERENTIATE_ROWWISEBUILDER_H
+#define MIXLN_TRANSFORMS_DIFFERENTIATE_ROWWISEBUILDER_H
 
 #include "mixln/IR/Mixln.h"
 #include "mixln/IR/RowBuilders.h"
@@ -15,11 +15,11 @@
 
 namespace mixln {
 
-class RowProgram {
+class RowwiseBuilder {
 public:
   /// The finished op is inserted where `builder` stands then.
-  RowProgram(mlir::OpBuilder &builder, mlir::Location loc,
-             mlir::ArrayRef<int64_t> domain);
+  RowwiseBuilder(mlir::OpBuilder &builder, mlir::Location loc,
+                 mlir::ArrayRef<int64_t> domain);
 
   /// Add an operand; return the argument of the body that stands for it.
   mlir::Value row(mlir::Value tensor, mlir::AffineMap map = {});
@@ -71,4 +71,4 @@ mlir::SmallVector<mlir::Value> simplifyRowwise(mlir::RewriterBase &rewriter,
 
 } // namespace mixln
 
-#endif // MIXLN_TRANSFORMS_DIFFERENTIATE_ROWPROGRAM_H
+#endif // MIXLN_TRANSFORMS_DIFFERENTIATE_ROWWISEBUILDER_H

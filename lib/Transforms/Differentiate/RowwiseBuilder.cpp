@@ -1,6 +1,6 @@
-//===- RowProgram.cpp - Row programs under construction -------------------===//
+//===- RowwiseBuilder.cpp - Row programs under construction ---------------===//
 
-#include "mixln/Transforms/Differentiate/RowProgram.h"
+#include "mixln/Transforms/Differentiate/RowwiseBuilder.h"
 #include "mixln/IR/Sites.h"
 
 #include "mlir/IR/Dominance.h"
@@ -12,17 +12,17 @@ using namespace mlir;
 using namespace mixln;
 
 //===----------------------------------------------------------------------===//
-// RowProgram
+// RowwiseBuilder
 //===----------------------------------------------------------------------===//
 
-RowProgram::RowProgram(OpBuilder &builder, Location loc,
-                       ArrayRef<int64_t> domain)
+RowwiseBuilder::RowwiseBuilder(OpBuilder &builder, Location loc,
+                               ArrayRef<int64_t> domain)
     : body(builder.getContext()), arithmetic(body, loc), builder(builder),
       loc(loc), domain(domain) {
   body.setInsertionPointToEnd(&block);
 }
 
-Value RowProgram::row(Value tensor, AffineMap map) {
+Value RowwiseBuilder::row(Value tensor, AffineMap map) {
   if (!map)
     map = RowwiseOp::identityMap(builder.getContext(), domain.size());
   rows.push_back(tensor);
@@ -32,26 +32,26 @@ Value RowProgram::row(Value tensor, AffineMap map) {
   return rowArguments.emplace_back(block.addArgument(type, loc));
 }
 
-Value RowProgram::shared(Value tensor) {
+Value RowwiseBuilder::shared(Value tensor) {
   sharedTensors.push_back(tensor);
   Type type =
       RowwiseOp::sharedArgumentType(cast<RankedTensorType>(tensor.getType()));
   return sharedArguments.emplace_back(block.addArgument(type, loc));
 }
 
-Value RowProgram::value(double number) {
+Value RowwiseBuilder::value(double number) {
   values.push_back(number);
   return valueArguments.emplace_back(
       block.addArgument(builder.getF32Type(), loc));
 }
 
-void RowProgram::yieldRow(Value value, RankedTensorType type) {
+void RowwiseBuilder::yieldRow(Value value, RankedTensorType type) {
   rowYields.push_back(value);
   rowTypes.push_back(type ? type
                           : RowwiseOp::rowResultType(domain, value.getType()));
 }
 
-void RowProgram::yieldSum(Value value, AffineMap map, Value init) {
+void RowwiseBuilder::yieldSum(Value value, AffineMap map, Value init) {
   if (init) {
     intoSums.push_back(sumYields.size());
     into.push_back(init);
@@ -61,12 +61,12 @@ void RowProgram::yieldSum(Value value, AffineMap map, Value init) {
       map ? map : RowwiseOp::sumAllMap(builder.getContext(), domain.size()));
 }
 
-void RowProgram::setSite(StringRef name, int64_t index) {
+void RowwiseBuilder::setSite(StringRef name, int64_t index) {
   site = name.str();
   layer = index;
 }
 
-SmallVector<Value> RowProgram::finish() {
+SmallVector<Value> RowwiseBuilder::finish() {
   YieldOp::create(body, loc, rowYields, sumYields);
   auto op = RowwiseOp::create(builder, loc, domain, rows, rowMaps,
                               sharedTensors, values, TypeRange(rowYields),
