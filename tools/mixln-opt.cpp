@@ -19,6 +19,8 @@ int main(int argc, char **argv) {
   mlir::registerTransformsPasses();
   mixln::registerMixlnMerge();
   mixln::registerMixlnFuse();
+  mixln::registerMixlnChunk();
+  mixln::registerMixlnPack();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "mixln optimizer driver\n", registry));
 }
