@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mixln/Transforms/Merge/Join.h"
+#include "mixln/Transforms/Merge/Paths.h"
 #include "mixln/Transforms/Passes.h"
 
 namespace mixln {

@@ -22,13 +22,6 @@ void joinRowPrograms(EntryOp entry, const JoinOptions &options);
 /// Makes matmuls that read one left side the same way one matmul with a list.
 void mergeMatmuls(EntryOp entry, llvm::StringRef category);
 
-/// A row program reads the rows of another with no matmul, attention,
-/// embedding or sum over rows on any path between them: where this holds
-/// nowhere, every path between two such operations has at most one row program
-/// (one that a residual crosses has others where it passes them). Emits an
-/// error that names both.
-llvm::LogicalResult verifyOneRowProgramPerPath(EntryOp entry);
-
 } // namespace mixln
 
 #endif // MIXLN_TRANSFORMS_MERGE_JOIN_H

@@ -1,8 +1,8 @@
-//===- OneRowProgram.cpp - At most one row program on a path --------------===//
+//===- Paths.cpp - Row programs between matmuls ---------------------------===//
 
+#include "mixln/Transforms/Merge/Paths.h"
 #include "mixln/IR/Sites.h"
 #include "mixln/Transforms/Merge/EntryGraph.h"
-#include "mixln/Transforms/Merge/Join.h"
 
 using namespace mlir;
 using namespace mixln;
@@ -14,7 +14,7 @@ static std::string describe(Operation *op) {
 
 /// Whether some path from `a` to `b` has an operation that separates row
 /// programs: a heavy one, or a sum over rows on the way.
-static bool isSeparated(EntryGraph &graph, RowwiseOp a, RowwiseOp b) {
+static bool isSeparated(RowwiseOp a, RowwiseOp b) {
   llvm::SmallDenseSet<Operation *> reached, separated;
   auto isRowResult = [](Value value) {
     auto producer = value.getDefiningOp<RowwiseOp>();
@@ -42,14 +42,13 @@ static bool isSeparated(EntryGraph &graph, RowwiseOp a, RowwiseOp b) {
 }
 
 LogicalResult mixln::verifyOneRowProgramPerPath(EntryOp entry) {
-  EntryGraph graph(entry);
   for (auto b : entry.getBody().front().getOps<RowwiseOp>()) {
     llvm::SetVector<RowwiseOp> producers;
     for (Value row : b.getRows())
       if (auto a = dyn_cast_or_null<RowwiseOp>(getProducerBehindReshapes(row)))
         producers.insert(a);
     for (RowwiseOp a : producers) {
-      if (isSeparated(graph, a, b))
+      if (isSeparated(a, b))
         continue;
       InFlightDiagnostic diag =
           b.emitOpError()
