@@ -7,10 +7,11 @@
 
 namespace mixln {
 
-/// Fails where a row program reads the rows of another with no matmul, attention,
-/// embedding or sum over rows on any path between them. Elsewhere every path between two such operations has at most one row program
-/// (one that a residual crosses has others where it passes them). Emits an
-/// error that names both.
+/// Fails where a row program reads the rows of another with no matmul,
+/// attention, embedding or sum over rows on any path between them. Elsewhere
+/// every path between two such operations has at most one row program (one that
+/// a residual crosses has others where it passes them). Emits an error that
+/// names both.
 llvm::LogicalResult verifyOneRowProgramPerPath(EntryOp entry);
 
 } // namespace mixln
