@@ -19,6 +19,10 @@ int main(int argc, char **argv) {
                   mlir::vector::VectorDialect>();
   mixln::registerDifferentiableModels(registry);
   mlir::registerTransformsPasses();
+  mixln::registerMixlnMerge();
+  mixln::registerMixlnFuse();
+  mixln::registerMixlnChunk();
+  mixln::registerMixlnPack();
   mixln::registerMixlnDifferentiate();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "mixln optimizer driver\n", registry));
