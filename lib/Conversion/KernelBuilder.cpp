@@ -3,6 +3,7 @@
 #include "mixln/Conversion/KernelBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -13,7 +14,7 @@ KernelBuilder::KernelBuilder(ModuleOp module, const TargetInfo &target)
     : ImplicitLocOpBuilder(module.getLoc(), module.getContext()),
       module(module), target(target) {
   MLIRContext *context = module.getContext();
-  context->loadDialect<arith::ArithDialect, scf::SCFDialect,
+  context->loadDialect<arith::ArithDialect, math::MathDialect, scf::SCFDialect,
                        vector::VectorDialect, LLVM::LLVMDialect>();
   setInsertionPointToEnd(module.getBody());
 }
