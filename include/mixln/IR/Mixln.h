@@ -1,0 +1,37 @@
+//===- Mixln.h - The mixln dialect ------------------------------*- C++ -*-===//
+//
+// The dialect with all its attributes and operations. Their documentation
+// stands in the .td files.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MIXLN_IR_MIXLN_H
+#define MIXLN_IR_MIXLN_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/AffineMap.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/RegionKindInterface.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "mixln/IR/MixlnDialect.h.inc"
+#include "mixln/IR/MixlnEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "mixln/IR/MixlnAttributes.h.inc"
+
+namespace mixln {
+class YieldOp;
+} // namespace mixln
+
+#define GET_OP_CLASSES
+#include "mixln/IR/MixlnOps.h.inc"
+
+#endif // MIXLN_IR_MIXLN_H

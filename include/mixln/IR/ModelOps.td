@@ -1,0 +1,210 @@
+//===- ModelOps.td - Models, variables, entries ------------*- tablegen -*-===//
+
+#ifndef MIXLN_IR_MODELOPS
+#define MIXLN_IR_MODELOPS
+
+include "mixln/IR/MixlnAttributes.td"
+include "mlir/IR/RegionKindInterface.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+//===----------------------------------------------------------------------===//
+// Import phase
+//===----------------------------------------------------------------------===//
+
+def Mixln_ModelOp : Mixln_Op<"model", [
+    Symbol, SymbolTable, IsolatedFromAbove, NoTerminator, NoRegionArguments,
+    SingleBlock]> {
+  let summary = "a transformer as a list of blocks with placements";
+  let description = [{
+    Holds the sizes of the model in `config` and, in its region, the norm kinds
+    and placements that its blocks name. It says what the model is; `expand`
+    says what that means.
+
+    `config` has the integers hidden_size, intermediate_size,
+    num_attention_heads, num_key_value_heads, num_hidden_layers, vocab_size,
+    batch_size, seq_len; the numbers rms_norm_eps, rope_theta,
+    initializer_range, embedding_std.
+
+    Example:
+    ```mlir
+    mixln.model @llama streams ["x"] config {hidden_size = 32 : i64} {
+      mixln.block @layers.0
+        attention = #mixln.placement<post = #mixln.norm<rms>>,
+        mlp = #mixln.placement<post = #mixln.norm<rms>>
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, DictionaryAttr:$config,
+                       StrArrayAttr:$streams);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $sym_name `streams` $streams `config` $config attr-dict-with-keyword $body
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// An integer of `config`; the verifier has seen that it is there.
+    int64_t getInt(::llvm::StringRef key);
+    /// A number of `config`.
+    double getDouble(::llvm::StringRef key);
+    int64_t getHeadDim() {
+      return getInt("hidden_size") / getInt("num_attention_heads");
+    }
+  }];
+}
+
+def Mixln_NormKindOp : Mixln_Op<"norm_kind", [
+    Symbol, IsolatedFromAbove, SingleBlock]> {
+  let summary = "a norm as a row program, at one width";
+  let description = [{
+    The region's first argument is the row, the others are its parameters in
+    the order of `params`: `vector<Nxf32>` for one with a value per column,
+    `f32` for a [1]. It yields the normed row. The symbol is KIND.WIDTH.
+    `inits` gives each parameter's initial value; `classes` its parameter
+    class; `decay` whether weight decay applies; `lr_mult` its factor on the
+    learning rate.
+
+    Example:
+    ```mlir
+    mixln.norm_kind @l2.32 params [] inits [] {
+    ^bb0(%x: vector<32xf32>):
+      %0 = arith.mulf %x, %x : vector<32xf32>
+      %1 = vector.reduction <add>, %0 : vector<32xf32> into f32
+      %2 = math.sqrt %1 : f32
+      %3 = vector.broadcast %2 : f32 to vector<32xf32>
+      %4 = arith.divf %x, %3 : vector<32xf32>
+      mixln.yield rows(%4 : vector<32xf32>)
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$params,
+                       F64ArrayAttr:$inits,
+                       OptionalAttr<StrArrayAttr>:$classes,
+                       OptionalAttr<BoolArrayAttr>:$decay,
+                       OptionalAttr<F64ArrayAttr>:$lr_mult);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $sym_name `params` $params `inits` $inits (`classes` $classes^)?
+    (`decay` $decay^)? (`lr_mult` $lr_mult^)? attr-dict-with-keyword $body
+  }];
+  let hasVerifier = 1;
+}
+
+def Mixln_PlacementOp : Mixln_Op<"placement", [
+    Symbol, IsolatedFromAbove]> {
+  let summary = "a wiring of one sub-layer, or of the model's ends, as regions";
+  let description = [{
+    What formulas of a norm file become where the attributes of
+    `#mixln.placement` cannot say it.
+
+    `inputs` names the arguments of each region: streams, sources ("block",
+    "e"), "F" (combine only) and parameters, in order: rows are
+    `vector<Nxf32>`, [1] parameters `f32`. Parameters appear in `params` with
+    their full name inside the layer (`{i}` is replaced by the layer), shape,
+    initial value. Every region yields its rows: `read` one, `combine` one a
+    stream of the model (unchanged ones included), `init` one a stream,
+    `readout` one. A sub-layer's placement has `read` and `combine`; the
+    model's ends (`@init`, `@readout`) have one region each. An empty region is
+    absent.
+
+    `values` are immediates appended as trailing f32 arguments of each region:
+    numbers that differ from layer to layer.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, ArrayAttr:$inputs,
+                       DictionaryAttr:$params,
+                       DefaultValuedAttr<DenseF64ArrayAttr, "{}">:$values);
+  let regions = (region MaxSizedRegion<1>:$read, MaxSizedRegion<1>:$combine);
+  let assemblyFormat = [{
+    $sym_name `inputs` $inputs `params` $params (`values` $values^)?
+    attr-dict-with-keyword `read` $read `combine` $combine
+  }];
+  let hasVerifier = 1;
+}
+
+def Mixln_BlockOp : Mixln_Op<"block", [Symbol, HasParent<"ModelOp">]> {
+  let summary = "one transformer layer: attention and MLP with their placements";
+  let description = [{
+    Example:
+    ```mlir
+    mixln.block @layers.3 attention = #mixln.placement<in = #mixln.norm<rms>>,
+      mlp = #mixln.placement<in = #mixln.norm<rms>>
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, Mixln_PlacementAttr:$attention,
+                       Mixln_PlacementAttr:$mlp);
+  let assemblyFormat = [{
+    $sym_name `attention` `=` $attention `,` `mlp` `=` $mlp attr-dict
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Variables and entries
+//===----------------------------------------------------------------------===//
+
+def Mixln_VariableOp : Mixln_Op<"variable", [Symbol]> {
+  let summary = "a tensor that outlives a call";
+  let description = [{
+    `role` says who fills and reads it. `of` names the parameter that a
+    gradient, moment or packed copy belongs to. `parameter_class` is the key of
+    the run-time tables (embed, head, qk, v, o, ffn, gain, bias, scale, gate).
+
+    Example:
+    ```mlir
+    mixln.variable @model.norm.weight : tensor<32xf32> parameter
+      init = #mixln.init<constant 1.0> {parameter_class = "gain"}
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name,
+                       TypeAttrOf<AnyRankedTensor>:$type,
+                       Mixln_RoleAttr:$role, OptionalAttr<Mixln_InitAttr>:$init,
+                       OptionalAttr<FlatSymbolRefAttr>:$of,
+                       OptionalAttr<StrAttr>:$parameter_class,
+                       OptionalAttr<F64Attr>:$lr_mult,
+                       OptionalAttr<BoolAttr>:$decay);
+  let assemblyFormat = [{
+    $sym_name `:` $type custom<RoleKeyword>($role) (`init` `=` $init^)?
+    (`of` $of^)? attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+def Mixln_EntryOp : Mixln_Op<"entry", [
+    Symbol, IsolatedFromAbove, SingleBlock, NoTerminator, NoRegionArguments]> {
+  let summary = "what the host calls: a list of operations on variables";
+  let description = [{
+    Straight-line code: no control flow, no arguments, no results. Values come
+    from `load` and go to `store`.
+
+    Example:
+    ```mlir
+    mixln.entry @copy {
+      %0 = mixln.load @a : tensor<4xf32>
+      mixln.store %0, @b : tensor<4xf32>
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+}
+
+def Mixln_LoadOp : Mixln_Op<"load", [
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "the value of a variable";
+  let description = [{
+    Reads the value that the variable has at this point of the entry: loads and
+    stores of one variable keep their order.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$variable);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$variable attr-dict `:` type($result)";
+}
+
+def Mixln_StoreOp : Mixln_Op<"store", [
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "gives a variable a new value";
+  let arguments = (ins AnyRankedTensor:$value, FlatSymbolRefAttr:$variable);
+  let assemblyFormat = "$value `,` $variable attr-dict `:` type($value)";
+}
+
+#endif // MIXLN_IR_MODELOPS

@@ -1,0 +1,197 @@
+//===- TensorOps.td - Operations on whole tensors ----------*- tablegen -*-===//
+
+#ifndef MIXLN_IR_TENSOROPS
+#define MIXLN_IR_TENSOROPS
+
+include "mixln/IR/MixlnAttributes.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Mixln_EmbeddingOp : Mixln_Op<"embedding", [Pure]> {
+  let summary = "rows of a table: out[r] = table[ids[r]]";
+  let description = [{
+    Example:
+    ```mlir
+    %x = mixln.embedding %table, %ids
+      : tensor<96x32xf32>, tensor<8xi32> -> tensor<8x32xf32>
+    ```
+  }];
+  let arguments = (ins RankedTensorOf<[F32, BF16]>:$table,
+                       RankedTensorOf<[I32]>:$ids);
+  let results = (outs RankedTensorOf<[F32, BF16]>:$result);
+  let assemblyFormat = [{
+    $table `,` $ids attr-dict `:` type($table) `,` type($ids) `->`
+    type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Mixln_EmbeddingGradOp : Mixln_Op<"embedding_grad", [Pure]> {
+  let summary = "gradient of the table: adds the rows of each token";
+  let description = [{
+    out[v] = into[v] (or 0) + sum of dy[r] over ids[r] == v. `order` lists the
+    positions sorted by (token, position), `starts` where each distinct token's
+    run begins in it (entries after the last run are the number of rows); both
+    come from the loader, so no two tasks add to one row.
+  }];
+  let arguments = (ins RankedTensorOf<[F32, BF16]>:$dy,
+                       RankedTensorOf<[I32]>:$ids,
+                       RankedTensorOf<[I32]>:$order,
+                       RankedTensorOf<[I32]>:$starts,
+                       Optional<RankedTensorOf<[F32]>>:$into);
+  let results = (outs RankedTensorOf<[F32]>:$result);
+  let assemblyFormat = [{
+    $dy `,` $ids `,` $order `,` $starts (`into` $into^ `:` type($into))?
+    attr-dict `:` type($dy) `,` type($ids) `,` type($order) `,` type($starts)
+    `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Mixln_MatmulOp : Mixln_Op<"matmul", [Pure, AttrSizedOperandSegments]> {
+  let summary = "a list of matrix products that share an operand or a result";
+  let description = [{
+    With lists lhs = [A_0..], rhs = [B_0..] of equal length (or one of them of
+    length one, used for all):
+
+    - without `reduce`: C_i = A_i * B_i for every i;
+    - with `reduce`: one result, the sum of all A_i * B_i.
+
+    `transpose_lhs`, `transpose_rhs` read each A_i, B_i transposed. `into`
+    holds one tensor a result that is added to it. An rhs may have the encoding
+    `#mixln.packed`, see `mixln.pack`.
+
+    Example:
+    ```mlir
+    %q, %k = mixln.matmul lhs(%h : tensor<8x32xf32>)
+        rhs(%wq, %wk : tensor<32x32xf32>, tensor<16x32xf32>) transpose_rhs
+        -> tensor<8x32xf32>, tensor<8x16xf32>
+    ```
+  }];
+  let arguments = (ins Variadic<RankedTensorOf<[F32, BF16]>>:$lhs,
+                       Variadic<RankedTensorOf<[F32, BF16]>>:$rhs,
+                       Variadic<RankedTensorOf<[F32, BF16]>>:$into,
+                       UnitAttr:$transpose_lhs, UnitAttr:$transpose_rhs,
+                       UnitAttr:$reduce);
+  let results = (outs Variadic<RankedTensorOf<[F32, BF16]>>:$results);
+  let assemblyFormat = [{
+    `lhs` `(` $lhs `:` type($lhs) `)` `rhs` `(` $rhs `:` type($rhs) `)`
+    (`into` `(` $into^ `:` type($into) `)`)?
+    (`transpose_lhs` $transpose_lhs^)? (`transpose_rhs` $transpose_rhs^)?
+    (`reduce` $reduce^)? attr-dict `->` type($results)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Number of products A_i * B_i.
+    unsigned getNumProducts() {
+      return std::max(getLhs().size(), getRhs().size());
+    }
+    ::mlir::Value getLhsOf(unsigned product) {
+      return getLhs()[getLhs().size() == 1 ? 0 : product];
+    }
+    ::mlir::Value getRhsOf(unsigned product) {
+      return getRhs()[getRhs().size() == 1 ? 0 : product];
+    }
+    /// Rows of the results, columns of product i, length of its inner sum.
+    int64_t getM();
+    int64_t getN(unsigned product);
+    int64_t getK(unsigned product);
+  }];
+}
+
+def Mixln_PackOp : Mixln_Op<"pack", [Pure]> {
+  let summary = "lays a matmul's right side out in panels";
+  let description = [{
+    The identity on values: only the layout in memory changes. Made by `fuse`.
+
+    Example:
+    ```mlir
+    %p = mixln.pack %w : tensor<16x32xf32>
+      -> tensor<16x32xf32, #mixln.packed<transposed>>
+    ```
+  }];
+  let arguments = (ins RankedTensorOf<[F32, BF16]>:$value);
+  let results = (outs RankedTensorOf<[F32, BF16]>:$result);
+  let assemblyFormat = "$value attr-dict `:` type($value) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+class Mixln_AttentionBase<string mnemonic, list<Trait> traits>
+    : Mixln_Op<mnemonic, traits> {
+  code attentionDeclarations = [{
+    int64_t getHeadDim() {
+      return ::llvm::cast<::mlir::RankedTensorType>(getQ().getType())
+                 .getDimSize(1) / getHeads();
+    }
+    int64_t getKvHeads() {
+      return ::llvm::cast<::mlir::RankedTensorType>(getK().getType())
+                 .getDimSize(1) / getHeadDim();
+    }
+    /// T: the number of rows of the RoPE tables.
+    int64_t getSeqLen() {
+      return ::llvm::cast<::mlir::RankedTensorType>(getCos().getType())
+          .getDimSize(0);
+    }
+  }];
+}
+
+def Mixln_AttentionOp : Mixln_AttentionBase<"attention", [Pure]> {
+  let summary = "causal attention with RoPE, heads side by side in a row";
+  let description = [{
+    q is [B*T, heads*head_dim], k and v [B*T, kv_heads*head_dim]; query head h
+    reads key/value head h / (heads / kv_heads). q and k are rotated by the
+    tables cos, sin [T, head_dim/2] (channel j with j + head_dim/2), the scores
+    divided by sqrt(head_dim). `lse` [B*T, heads] is the logarithm of the sum
+    of the exponentials of a row's scores, kept for the backward.
+
+    Example:
+    ```mlir
+    %ctx, %lse = mixln.attention %q, %k, %v, %cos, %sin {heads = 2 : i64}
+      : tensor<8x32xf32>, tensor<8x32xf32>, tensor<8x32xf32>,
+        tensor<4x8xf32>, tensor<4x8xf32> -> tensor<8x32xf32>, tensor<8x2xf32>
+    ```
+  }];
+  let arguments = (ins RankedTensorOf<[F32, BF16]>:$q,
+                       RankedTensorOf<[F32, BF16]>:$k,
+                       RankedTensorOf<[F32, BF16]>:$v,
+                       RankedTensorOf<[F32]>:$cos, RankedTensorOf<[F32]>:$sin,
+                       I64Attr:$heads);
+  let results = (outs RankedTensorOf<[F32, BF16]>:$ctx,
+                      RankedTensorOf<[F32]>:$lse);
+  let assemblyFormat = [{
+    $q `,` $k `,` $v `,` $cos `,` $sin attr-dict `:` type($q) `,` type($k) `,`
+    type($v) `,` type($cos) `,` type($sin) `->` type($ctx) `,` type($lse)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = attentionDeclarations;
+}
+
+def Mixln_AttentionGradOp : Mixln_AttentionBase<"attention_grad", [Pure]> {
+  let summary = "backward of `attention`";
+  let description = [{
+    From the forward's operands and results and the cotangent of ctx to the
+    cotangents of q, k and v. (lse has no cotangent: nothing differentiable
+    reads it.)
+  }];
+  let arguments = (ins RankedTensorOf<[F32, BF16]>:$q,
+                       RankedTensorOf<[F32, BF16]>:$k,
+                       RankedTensorOf<[F32, BF16]>:$v,
+                       RankedTensorOf<[F32]>:$cos, RankedTensorOf<[F32]>:$sin,
+                       RankedTensorOf<[F32, BF16]>:$ctx,
+                       RankedTensorOf<[F32]>:$lse,
+                       RankedTensorOf<[F32, BF16]>:$dctx,
+                       I64Attr:$heads);
+  let results = (outs RankedTensorOf<[F32, BF16]>:$dq,
+                      RankedTensorOf<[F32, BF16]>:$dk,
+                      RankedTensorOf<[F32, BF16]>:$dv);
+  let assemblyFormat = [{
+    $q `,` $k `,` $v `,` $cos `,` $sin `,` $ctx `,` $lse `,` $dctx attr-dict
+    `:` type($q) `,` type($k) `,` type($v) `,` type($cos) `,` type($sin) `,`
+    type($ctx) `,` type($lse) `,` type($dctx) `->` type($dq) `,` type($dk) `,`
+    type($dv)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = attentionDeclarations;
+}
+
+#endif // MIXLN_IR_TENSOROPS

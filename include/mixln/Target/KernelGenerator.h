@@ -1,0 +1,66 @@
+//===- KernelGenerator.h - What a target must know --------------*- C++ -*-===//
+//
+// The one interface between the plan and a target. A target says which
+// operations share a kernel, how a kernel is launched for one operation, and
+// writes the kernel's code.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MIXLN_TARGET_KERNELGENERATOR_H
+#define MIXLN_TARGET_KERNELGENERATOR_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/BuiltinTypes.h"
+
+#include <string>
+
+namespace mixln {
+
+/// How one operation launches its kernel.
+struct Launch {
+  /// Number of tasks of each phase; a function of shapes alone, never of the
+  /// number of threads.
+  llvm::SmallVector<int64_t> tasks;
+  /// The run-time extents that the kernel reads.
+  llvm::SmallVector<int64_t> sizes;
+  /// Bytes of the arena that only this dispatch uses (partial sums); the
+  /// kernel gets them as its last pointer if there are any.
+  int64_t workspaceBytes = 0;
+  /// Bytes that each worker must have.
+  int64_t scratchBytes = 0;
+};
+
+/// Kernels receive pointers in this order: the operands of the operation, its
+/// results, the workspace (where there is one).
+class KernelGenerator {
+public:
+  virtual ~KernelGenerator() = default;
+
+  /// Two operations with equal keys run the same kernel. Numbers of rows and
+  /// immediates are not part of it.
+  virtual std::string getKey(mlir::Operation *op) = 0;
+
+  /// A readable name for the kernel of `op`, such as rows.residual_rms.512.
+  virtual std::string getName(mlir::Operation *op) = 0;
+
+  virtual Launch getLaunch(mlir::Operation *op) = 0;
+
+  /// Bytes of a value of `type` in memory (packed layouts pad).
+  virtual int64_t getBytes(mlir::RankedTensorType type) = 0;
+
+  /// Whether the kernel of `op` may write result `result` over operand
+  /// `operand` (same offset) because it reads each element before it writes
+  /// that element and nothing else later.
+  virtual bool canWriteInPlace(mlir::Operation *op, unsigned operand,
+                               unsigned result) = 0;
+
+  /// Writes the kernel of `op` into `module` as functions whose names start
+  /// with `symbol`; appends one symbol a phase to `phases`.
+  virtual llvm::LogicalResult
+  emitKernel(mlir::Operation *op, llvm::StringRef symbol, mlir::ModuleOp module,
+             llvm::SmallVectorImpl<std::string> &phases) = 0;
+};
+
+} // namespace mixln
+
+#endif // MIXLN_TARGET_KERNELGENERATOR_H

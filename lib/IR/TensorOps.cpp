@@ -1,0 +1,186 @@
+//===- TensorOps.cpp - Operations on whole tensors ------------------------===//
+
+#include "mixln/IR/Mixln.h"
+
+using namespace mlir;
+using namespace mixln;
+
+static RankedTensorType typeOf(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+/// "`what` is X, expected Y" unless the two agree.
+static LogicalResult expect(Operation *op, const Twine &what, int64_t found,
+                            int64_t expected) {
+  if (found == expected)
+    return success();
+  return op->emitOpError() << what << " is " << found << ", expected "
+                           << expected;
+}
+
+static LogicalResult expectRank(Operation *op, StringRef what, Value value,
+                                int64_t rank) {
+  return expect(op, "rank of " + what, typeOf(value).getRank(), rank);
+}
+
+//===----------------------------------------------------------------------===//
+// Embedding
+//===----------------------------------------------------------------------===//
+
+LogicalResult EmbeddingOp::verify() {
+  if (failed(expectRank(*this, "table", getTable(), 2)) ||
+      failed(expectRank(*this, "ids", getIds(), 1)) ||
+      failed(expectRank(*this, "result", getResult(), 2)))
+    return failure();
+  if (failed(expect(*this, "number of rows of the result",
+                    typeOf(getResult()).getDimSize(0),
+                    typeOf(getIds()).getDimSize(0))))
+    return failure();
+  return expect(*this, "width of the result", typeOf(getResult()).getDimSize(1),
+                typeOf(getTable()).getDimSize(1));
+}
+
+LogicalResult EmbeddingGradOp::verify() {
+  if (failed(expectRank(*this, "dy", getDy(), 2)) ||
+      failed(expectRank(*this, "result", getResult(), 2)))
+    return failure();
+  int64_t rows = typeOf(getDy()).getDimSize(0);
+  if (failed(expect(*this, "number of ids", typeOf(getIds()).getNumElements(),
+                    rows)) ||
+      failed(expect(*this, "length of the order",
+                    typeOf(getOrder()).getNumElements(), rows)) ||
+      failed(expect(*this, "number of segment starts",
+                    typeOf(getStarts()).getNumElements(), rows + 1)))
+    return failure();
+  if (getInto() && getInto().getType() != getResult().getType())
+    return emitOpError() << "adds into " << getInto().getType()
+                         << " but yields " << getResult().getType();
+  return expect(*this, "width of the result", typeOf(getResult()).getDimSize(1),
+                typeOf(getDy()).getDimSize(1));
+}
+
+//===----------------------------------------------------------------------===//
+// Matmul
+//===----------------------------------------------------------------------===//
+
+int64_t MatmulOp::getM() {
+  return typeOf(getLhs().front()).getDimSize(getTransposeLhs() ? 1 : 0);
+}
+
+int64_t MatmulOp::getN(unsigned product) {
+  return typeOf(getRhsOf(product)).getDimSize(getTransposeRhs() ? 0 : 1);
+}
+
+int64_t MatmulOp::getK(unsigned product) {
+  return typeOf(getLhsOf(product)).getDimSize(getTransposeLhs() ? 0 : 1);
+}
+
+LogicalResult MatmulOp::verify() {
+  unsigned lhs = getLhs().size(), rhs = getRhs().size();
+  if (lhs == 0 || rhs == 0)
+    return emitOpError("needs a left and a right side");
+  if (lhs != rhs && lhs != 1 && rhs != 1)
+    return emitOpError() << "has " << lhs << " left and " << rhs
+                         << " right sides, expected equal numbers or one";
+  unsigned expected = getReduce() ? 1 : getNumProducts();
+  if (getResults().size() != expected)
+    return emitOpError() << "has " << getResults().size()
+                         << " results, expected " << expected;
+  if (!getInto().empty() && getInto().getTypes() != getResults().getTypes())
+    return emitOpError("adds into other types than it yields");
+  for (Value value : llvm::concat<Value>(getLhs(), getRhs(), getResults()))
+    if (failed(expectRank(*this, "a matrix", value, 2)))
+      return failure();
+  for (unsigned i = 0; i < getNumProducts(); ++i) {
+    int64_t kOfRhs =
+        typeOf(getRhsOf(i)).getDimSize(getTransposeRhs() ? 1 : 0);
+    if (getK(i) != kOfRhs)
+      return emitOpError() << "product " << i << " sums over " << getK(i)
+                           << " columns of the left and " << kOfRhs
+                           << " of the right side";
+    auto result = typeOf(getResults()[getReduce() ? 0 : i]);
+    int64_t m = typeOf(getLhsOf(i)).getDimSize(getTransposeLhs() ? 1 : 0);
+    if (result.getDimSize(0) != m || result.getDimSize(1) != getN(i))
+      return emitOpError() << "product " << i << " is " << m << "x" << getN(i)
+                           << " but its result " << result;
+    if (auto packed =
+            dyn_cast_or_null<PackedAttr>(typeOf(getRhsOf(i)).getEncoding()))
+      if (packed.getTransposed() != getTransposeRhs())
+        return emitOpError() << "product " << i
+                             << " reads a right side packed for "
+                             << (packed.getTransposed() ? "transpose_rhs"
+                                                        : "no transpose_rhs");
+  }
+  return success();
+}
+
+LogicalResult PackOp::verify() {
+  RankedTensorType from = typeOf(getValue()), to = typeOf(getResult());
+  if (!isa_and_nonnull<PackedAttr>(to.getEncoding()))
+    return emitOpError() << "yields " << to
+                         << ", expected the encoding #mixln.packed";
+  if (from.getShape() != to.getShape() ||
+      from.getElementType() != to.getElementType())
+    return emitOpError() << "packs " << from << " into " << to
+                         << ", expected the same shape and element type";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Attention
+//===----------------------------------------------------------------------===//
+
+template <typename OpTy> static LogicalResult verifyAttention(OpTy op) {
+  for (Value value : op->getOperands())
+    if (failed(expectRank(op, "an operand", value, 2)))
+      return failure();
+  int64_t heads = op.getHeads();
+  RankedTensorType q = typeOf(op.getQ()), k = typeOf(op.getK());
+  if (heads <= 0 || q.getDimSize(1) % heads != 0)
+    return op.emitOpError() << "width " << q.getDimSize(1)
+                            << " of q is not a multiple of heads " << heads;
+  int64_t headDim = op.getHeadDim();
+  if (headDim % 2 != 0)
+    return op.emitOpError() << "head dimension " << headDim << " is odd";
+  if (k.getDimSize(1) % headDim != 0)
+    return op.emitOpError() << "width " << k.getDimSize(1)
+                            << " of k is not a multiple of the head dimension "
+                            << headDim;
+  if (heads % op.getKvHeads() != 0)
+    return op.emitOpError() << "heads " << heads
+                            << " is not a multiple of key/value heads "
+                            << op.getKvHeads();
+  if (typeOf(op.getV()) != k)
+    return op.emitOpError() << "k has type " << k << " but v has type "
+                            << op.getV().getType();
+  if (failed(expect(op, "width of cos", typeOf(op.getCos()).getDimSize(1),
+                    headDim / 2)))
+    return failure();
+  if (op.getCos().getType() != op.getSin().getType())
+    return op.emitOpError() << "cos has type " << op.getCos().getType()
+                            << " but sin has type " << op.getSin().getType();
+  if (q.getDimSize(0) % op.getSeqLen() != 0)
+    return op.emitOpError() << "number of rows " << q.getDimSize(0)
+                            << " is not a multiple of the sequence length "
+                            << op.getSeqLen();
+  if (typeOf(op.getCtx()).getShape() != q.getShape())
+    return op.emitOpError() << "ctx has type " << op.getCtx().getType()
+                            << " but q has type " << q;
+  RankedTensorType lse = typeOf(op.getLse());
+  if (lse.getDimSize(0) != q.getDimSize(0) || lse.getDimSize(1) != heads)
+    return op.emitOpError() << "lse has type " << lse << ", expected "
+                            << q.getDimSize(0) << "x" << heads;
+  return success();
+}
+
+LogicalResult AttentionOp::verify() { return verifyAttention(*this); }
+
+LogicalResult AttentionGradOp::verify() {
+  if (failed(verifyAttention(*this)))
+    return failure();
+  if (getDq().getType() != getQ().getType() ||
+      getDk().getType() != getK().getType() ||
+      getDv().getType() != getV().getType())
+    return emitOpError("cotangents must have the types of q, k and v");
+  return success();
+}
