@@ -78,6 +78,7 @@ TEST(PlanFuzz, LargeEntriesArePackedWell) {
     peaks += entry->getAttrOfType<IntegerAttr>("mixln.peak_bytes").getInt();
     bounds += entry->getAttrOfType<IntegerAttr>("mixln.live_bytes").getInt();
   }
+  RecordProperty("peak_over_bound", std::to_string(peaks / bounds));
   EXPECT_LE(peaks, 1.1 * bounds);
 }
 
@@ -91,6 +92,8 @@ TEST(PlanFuzz, ThousandsOfOperationsAreFast) {
   ASSERT_TRUE(succeeded(formDispatches(*module, kernels)));
   std::chrono::duration<double> seconds =
       std::chrono::steady_clock::now() - start;
+  auto entry = *module->getOps<EntryOp>().begin();
+  RecordProperty("dispatches", llvm::range_size(entry.getBody().getOps()));
   RecordProperty("seconds", std::to_string(seconds.count()));
   EXPECT_LT(seconds.count(), 5.0);
 }
