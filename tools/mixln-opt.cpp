@@ -1,6 +1,7 @@
 //===- mixln-opt.cpp - Runs passes on mixln IR ----------------------------===//
 
 #include "mixln/IR/Mixln.h"
+#include "mixln/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -16,6 +17,7 @@ int main(int argc, char **argv) {
                   mlir::math::MathDialect, mlir::tensor::TensorDialect,
                   mlir::vector::VectorDialect>();
   mlir::registerTransformsPasses();
+  mixln::registerMixlnExpand();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "mixln optimizer driver\n", registry));
 }
