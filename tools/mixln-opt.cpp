@@ -1,6 +1,7 @@
 //===- mixln-opt.cpp - Runs passes on mixln IR ----------------------------===//
 
 #include "mixln/IR/Mixln.h"
+#include "mixln/Transforms/Differentiate/Differentiate.h"
 #include "mixln/Transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -16,8 +17,16 @@ int main(int argc, char **argv) {
   registry.insert<mixln::MixlnDialect, mlir::arith::ArithDialect,
                   mlir::math::MathDialect, mlir::tensor::TensorDialect,
                   mlir::vector::VectorDialect>();
+  mixln::registerDifferentiableModels(registry);
   mlir::registerTransformsPasses();
   mixln::registerMixlnExpand();
+  mixln::registerMixlnMerge();
+  mixln::registerMixlnFuse();
+  mixln::registerMixlnChunk();
+  mixln::registerMixlnPack();
+  mixln::registerMixlnDifferentiate();
+  mixln::registerMixlnPlanMemory();
+  mixln::registerMixlnFormDispatches();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "mixln optimizer driver\n", registry));
 }

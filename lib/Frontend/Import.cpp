@@ -7,28 +7,27 @@
 using namespace mlir;
 using namespace mixln;
 
-OwningOpRef<ModuleOp> mixln::importModel(MLIRContext *context,
-                                         const ModelConfig &config,
-                                         const NormSpec &spec,
-                                         int64_t batchSize, int64_t seqLen,
-                                         std::string &error) {
+FailureOr<OwningOpRef<ModuleOp>>
+mixln::importModel(MLIRContext *context, const ModelConfig &config,
+                   const NormSpec &spec, int64_t batchSize, int64_t seqLen,
+                   std::string &error) {
   constexpr int64_t limit = 1 << 24;
   for (auto [name, value] :
        {std::pair("batch_size", batchSize), std::pair("seq_len", seqLen)})
     if (value <= 0 || value > limit) {
       error = std::string(name) + " is " + std::to_string(value) +
               ", expected 1 to " + std::to_string(limit);
-      return {};
+      return failure();
     }
   context->loadDialect<MixlnDialect, arith::ArithDialect, math::MathDialect,
                        vector::VectorDialect>();
   OwningOpRef<ModuleOp> module =
       Importer(context, config, spec, error).import(batchSize, seqLen);
   if (!module)
-    return {};
+    return failure();
   FailureOr<std::string> json = checkpointConfig(*module, config, spec, error);
   if (failed(json))
-    return {};
+    return failure();
   Builder builder(context);
   (*module)->setAttr("mixln.config_json", builder.getStringAttr(*json));
   (*module)->setAttr("mixln.norm", builder.getStringAttr(spec.request));

@@ -15,8 +15,8 @@ namespace mixln {
 /// wirings, blocks with their placements. `batchSize` sequences of `seqLen`
 /// tokens are one micro-batch. The module carries `mixln.norm` (how the
 /// placement was asked for) and `mixln.config_json` (the Hugging Face config
-/// of a checkpoint). Null with `error` set on failure.
-mlir::OwningOpRef<mlir::ModuleOp>
+/// of a checkpoint).
+mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>
 importModel(mlir::MLIRContext *context, const ModelConfig &config,
             const NormSpec &spec, int64_t batchSize, int64_t seqLen,
             std::string &error);

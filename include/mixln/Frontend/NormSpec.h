@@ -131,6 +131,13 @@ mlir::FailureOr<NormSpec> resolveNorm(const NormRequest &request,
                                       const ModelConfig &config,
                                       std::string &error);
 
+/// The same with `--norm` and `--norm_kind` alone.
+inline mlir::FailureOr<NormSpec>
+resolveNorm(llvm::StringRef norm, llvm::StringRef normKind,
+            const ModelConfig &config, std::string &error) {
+  return resolveNorm(NormRequest{norm.str(), normKind.str()}, config, error);
+}
+
 } // namespace mixln
 
 #endif // MIXLN_FRONTEND_NORMSPEC_H

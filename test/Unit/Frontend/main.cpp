@@ -25,12 +25,14 @@ static int printImport(int argc, char **argv) {
   auto config = loadModelConfig(argv[2], error);
   if (succeeded(config)) {
     auto spec = resolveNorm(request, *config, error);
-    if (succeeded(spec))
+    if (succeeded(spec)) {
       if (auto module = importModel(&context, *config, *spec, batch, seqLen,
-                                    error)) {
-        module->print(llvm::outs());
+                                    error);
+          succeeded(module)) {
+        (*module)->print(llvm::outs());
         return 0;
       }
+    }
   }
   llvm::errs() << "error: " << error << "\n";
   return 2;
