@@ -19,6 +19,7 @@ int main(int argc, char **argv) {
                   mlir::vector::VectorDialect>();
   mixln::registerDifferentiableModels(registry);
   mlir::registerTransformsPasses();
+  mixln::registerMixlnExpand();
   mixln::registerMixlnMerge();
   mixln::registerMixlnFuse();
   mixln::registerMixlnChunk();
