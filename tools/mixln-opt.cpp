@@ -19,7 +19,13 @@ int main(int argc, char **argv) {
                   mlir::vector::VectorDialect>();
   mixln::registerDifferentiableModels(registry);
   mlir::registerTransformsPasses();
+  mixln::registerMixlnMerge();
+  mixln::registerMixlnFuse();
+  mixln::registerMixlnChunk();
+  mixln::registerMixlnPack();
   mixln::registerMixlnDifferentiate();
+  mixln::registerMixlnPlanMemory();
+  mixln::registerMixlnFormDispatches();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "mixln optimizer driver\n", registry));
 }

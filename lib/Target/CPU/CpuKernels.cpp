@@ -126,3 +126,127 @@ std::string CpuKernels::getName(Operation *op) {
     return rowName(row);
   return getKey(op);
 }
+
+//===----------------------------------------------------------------------===//
+// Launches
+//===----------------------------------------------------------------------===//
+
+Launch CpuKernels::getLaunch(Operation *op) {
+  auto rowsOf = [](Value value) { return typeOf(value).getDimSize(0); };
+  auto columnsOf = [](Value value) { return typeOf(value).getDimSize(1); };
+  return TypeSwitch<Operation *, Launch>(op)
+      .Case([](RowwiseOp op) { return getRowLaunch(op); })
+      .Case([&](MatmulOp op) {
+        MatmulLaunch matmul = matmulLaunchOf(op, target);
+        Launch launch;
+        launch.tasks = {matmul.tasks};
+        launch.sizes = matmul.sizes;
+        return launch;
+      })
+      .Case([&](PackOp op) {
+        PackSpec spec = specOf(op);
+        // The panels' columns are the product's: rows of a weight that is
+        // read transposed.
+        int64_t n = spec.transposed ? rowsOf(op.getValue())
+                                    : columnsOf(op.getValue());
+        int64_t k = spec.transposed ? columnsOf(op.getValue())
+                                    : rowsOf(op.getValue());
+        Launch launch;
+        launch.tasks = {packTasks(target, n, k)};
+        launch.sizes = packSizes(spec, n, k);
+        return launch;
+      })
+      .Case([&](AttentionOp op) {
+        AttentionSpec spec = attentionSpecOf(op);
+        Launch launch;
+        launch.tasks = {attentionTasks(spec, rowsOf(op.getQ()) / spec.seqLen)};
+        launch.scratchBytes = attentionScratchBytes(target, spec);
+        return launch;
+      })
+      .Case([&](AttentionGradOp op) {
+        AttentionSpec spec = attentionSpecOf(op);
+        Launch launch;
+        launch.tasks = {attentionTasks(spec, rowsOf(op.getQ()) / spec.seqLen)};
+        launch.scratchBytes = attentionGradScratchBytes(target, spec);
+        return launch;
+      })
+      .Case([&](EmbeddingOp op) {
+        int64_t rows = rowsOf(op.getResult());
+        int64_t columns = columnsOf(op.getResult());
+        Launch launch;
+        launch.tasks = {embeddingTasks(rows, columns)};
+        launch.sizes = {rows, columns};
+        return launch;
+      })
+      .Case([&](EmbeddingGradOp op) {
+        EmbeddingGradSpec spec{/*accumulate=*/op.getInto() != nullptr};
+        int64_t rows = rowsOf(op.getDy()), columns = columnsOf(op.getDy());
+        int64_t vocabulary = rowsOf(op.getResult());
+        Launch launch;
+        launch.tasks = embeddingGradTasks(spec, rows, columns, vocabulary);
+        launch.sizes = {rows, columns, vocabulary};
+        return launch;
+      })
+      .Default([](Operation *) { return Launch(); });
+}
+
+int64_t CpuKernels::getBytes(RankedTensorType type) {
+  int64_t elements = type.getNumElements();
+  if (auto packed = dyn_cast_or_null<PackedAttr>(type.getEncoding())) {
+    int64_t n = type.getDimSize(packed.getTransposed() ? 0 : 1);
+    int64_t k = type.getDimSize(packed.getTransposed() ? 1 : 0);
+    elements = packedElements(target, n, k);
+  }
+  return elements * type.getElementTypeBitWidth() / 8;
+}
+
+bool CpuKernels::canWriteInPlace(Operation *op, unsigned operand,
+                                 unsigned result) {
+  // All others read their operands again after the first result is written.
+  if (auto row = dyn_cast<RowwiseOp>(op))
+    return canRowWriteInPlace(row, operand, result);
+  return false;
+}
+
+//===----------------------------------------------------------------------===//
+// Code
+//===----------------------------------------------------------------------===//
+
+LogicalResult
+CpuKernels::emitKernel(Operation *op, StringRef symbol, ModuleOp module,
+                       SmallVectorImpl<std::string> &phases) {
+  KernelBuilder builder(module, target);
+  if (auto row = dyn_cast<RowwiseOp>(op))
+    return emitRowKernel(row, symbol, builder, phases);
+  if (auto grad = dyn_cast<EmbeddingGradOp>(op)) {
+    emitEmbeddingGradKernel(builder, symbol,
+                            EmbeddingGradSpec{grad.getInto() != nullptr},
+                            phases);
+    return success();
+  }
+  phases.push_back(symbol.str());
+  return TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](MatmulOp op) {
+        emitMatmulKernel(builder, symbol, specOf(op));
+        return success();
+      })
+      .Case([&](PackOp op) {
+        emitPackKernel(builder, symbol, specOf(op));
+        return success();
+      })
+      .Case([&](AttentionOp op) {
+        emitAttentionKernel(builder, symbol, attentionSpecOf(op));
+        return success();
+      })
+      .Case([&](AttentionGradOp op) {
+        emitAttentionGradKernel(builder, symbol, attentionSpecOf(op));
+        return success();
+      })
+      .Case([&](EmbeddingOp) {
+        emitEmbeddingKernel(builder, symbol);
+        return success();
+      })
+      .Default([](Operation *op) {
+        return op->emitError("has no kernel on a CPU");
+      });
+}
