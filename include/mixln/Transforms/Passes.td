@@ -47,7 +47,12 @@ def MixlnFuse : Pass<"mixln-fuse", "::mlir::ModuleOp"> {
   let description = [{
     The pass that `mixln-merge` runs on the forward, now on everything:
     residual + norm, forward and backward, come out of it for every placement.
+    With `verify-paths` it is an error if two row programs are left with
+    nothing between them.
   }];
+  let options = [
+    Option<"verifyPaths", "verify-paths", "bool", "false",
+           "fail where two row programs follow each other directly">];
   let dependentDialects = ["::mixln::MixlnDialect"];
 }
 

@@ -1,0 +1,127 @@
+//===- MatmulToVector.h - Code of matrix products ---------------*- C++ -*-===//
+//
+// Products of row-major matrices as register-tiled vector loops:
+//
+//   task (block of rows, block of columns):
+//     for block of the inner dimension:      later blocks add to C
+//       for panel of 64 columns:             the panel stays in L2
+//         for 6 rows:                        24 sums in registers
+//           for k: 4 vectors of B, 6 broadcasts of A, 24 fma
+//
+// The right side is packed in panels (`PackSpec`) or, for the gradients of
+// weights, read in place. All extents are numbers of the launch, so one kernel
+// serves every shape. The sum of an element is formed in the same order
+// whatever the tasks are.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MIXLN_CONVERSION_MATMULTOVECTOR_H
+#define MIXLN_CONVERSION_MATMULTOVECTOR_H
+
+#include "mixln/Conversion/KernelBuilder.h"
+
+namespace mixln {
+
+/// C_i[M, N_i] = op(A_i) * op(B_i), or with `reduce` C = sum_i op(A_i) * op(B_i).
+/// A list of length one is used for all products.
+struct MatmulSpec {
+  int64_t numLhs = 1;
+  int64_t numRhs = 1;
+  /// A_i is stored [K, M].
+  bool transposeLhs = false;
+  /// B_i is in the panels of `pack`; otherwise it is [K, N], read in place.
+  bool rhsPacked = true;
+  /// Adds to C. The kernel then has the operands `into`, at the addresses of
+  /// its results.
+  bool accumulate = false;
+  bool reduce = false;
+
+  int64_t numProducts() const { return std::max(numLhs, numRhs); }
+  int64_t numResults() const { return reduce ? 1 : numProducts(); }
+  /// A name for the kernel; equal specs have equal names.
+  std::string name() const;
+};
+
+/// Extents of one product. Leading dimensions count elements from a row to the
+/// next one of the stored matrix; 0 means dense.
+struct MatmulExtents {
+  int64_t n = 0, k = 0;
+  int64_t lda = 0, ldb = 0, ldc = 0;
+};
+
+/// The launch of a matmul kernel.
+///
+/// pointers: lhs..., rhs..., into... (only with accumulate), results...
+/// sizes: M, column tasks, then for each product K, N, lda, ldb, ldc (ldb is
+/// not read for a packed rhs).
+struct MatmulLaunch {
+  int64_t tasks = 1;
+  llvm::SmallVector<int64_t> sizes;
+};
+MatmulLaunch matmulLaunch(const TargetInfo &target, const MatmulSpec &spec,
+                          int64_t m, llvm::ArrayRef<MatmulExtents> products);
+
+/// One phase named `symbol`. Needs no scratch.
+void emitMatmulKernel(KernelBuilder &b, llvm::StringRef symbol,
+                      const MatmulSpec &spec);
+
+/// Lays B out in panels [N/NR][K][NR], zeros to the right of column N.
+/// pointers: B, packed. sizes: N, K, leading dimension of B.
+struct PackSpec {
+  /// B is stored [N, K] (a weight [out, in] of x * W^T), else [K, N].
+  bool transposed = true;
+  std::string name() const;
+};
+/// Columns of a panel: NR.
+int64_t panelColumns(const TargetInfo &target);
+int64_t packedElements(const TargetInfo &target, int64_t n, int64_t k);
+int64_t packTasks(const TargetInfo &target, int64_t n, int64_t k);
+llvm::SmallVector<int64_t> packSizes(const PackSpec &spec, int64_t n, int64_t k,
+                                     int64_t ldb = 0);
+void emitPackKernel(KernelBuilder &b, llvm::StringRef symbol,
+                    const PackSpec &spec);
+
+/// Rows of the register tile and columns of a panel, by which other kernels
+/// cut their work.
+int64_t tileRows(const TargetInfo &target);
+int64_t tileVectors(const TargetInfo &target);
+
+/// Private functions that other kernels build on.
+///
+/// (A, lda, B, ldb, C, ldc, firstRow, lastRow, firstPanel, lastPanel, N, K,
+/// accumulate) computes those rows and panels of one product.
+mlir::LLVM::LLVMFuncOp blockFunction(KernelBuilder &b, bool transposeLhs,
+                                     bool rhsPacked);
+/// (B, ldb, packed, N, K, firstPanel, lastPanel) packs those panels.
+mlir::LLVM::LLVMFuncOp packFunction(KernelBuilder &b, bool transposed);
+
+/// The innermost piece, a private function:
+/// (A, lda, B, ldb, C, ldc, K, columns, accumulate) computes `rows` rows of
+/// `vectors` registers each; `columns` of them are stored.
+struct MicroKernelSpec {
+  int64_t rows = 6;
+  int64_t vectors = 4;
+  bool transposeLhs = false;
+  /// Elements from a row of B to the next; 0: `ldb` at run time.
+  int64_t rhsStride = 0;
+  /// B may end after `columns`.
+  bool maskRhs = false;
+  /// Elements to prefetch ahead of both operands, in steps of k; 0 = none.
+  int64_t prefetchSteps = 0;
+};
+mlir::LLVM::LLVMFuncOp microKernel(KernelBuilder &b,
+                                   const MicroKernelSpec &spec);
+
+/// Calls micro kernels for rows [from, to): `spec.rows` at a time, then 4, 2
+/// and 1. `emitCall` gets the micro kernel and the row it starts at.
+void forRowTiles(
+    KernelBuilder &b, mlir::Value from, mlir::Value to, MicroKernelSpec spec,
+    llvm::function_ref<void(mlir::LLVM::LLVMFuncOp, mlir::Value)> emitCall);
+
+/// Runs `body` with the number of vectors, 1 to `most`, that `columns` need.
+void switchOnVectors(KernelBuilder &b, mlir::Value columns, int64_t most,
+                     llvm::function_ref<void(int64_t)> body);
+
+} // namespace mixln
+
+#endif // MIXLN_CONVERSION_MATMULTOVECTOR_H

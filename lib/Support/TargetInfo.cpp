@@ -1,0 +1,70 @@
+//===- TargetInfo.cpp - Facts about a CPU ---------------------------------===//
+
+#include "mixln/Support/TargetInfo.h"
+
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/X86TargetParser.h"
+
+#include <algorithm>
+
+using namespace mixln;
+
+static const char *const kAvx2Features[] = {"avx2", "fma"};
+static const char *const kAvx512Features[] = {"avx512f", "avx512bw", "avx512vl",
+                                              "avx512dq"};
+
+static bool hasAll(const llvm::StringSet<> &present,
+                   llvm::ArrayRef<const char *> names) {
+  return llvm::all_of(names,
+                      [&](const char *name) { return present.count(name); });
+}
+
+llvm::Expected<TargetInfo> TargetInfo::create(llvm::StringRef name) {
+  TargetInfo info;
+  llvm::StringSet<> present;
+  if (name.empty() || name == "native") {
+    info.cpu = llvm::sys::getHostCPUName().str();
+    // A virtual machine may hide features that the CPU's name promises.
+    std::vector<std::string> parts;
+    for (const auto &feature : llvm::sys::getHostCPUFeatures()) {
+      parts.push_back((feature.second ? "+" : "-") + feature.first().str());
+      if (feature.second)
+        present.insert(feature.first());
+    }
+    std::sort(parts.begin(), parts.end());
+    for (const std::string &part : parts)
+      info.features += (info.features.empty() ? "" : ",") + part;
+  } else {
+    llvm::SmallVector<llvm::StringRef> known;
+    llvm::X86::fillValidCPUArchList(known, /*Only64Bit=*/true);
+    if (!llvm::is_contained(known, name))
+      return llvm::createStringError("unknown CPU '" + name.str() +
+                                     "', expected 'native' or a name that LLVM "
+                                     "knows, such as x86-64-v3 or znver4");
+    info.cpu = name.str();
+    llvm::SmallVector<llvm::StringRef> features;
+    llvm::X86::getFeaturesForCPU(name, features);
+    for (llvm::StringRef feature : features)
+      present.insert(feature);
+  }
+  if (!hasAll(present, kAvx2Features))
+    return llvm::createStringError(
+        "CPU '" + info.cpu + "' lacks avx2 or fma, which are the least needed");
+  if (hasAll(present, kAvx512Features)) {
+    info.lanes = 16;
+    info.vectorRegisters = 32;
+  }
+  info.hasBF16 = present.count("avx512bf16");
+  return info;
+}
+
+std::vector<std::string> TargetInfo::requiredFeatures() const {
+  std::vector<std::string> names(std::begin(kAvx2Features),
+                                 std::end(kAvx2Features));
+  if (lanes == 16)
+    names.insert(names.end(), std::begin(kAvx512Features),
+                 std::end(kAvx512Features));
+  return names;
+}

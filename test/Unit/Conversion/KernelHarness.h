@@ -1,0 +1,135 @@
+//===- KernelHarness.h - Compiles kernels and runs them ---------*- C++ -*-===//
+//
+// For the tests of kernels and for their benchmark.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MIXLN_TEST_KERNELHARNESS_H
+#define MIXLN_TEST_KERNELHARNESS_H
+
+#include "mixln-rt/program.h"
+#include "mixln/Conversion/KernelBuilder.h"
+#include "mixln/Target/CPU.h"
+
+#include "mlir/IR/MLIRContext.h"
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace mixln::test {
+
+/// Storage as an arena gives it.
+class Buffer {
+public:
+  explicit Buffer(int64_t elements)
+      : count(elements),
+        data(static_cast<float *>(std::aligned_alloc(
+            rt::kArenaAlignment, (elements * 4 + 63) / 64 * 64 + 64))) {}
+  Buffer(Buffer &&other)
+      : count(other.count), data(std::exchange(other.data, nullptr)) {}
+  ~Buffer() { std::free(data); }
+
+  Buffer &fill(std::mt19937 &random) {
+    std::uniform_real_distribution<float> values(-1, 1);
+    for (int64_t i = 0; i < count; ++i)
+      data[i] = values(random);
+    return *this;
+  }
+  Buffer &fill(float value) {
+    std::fill(data, data + count, value);
+    return *this;
+  }
+  float &operator[](int64_t i) { return data[i]; }
+  float operator[](int64_t i) const { return data[i]; }
+  float *get() const { return data; }
+  int64_t size() const { return count; }
+
+private:
+  int64_t count;
+  float *data;
+};
+
+/// A module of kernels, then their code.
+class Kernels {
+public:
+  explicit Kernels(const TargetInfo &target) : target(target) {
+    mlir::DialectRegistry registry;
+    registerKernelDialects(registry);
+    context.appendDialectRegistry(registry);
+    module = mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
+    builder = std::make_unique<KernelBuilder>(*module, this->target);
+  }
+
+  KernelBuilder &getBuilder() { return *builder; }
+  const TargetInfo &getTarget() const { return target; }
+
+  /// Compiles; says how long it took, in seconds.
+  double compile() {
+    auto start = std::chrono::steady_clock::now();
+    auto object = compileKernels(*module, target);
+    if (!object)
+      fail(object.takeError());
+    double seconds = std::chrono::duration<double>(
+                         std::chrono::steady_clock::now() - start)
+                         .count();
+    auto loaded = KernelJit::create(*object);
+    if (!loaded)
+      fail(loaded.takeError());
+    jit = std::move(*loaded);
+    return seconds;
+  }
+
+  rt::KernelFunction get(const std::string &symbol) {
+    auto address = jit->lookup(symbol);
+    if (!address)
+      fail(address.takeError());
+    return reinterpret_cast<rt::KernelFunction>(*address);
+  }
+
+  void run(const std::string &symbol, std::vector<void *> pointers,
+           llvm::ArrayRef<int64_t> sizes, int64_t tasks,
+           int64_t scratchBytes = 0) {
+    rt::KernelFunction function = get(symbol);
+    Buffer scratch(scratchBytes / 4 + 16);
+    // Nothing may rely on what scratch holds.
+    scratch.fill(std::nanf(""));
+    for (int64_t task = 0; task < tasks; ++task)
+      function(pointers.data(), sizes.data(), nullptr, task, tasks,
+               reinterpret_cast<char *>(scratch.get()));
+  }
+
+private:
+  [[noreturn]] static void fail(llvm::Error error) {
+    std::fprintf(stderr, "%s\n", llvm::toString(std::move(error)).c_str());
+    std::abort();
+  }
+
+  TargetInfo target;
+  mlir::MLIRContext context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::unique_ptr<KernelBuilder> builder;
+  std::unique_ptr<KernelJit> jit;
+};
+
+/// |a - b| / |b|; NaN where either holds one.
+inline double relativeError(const Buffer &a, const std::vector<double> &b) {
+  double difference = 0, norm = 0;
+  for (size_t i = 0; i < b.size(); ++i) {
+    difference += (a[i] - b[i]) * (a[i] - b[i]);
+    norm += b[i] * b[i];
+  }
+  if (norm == 0)
+    return difference;
+  return std::sqrt(difference / norm);
+}
+
+} // namespace mixln::test
+
+#endif // MIXLN_TEST_KERNELHARNESS_H
