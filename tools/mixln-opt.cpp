@@ -24,6 +24,8 @@ int main(int argc, char **argv) {
   mixln::registerMixlnChunk();
   mixln::registerMixlnPack();
   mixln::registerMixlnDifferentiate();
+  mixln::registerMixlnPlanMemory();
+  mixln::registerMixlnFormDispatches();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "mixln optimizer driver\n", registry));
 }

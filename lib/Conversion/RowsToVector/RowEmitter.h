@@ -66,6 +66,8 @@ private:
   Value loadRow(Value ptr, mlir::Type element, Value column, Value mask);
   void storeRow(Value value, Value ptr, mlir::Type element, Value column,
                 Value mask);
+  /// f32 numbers or rows as they stand in memory.
+  Value narrow(Value value, mlir::Type element);
   std::pair<Value, mlir::Type> addressOf(RowSource source);
   mlir::Type convertType(mlir::Type type);
   Value elementAddress(Value ptr, mlir::Type element, Value index);

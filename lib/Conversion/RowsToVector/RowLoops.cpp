@@ -84,14 +84,45 @@ Value RowEmitter::loadRow(Value ptr, Type element, Value column, Value mask) {
 void RowEmitter::storeRow(Value value, Value ptr, Type element, Value column,
                           Value mask) {
   unsigned alignment = element.isF32() ? 4 : 2;
-  if (!element.isF32())
-    value = arith::TruncFOp::create(b, VectorType::get({b.lanes()}, element),
-                                    value);
+  value = narrow(value, element);
   Value address = elementAddress(ptr, element, column);
   if (mask)
     LLVM::MaskedStoreOp::create(b, value, address, mask, alignment);
   else
     LLVM::StoreOp::create(b, value, address, alignment);
+}
+
+/// Rounds to the nearest number, ties to even, by hand where the CPU cannot:
+/// LLVM would call a function of compiler-rt.
+Value RowEmitter::narrow(Value value, Type element) {
+  if (element.isF32())
+    return value;
+  auto like = [&](Type scalar) -> Type {
+    auto vector = dyn_cast<VectorType>(value.getType());
+    return vector ? Type(vector.clone(scalar)) : scalar;
+  };
+  if (b.getTarget().hasBF16)
+    return arith::TruncFOp::create(b, like(element), value);
+  Type i32 = like(b.getI32Type());
+  auto number = [&](int32_t bits) -> Value {
+    TypedAttr attr = b.getI32IntegerAttr(bits);
+    if (auto vector = dyn_cast<VectorType>(i32))
+      attr = DenseElementsAttr::get(vector, bits);
+    return arith::ConstantOp::create(b, attr);
+  };
+  Value bits = arith::BitcastOp::create(b, i32, value);
+  Value high = arith::ShRUIOp::create(b, bits, number(16));
+  Value odd = arith::AndIOp::create(b, high, number(1));
+  Value half = arith::AddIOp::create(b, odd, number(0x7fff));
+  Value sum = arith::AddIOp::create(b, bits, half);
+  Value rounded = arith::ShRUIOp::create(b, sum, number(16));
+  // Rounding may carry a NaN into an infinity; it is made quiet instead.
+  Value quiet = arith::OrIOp::create(b, high, number(0x40));
+  Value isNaN =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, value, value);
+  Value chosen = arith::SelectOp::create(b, isNaN, quiet, rounded);
+  Value short16 = arith::TruncIOp::create(b, like(b.getI16Type()), chosen);
+  return arith::BitcastOp::create(b, like(element), short16);
 }
 
 std::pair<Value, Type> RowEmitter::addressOf(RowSource source) {

@@ -155,10 +155,8 @@ void RowEmitter::storeNumbers(Values &totals) {
   for (auto [i, value] : llvm::enumerate(yield.getRows())) {
     if (isa<VectorType>(value.getType()))
       continue;
-    Value number = numbers.lookup(value);
     Type element = elementOf(op.getRowResults()[i]);
-    if (element.isBF16())
-      number = arith::TruncFOp::create(b, element, number);
+    Value number = narrow(numbers.lookup(value), element);
     LLVM::StoreOp::create(b, number, resultPtrs[i],
                           element.getIntOrFloatBitWidth() / 8);
   }
