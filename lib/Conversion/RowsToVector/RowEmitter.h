@@ -52,7 +52,11 @@ private:
                     llvm::ArrayRef<Value> indices);
   void emitNumbers(unsigned stage);
   void storeNumbers(Values &totals);
+  /// Whether the sum is one number, kept in a register over all points.
   bool isCarried(unsigned sum);
+  /// Whether the reduction is wanted as a carried sum only: then its lanes stay
+  /// apart until all points are done.
+  bool isTotal(mlir::vector::ReductionOp reduction);
 
   // Loops over a row (RowLoops.cpp).
   void emitLoop(const RowLoop &loop);
@@ -62,6 +66,7 @@ private:
                  llvm::MutableArrayRef<Value> accumulators);
   Value emitOp(mlir::Operation *inner, llvm::function_ref<Value(Value)> lookup,
                Value columns);
+  Value emitExp(Value x);
   Value emitColumns(Value column);
   Value loadRow(Value ptr, mlir::Type element, Value column, Value mask);
   void storeRow(Value value, Value ptr, mlir::Type element, Value column,

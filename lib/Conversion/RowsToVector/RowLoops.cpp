@@ -36,8 +36,16 @@ static int64_t chooseUnroll(const RowLoop &loop) {
   return loop.reductions.empty() ? 2 : 4;
 }
 
+/// Multiplications may fuse with additions. The larger of two zeros may have
+/// either sign, which saves half the instructions of a maximum.
 static arith::FastMathFlagsAttr contract(MLIRContext *context) {
   return arith::FastMathFlagsAttr::get(context, arith::FastMathFlags::contract);
+}
+static arith::FastMathFlagsAttr flagsOf(vector::CombiningKind kind,
+                                        MLIRContext *context) {
+  if (kind == vector::CombiningKind::ADD || kind == vector::CombiningKind::MUL)
+    return contract(context);
+  return arith::FastMathFlagsAttr::get(context, arith::FastMathFlags::nsz);
 }
 
 static double neutralElement(vector::CombiningKind kind) {
@@ -198,6 +206,8 @@ Value RowEmitter::emitOp(Operation *inner, function_ref<Value(Value)> lookup,
                                  : cast<TypedAttr>(b.getF32FloatAttr(1.0f)));
     return arith::DivFOp::create(b, one, root);
   }
+  if (isa<math::ExpOp>(inner) && isa<VectorType>(type) && b.lanes() == 16)
+    return emitExp(lookup(inner->getOperand(0)));
   if (isa<arith::IndexCastOp>(inner)) {
     Value source = lookup(inner->getOperand(0));
     unsigned from =
@@ -213,8 +223,12 @@ Value RowEmitter::emitOp(Operation *inner, function_ref<Value(Value)> lookup,
     mapping.map(operand, lookup(operand));
   Operation *clone = inner->clone(mapping);
   clone->getResult(0).setType(type);
-  if (auto fast = dyn_cast<arith::ArithFastMathInterface>(clone))
-    clone->setAttr(fast.getFastMathAttrName(), contract(b.getContext()));
+  if (auto fast = dyn_cast<arith::ArithFastMathInterface>(clone)) {
+    auto kind = isa<arith::MaximumFOp, arith::MinimumFOp>(clone)
+                    ? vector::CombiningKind::MAXIMUMF
+                    : vector::CombiningKind::ADD;
+    clone->setAttr(fast.getFastMathAttrName(), flagsOf(kind, b.getContext()));
+  }
   b.insert(clone);
   return clone->getResult(0);
 }
@@ -318,7 +332,7 @@ void RowEmitter::emitLoop(const RowLoop &loop) {
     vector::CombiningKind kind = reduction.getKind();
     auto combine = [&](Value a, Value c) -> Value {
       return vector::makeArithReduction(b, b.getLoc(), kind, a, c,
-                                        contract(b.getContext()));
+                                        flagsOf(kind, b.getContext()));
     };
     Values parts;
     for (int64_t j = 0; j < unroll; ++j)
@@ -330,6 +344,10 @@ void RowEmitter::emitLoop(const RowLoop &loop) {
       if (parts.size() % 2)
         half.push_back(parts.back());
       parts = half;
+    }
+    if (isTotal(reduction)) {
+      numbers[reduction.getDest()] = parts.front();
+      continue;
     }
     Value number = b.reduceLanes(parts.front(), combine);
     if (Value start = reduction.getAcc())

@@ -150,6 +150,17 @@ bool RowEmitter::isCarried(unsigned sum) {
          op.getSumMap(sum).getNumResults() == 0;
 }
 
+bool RowEmitter::isTotal(vector::ReductionOp reduction) {
+  if (reduction.getKind() != vector::CombiningKind::ADD || reduction.getAcc() ||
+      !reduction.getDest().hasOneUse())
+    return false;
+  YieldOp yield = op.getYield();
+  OpOperand &use = *reduction.getDest().use_begin();
+  unsigned rows = yield.getRows().size();
+  return use.getOwner() == yield && use.getOperandNumber() >= rows &&
+         isCarried(use.getOperandNumber() - rows);
+}
+
 void RowEmitter::storeNumbers(Values &totals) {
   YieldOp yield = op.getYield();
   for (auto [i, value] : llvm::enumerate(yield.getRows())) {
@@ -214,8 +225,12 @@ void RowEmitter::emitRows(StringRef symbol) {
       });
     }
     for (unsigned i = 0; i < op.getSumResults().size(); ++i)
-      if (isCarried(i))
-        zeros.push_back(b.constantF32(0));
+      if (isCarried(i)) {
+        auto reduction =
+            op.getYield().getSums()[i].getDefiningOp<vector::ReductionOp>();
+        zeros.push_back(reduction && isTotal(reduction) ? b.zeroVector()
+                                                        : b.constantF32(0));
+      }
 
     auto [begin, end] =
         b.partition(b.loadI64(args.sizes, 0), args.task, args.tasks);
@@ -236,8 +251,12 @@ void RowEmitter::emitRows(StringRef symbol) {
         });
     unsigned carried = 0;
     for (unsigned i = 0; i < op.getSumResults().size(); ++i)
-      if (isCarried(i))
-        b.storeF32(totals[carried++], b.offset(partials, slot.offsets[i]));
+      if (isCarried(i)) {
+        Value total = totals[carried++];
+        if (isa<VectorType>(total.getType()))
+          total = b.sumLanes(total);
+        b.storeF32(total, b.offset(partials, slot.offsets[i]));
+      }
   });
 }
 

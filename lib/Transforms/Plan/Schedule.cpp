@@ -50,8 +50,8 @@ void mixln::normalizeVariables(EntryOp entry) {
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
     if (op.use_empty() && (isa<LoadOp>(op) || isMemoryEffectFree(&op)))
       op.erase();
-  for (auto load : llvm::make_early_inc_range(
-           llvm::reverse(llvm::to_vector(block.getOps<LoadOp>()))))
+  SmallVector<LoadOp> remaining(block.getOps<LoadOp>());
+  for (LoadOp load : llvm::reverse(remaining))
     load->moveBefore(&block, block.begin());
 }
 
@@ -106,8 +106,8 @@ void mixln::shortenLifetimes(EntryOp entry) {
     anchor = &op;
   }
 
-  for (auto pack :
-       llvm::make_early_inc_range(llvm::to_vector(block.getOps<PackOp>()))) {
+  SmallVector<PackOp> packs(block.getOps<PackOp>());
+  for (PackOp pack : packs) {
     Operation *first = nullptr;
     for (Operation *user : pack->getUsers())
       if (!first || user->isBeforeInBlock(first))

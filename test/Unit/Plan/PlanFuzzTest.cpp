@@ -1,7 +1,8 @@
 //===- PlanFuzzTest.cpp - Plans of random entries -------------------------===//
 //
 // Plans are checked by the simulations of VerifyPlan.h, which do not know how
-// a plan was made.
+// a plan was made, and by running the dispatches in the interpreter against the
+// operations that they were made from.
 //
 //===----------------------------------------------------------------------===//
 
@@ -10,6 +11,9 @@
 #include "mixln/Transforms/Plan/PlanMemory.h"
 #include "mixln/Transforms/Plan/ReferenceKernels.h"
 #include "mixln/Transforms/Plan/VerifyPlan.h"
+
+#include "mixln/Interpreter/Inputs.h"
+#include "mixln/Interpreter/Interpreter.h"
 
 #include "mlir/IR/Verifier.h"
 
@@ -63,6 +67,49 @@ TEST(PlanFuzz, SmallEntries) {
   }
 }
 
+static void fill(Interpreter &interpreter, unsigned seed) {
+  for (auto variable : interpreter.getModule().getOps<VariableOp>()) {
+    auto type = cast<RankedTensorType>(variable.getType());
+    NamedRandom random(seed, variable.getSymName());
+    Array value = Array::full(type.getShape(), 0);
+    for (auto [i, element] : llvm::enumerate(value.data))
+      element = random.normal(i);
+    ASSERT_TRUE(succeeded(
+        interpreter.setVariable(variable.getSymName(), std::move(value))));
+  }
+}
+
+TEST(PlanFuzz, DispatchesComputeWhatTheOperationsDid) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  test::loadDialects(context);
+  ReferenceKernels reference;
+  WorkspaceKernels workspaces;
+  for (unsigned seed = 5000; seed < 5080; ++seed) {
+    SCOPED_TRACE(seed);
+    auto module = test::makeRandomModule(context, seed, 2, 5 + seed % 30);
+    OwningOpRef<ModuleOp> original(module->clone());
+    if (seed % 4)
+      planAndVerify(*module, reference);
+    else
+      planAndVerify(*module, workspaces);
+    Interpreter expected(*original), found(*module);
+    fill(expected, seed);
+    fill(found, seed);
+    for (const char *entry : {"e0", "e1", "e0"}) {
+      ASSERT_TRUE(succeeded(expected.run(entry)));
+      ASSERT_TRUE(succeeded(found.run(entry)));
+    }
+    for (auto variable : original->getOps<VariableOp>()) {
+      StringRef name = variable.getSymName();
+      double error =
+          relativeError(found.getVariable(name), expected.getVariable(name));
+      ASSERT_TRUE(error <= 1e-12) << name.str() << " differs by " << error;
+    }
+    if (testing::Test::HasFatalFailure())
+      return;
+  }
+}
+
 TEST(PlanFuzz, LargeEntriesArePackedWell) {
   MLIRContext context(MLIRContext::Threading::DISABLED);
   test::loadDialects(context);
@@ -78,6 +125,7 @@ TEST(PlanFuzz, LargeEntriesArePackedWell) {
     peaks += entry->getAttrOfType<IntegerAttr>("mixln.peak_bytes").getInt();
     bounds += entry->getAttrOfType<IntegerAttr>("mixln.live_bytes").getInt();
   }
+  RecordProperty("peak_over_bound", std::to_string(peaks / bounds));
   EXPECT_LE(peaks, 1.1 * bounds);
 }
 
@@ -91,6 +139,8 @@ TEST(PlanFuzz, ThousandsOfOperationsAreFast) {
   ASSERT_TRUE(succeeded(formDispatches(*module, kernels)));
   std::chrono::duration<double> seconds =
       std::chrono::steady_clock::now() - start;
+  auto entry = *module->getOps<EntryOp>().begin();
+  RecordProperty("dispatches", llvm::range_size(entry.getBody().getOps()));
   RecordProperty("seconds", std::to_string(seconds.count()));
   EXPECT_LT(seconds.count(), 5.0);
 }

@@ -38,6 +38,17 @@ static Value normalize(RowBuilder &b, Value x) {
 // Forward
 //===----------------------------------------------------------------------===//
 
+/// Does as little as a program can.
+static RowProgramSpec scaling(int64_t rows, int64_t n) {
+  return {{rows},
+          {row({rows, n})},
+          {0.57},
+          {},
+          [](RowBuilder &b, Args a) {
+            return RowYields{{b.mul(a[0], a[1])}, {}};
+          }};
+}
+
 static RowProgramSpec residual(int64_t rows, int64_t n) {
   return {{rows},
           {row({rows, n}), row({rows, n})},
@@ -343,6 +354,7 @@ static RowProgramSpec narrowTypes(int64_t rows, int64_t n) {
 
 ArrayRef<NamedProgram> mixln::test::rowPrograms() {
   static const NamedProgram all[] = {
+      {"scaling", scaling},
       {"residual", residual},
       {"residual_norm_norm", residualNorm},
       {"layer_norm", layerNorm},
