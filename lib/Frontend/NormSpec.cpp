@@ -302,7 +302,8 @@ FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
     return spec;
   };
 
-  // What the config says about itself.
+  // What the config says about itself; it is data and opens no file.
+  bool mayBeFile = !asked.empty();
   if (asked.empty()) {
     if (!config.normSpec.empty())
       return finish(parseNormFile(config.normSpec, config.file + ": norm_spec",
@@ -325,7 +326,7 @@ FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
 
   // A file may have a colon in its path, so the whole text is tried first.
   auto [name, kText] = asked.rsplit(':');
-  bool isFile = sys::fs::exists(asked);
+  bool isFile = mayBeFile && !findPreset(asked) && sys::fs::exists(asked);
   if (isFile) {
     name = asked;
     kText = {};
@@ -338,7 +339,7 @@ FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
       return failure();
     k = *parsed;
   }
-  if (const Preset *preset = findPreset(name); preset && !isFile) {
+  if (const Preset *preset = findPreset(name)) {
     FailureOr<NormSpec> spec =
         parseNormFile(preset->text, "preset " + name.str(), kind, error);
     if (succeeded(spec)) {
@@ -347,8 +348,8 @@ FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
     }
     return finish(std::move(spec), name, k);
   }
-  if (isFile || name.ends_with(".json") || name.contains('/') ||
-      sys::fs::exists(name)) {
+  if (mayBeFile && (isFile || name.ends_with(".json") || name.contains('/') ||
+                    sys::fs::exists(name))) {
     FailureOr<std::string> text = readTextFile(name, error);
     if (failed(text))
       return failure();

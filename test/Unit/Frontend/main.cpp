@@ -1,11 +1,13 @@
 //===- main.cpp - Tests of the front --------------------------------------===//
 //
 // `mixln-frontend-tests --import CONFIG [NORM [B T]]` prints the import phase
-// of a model instead of testing: for writing tests of later phases.
+// of a model instead of testing: for writing tests of later phases. With
+// `--explain` it prints what was understood.
 //
 //===----------------------------------------------------------------------===//
 
 #include "mixln/Frontend/Import.h"
+#include "mixln/Transforms/Expand/Explain.h"
 
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/Support/raw_ostream.h"
@@ -29,6 +31,8 @@ static int printImport(int argc, char **argv) {
       if (auto module = importModel(&context, *config, *spec, batch, seqLen,
                                     error);
           succeeded(module)) {
+        if (llvm::StringRef(argv[1]) == "--explain")
+          return failed(explain(**module, llvm::outs()));
         (*module)->print(llvm::outs());
         return 0;
       }
@@ -39,7 +43,8 @@ static int printImport(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-  if (argc > 2 && llvm::StringRef(argv[1]) == "--import")
+  if (argc > 2 && (llvm::StringRef(argv[1]) == "--import" ||
+                   llvm::StringRef(argv[1]) == "--explain"))
     return printImport(argc, argv);
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
