@@ -19,11 +19,14 @@ int main(int argc, char **argv) {
                   mlir::vector::VectorDialect>();
   mixln::registerDifferentiableModels(registry);
   mlir::registerTransformsPasses();
+  mixln::registerMixlnExpand();
   mixln::registerMixlnMerge();
   mixln::registerMixlnFuse();
   mixln::registerMixlnChunk();
   mixln::registerMixlnPack();
   mixln::registerMixlnDifferentiate();
+  mixln::registerMixlnPlanMemory();
+  mixln::registerMixlnFormDispatches();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "mixln optimizer driver\n", registry));
 }

@@ -3,6 +3,7 @@
 #include "mixln/Conversion/KernelBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -13,7 +14,7 @@ KernelBuilder::KernelBuilder(ModuleOp module, const TargetInfo &target)
     : ImplicitLocOpBuilder(module.getLoc(), module.getContext()),
       module(module), target(target) {
   MLIRContext *context = module.getContext();
-  context->loadDialect<arith::ArithDialect, scf::SCFDialect,
+  context->loadDialect<arith::ArithDialect, math::MathDialect, scf::SCFDialect,
                        vector::VectorDialect, LLVM::LLVMDialect>();
   setInsertionPointToEnd(module.getBody());
 }
@@ -89,15 +90,15 @@ Value KernelBuilder::offset(Value ptr, int64_t elements) {
       ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(elements)});
 }
 Value KernelBuilder::loadPtr(Value ptrs, int64_t index) {
-  Value at = LLVM::GEPOp::create(
-      *this, ptrType(), ptrType(), ptrs,
-      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(index)});
+  Value at =
+      LLVM::GEPOp::create(*this, ptrType(), ptrType(), ptrs,
+                          ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(index)});
   return LLVM::LoadOp::create(*this, ptrType(), at, 8);
 }
 Value KernelBuilder::loadI64(Value ptr, int64_t index) {
-  Value at = LLVM::GEPOp::create(
-      *this, ptrType(), getI64Type(), ptr,
-      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(index)});
+  Value at =
+      LLVM::GEPOp::create(*this, ptrType(), getI64Type(), ptr,
+                          ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(index)});
   return LLVM::LoadOp::create(*this, getI64Type(), at, 8);
 }
 Value KernelBuilder::loadI32(Value ptr, Value index) {
@@ -169,14 +170,14 @@ Value KernelBuilder::divF(Value a, Value b) {
 }
 Value KernelBuilder::maxF(Value a, Value b) {
   return arith::SelectOp::create(
-      *this,
-      arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, a, b), a, b);
+      *this, arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, a, b), a,
+      b);
 }
 
 /// Folds halves of the vector onto each other: a fixed order, and a shuffle a
 /// level.
-static Value reduceLanes(KernelBuilder &b, Value vector,
-                         function_ref<Value(Value, Value)> combine) {
+Value KernelBuilder::reduceLanes(Value vector,
+                                 function_ref<Value(Value, Value)> combine) {
   int64_t width = cast<VectorType>(vector.getType()).getDimSize(0);
   while (width > 1) {
     width /= 2;
@@ -185,19 +186,17 @@ static Value reduceLanes(KernelBuilder &b, Value vector,
       low.push_back(i);
       high.push_back(width + i);
     }
-    vector = combine(vector::ShuffleOp::create(b, vector, vector, low),
-                     vector::ShuffleOp::create(b, vector, vector, high));
+    vector = combine(vector::ShuffleOp::create(*this, vector, vector, low),
+                     vector::ShuffleOp::create(*this, vector, vector, high));
   }
-  return vector::ExtractOp::create(b, vector, 0);
+  return vector::ExtractOp::create(*this, vector, 0);
 }
 
 Value KernelBuilder::sumLanes(Value vector) {
-  return reduceLanes(*this, vector,
-                     [&](Value a, Value b) { return addF(a, b); });
+  return reduceLanes(vector, [&](Value a, Value b) { return addF(a, b); });
 }
 Value KernelBuilder::maxLanes(Value vector) {
-  return reduceLanes(*this, vector,
-                     [&](Value a, Value b) { return maxF(a, b); });
+  return reduceLanes(vector, [&](Value a, Value b) { return maxF(a, b); });
 }
 
 /// Swaps the off-diagonal blocks of size `half` at every level.
@@ -266,13 +265,13 @@ void KernelBuilder::ifElse(Value condition, function_ref<void()> then,
 // Functions
 //===----------------------------------------------------------------------===//
 
-LLVM::LLVMFuncOp
-KernelBuilder::function(StringRef name, ArrayRef<Type> arguments,
-                        function_ref<void(ValueRange)> body) {
+LLVM::LLVMFuncOp KernelBuilder::function(StringRef name,
+                                         ArrayRef<Type> arguments,
+                                         function_ref<void(ValueRange)> body) {
   InsertionGuard guard(*this);
   setInsertionPointToEnd(module.getBody());
-  auto type = LLVM::LLVMFunctionType::get(
-      LLVM::LLVMVoidType::get(getContext()), arguments);
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(getContext()),
+                                          arguments);
   auto func = LLVM::LLVMFuncOp::create(*this, name, type);
   Block *entry = func.addEntryBlock(*this);
   setInsertionPointToStart(entry);

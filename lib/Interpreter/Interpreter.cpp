@@ -53,7 +53,16 @@ LogicalResult Interpreter::setVariable(StringRef name, Array value) {
   if (int64_t offset = getOffset(name); offset >= 0)
     arena->write(offset, typeOf(variable), value);
   variables[name] = std::move(value);
+  written.insert(name);
   return success();
+}
+
+bool Interpreter::isWritten(StringRef name) const {
+  int64_t offset = getOffset(name), unwritten = -1;
+  if (offset < 0)
+    return written.contains(name);
+  arena->read(offset, typeOf(symbols.lookup<VariableOp>(name)), unwritten);
+  return unwritten < 0;
 }
 
 const Array &Interpreter::getVariable(StringRef name) {

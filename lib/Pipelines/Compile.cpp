@@ -4,7 +4,6 @@
 
 #include "mixln-rt/program-json.h"
 #include "mixln-rt/program.h"
-#include "mixln/Frontend/Explain.h"
 #include "mixln/Frontend/Import.h"
 #include "mixln/Frontend/ModelConfig.h"
 #include "mixln/Frontend/NormSpec.h"
@@ -14,6 +13,7 @@
 #include "mixln/Target/Executable.h"
 #include "mixln/Target/PlanTable.h"
 #include "mixln/Transforms/Differentiate/Differentiate.h"
+#include "mixln/Transforms/Expand/Explain.h"
 #include "mixln/Transforms/Passes.h"
 
 #include "mlir/IR/AsmState.h"
@@ -102,12 +102,12 @@ int Compilation::readInput() {
                       " is more than the config's maximum of " +
                       Twine(config->maxPositions) + " positions",
                   kBadInput);
-  std::string spec = options.norm;
+  NormRequest request;
+  request.norm = options.norm;
+  request.normKind = options.normKind;
   if (options.postNum)
-    spec = (spec.empty() ? config->normType : spec) + ":" +
-           std::to_string(*options.postNum);
-  FailureOr<NormSpec> norm =
-      resolveNorm(spec, options.normKind, *config, error);
+    request.postNum = *options.postNum;
+  FailureOr<NormSpec> norm = resolveNorm(request, *config, error);
   if (failed(norm))
     return report(error, kBadInput);
   FailureOr<OwningOpRef<ModuleOp>> imported =

@@ -2,7 +2,7 @@
 
 #include "mixln/Pipelines/Phases.h"
 #include "mixln/Transforms/Passes.h"
-#include "mixln/Transforms/Plan/Plan.h"
+#include "mixln/Transforms/Plan/PlanMemory.h"
 
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
@@ -75,7 +75,13 @@ void mixln::buildPhase(Phase phase, OpPassManager &manager,
     return;
   }
   case Phase::Plan:
-    manager.addPass(createPlanPass(options.generator));
+    if (options.generator) {
+      manager.addPass(createPlanMemoryPass(*options.generator));
+      manager.addPass(createFormDispatchesPass(*options.generator));
+    } else {
+      manager.addPass(createMixlnPlanMemory());
+      manager.addPass(createMixlnFormDispatches());
+    }
     return;
   case Phase::Import:
   case Phase::Lower:

@@ -87,7 +87,7 @@ static void addLogits(Model &model, const UpdateBatch &batch,
   for (const MicroBatch &micro : batch.micro) {
     model.writeInputs(micro);
     model.run("logits");
-    std::vector<float> part = model.read("logits");
+    std::vector<float> part = model.read("output_logits");
     all.insert(all.end(), part.begin(), part.end());
   }
   results.add("logits", {batch.rows, program.seqLen, program.vocabSize},

@@ -81,6 +81,20 @@ llvm::SmallVector<int64_t> packSizes(const PackSpec &spec, int64_t n, int64_t k,
 void emitPackKernel(KernelBuilder &b, llvm::StringRef symbol,
                     const PackSpec &spec);
 
+/// Rows of the register tile and columns of a panel, by which other kernels
+/// cut their work.
+int64_t tileRows(const TargetInfo &target);
+int64_t tileVectors(const TargetInfo &target);
+
+/// Private functions that other kernels build on.
+///
+/// (A, lda, B, ldb, C, ldc, firstRow, lastRow, firstPanel, lastPanel, N, K,
+/// accumulate) computes those rows and panels of one product.
+mlir::LLVM::LLVMFuncOp blockFunction(KernelBuilder &b, bool transposeLhs,
+                                     bool rhsPacked);
+/// (B, ldb, packed, N, K, firstPanel, lastPanel) packs those panels.
+mlir::LLVM::LLVMFuncOp packFunction(KernelBuilder &b, bool transposed);
+
 /// The innermost piece, a private function:
 /// (A, lda, B, ldb, C, ldc, K, columns, accumulate) computes `rows` rows of
 /// `vectors` registers each; `columns` of them are stored.

@@ -32,6 +32,13 @@ int64_t mixln::panelColumns(const TargetInfo &target) {
   return tileFor(target, true).vectors * target.lanes;
 }
 
+int64_t mixln::tileRows(const TargetInfo &target) {
+  return tileFor(target, true).rows;
+}
+int64_t mixln::tileVectors(const TargetInfo &target) {
+  return tileFor(target, true).vectors;
+}
+
 std::string MatmulSpec::name() const {
   return llvm::formatv("matmul.{0}{1}.{2}x{3}{4}{5}", transposeLhs ? "t" : "n",
                        rhsPacked ? "p" : "n", numLhs, numRhs,
@@ -77,13 +84,11 @@ MatmulLaunch mixln::matmulLaunch(const TargetInfo &target,
   return launch;
 }
 
-/// (A, lda, B, ldb, C, ldc, firstRow, lastRow, firstPanel, lastPanel, N, K,
-/// accumulate) computes those rows and panels of one product.
-static LLVM::LLVMFuncOp blockFunction(KernelBuilder &b,
-                                      const MatmulSpec &spec) {
-  std::string name =
-      llvm::formatv("mixln.block.{0}{1}", spec.transposeLhs ? "t" : "n",
-                    spec.rhsPacked ? "p" : "n");
+LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, bool transposeLhs,
+                                      bool rhsPacked) {
+  std::string name = llvm::formatv("mixln.block.{0}{1}",
+                                   transposeLhs ? "t" : "n",
+                                   rhsPacked ? "p" : "n");
   Type ptr = b.ptrType(), i64 = b.getI64Type();
   SmallVector<Type> arguments = {ptr, i64, ptr, i64, ptr};
   arguments.append(8, i64);
@@ -93,14 +98,14 @@ static LLVM::LLVMFuncOp blockFunction(KernelBuilder &b,
     Value firstPanel = args[8], lastPanel = args[9], n = args[10];
     Value depth = args[11], accumulate = args[12];
 
-    Tile tile = tileFor(b.getTarget(), spec.rhsPacked);
+    Tile tile = tileFor(b.getTarget(), rhsPacked);
     int64_t width = tile.vectors * b.lanes();
     MicroKernelSpec micro;
     micro.rows = tile.rows;
-    micro.transposeLhs = spec.transposeLhs;
-    micro.rhsStride = spec.rhsPacked ? width : 0;
-    micro.maskRhs = !spec.rhsPacked;
-    micro.prefetchSteps = !spec.rhsPacked && spec.transposeLhs ? 16 : 0;
+    micro.transposeLhs = transposeLhs;
+    micro.rhsStride = rhsPacked ? width : 0;
+    micro.maskRhs = !rhsPacked;
+    micro.prefetchSteps = !rhsPacked && transposeLhs ? 16 : 0;
 
     Value step = b.maximum(
         b.divide(b.sub(b.add(depth, b.ceilDivide(depth, tile.depth)),
@@ -115,7 +120,7 @@ static LLVM::LLVMFuncOp blockFunction(KernelBuilder &b,
         Value column = b.mul(panel, width);
         Value columns = b.minimum(b.sub(n, column), b.constant(width));
         Value rhsPanel =
-            spec.rhsPacked
+            rhsPacked
                 ? b.offset(rhs, b.add(b.mul(column, depth), b.mul(k, width)))
                 : b.offset(rhs, b.add(b.mul(k, ldb), column));
         switchOnVectors(b, columns, tile.vectors, [&](int64_t vectors) {
@@ -123,7 +128,7 @@ static LLVM::LLVMFuncOp blockFunction(KernelBuilder &b,
           forRowTiles(b, firstRow, lastRow, micro,
                       [&](LLVM::LLVMFuncOp callee, Value row) {
                         Value lhsTile =
-                            spec.transposeLhs
+                            transposeLhs
                                 ? b.offset(lhs, b.add(b.mul(k, lda), row))
                                 : b.offset(lhs, b.add(b.mul(row, lda), k));
                         Value outTile =
@@ -141,7 +146,7 @@ void mixln::emitMatmulKernel(KernelBuilder &b, StringRef symbol,
                              const MatmulSpec &spec) {
   Tile tile = tileFor(b.getTarget(), spec.rhsPacked);
   int64_t width = tile.vectors * b.lanes();
-  LLVM::LLVMFuncOp block = blockFunction(b, spec);
+  LLVM::LLVMFuncOp block = blockFunction(b, spec.transposeLhs, spec.rhsPacked);
   b.kernelFunction(symbol, [&](KernelBuilder::Arguments args) {
     Value m = b.loadI64(args.sizes, 0);
     Value columnTasks = b.loadI64(args.sizes, 1);

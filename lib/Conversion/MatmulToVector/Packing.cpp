@@ -42,7 +42,7 @@ SmallVector<int64_t> mixln::packSizes(const PackSpec &spec, int64_t n,
 static LLVM::LLVMFuncOp packTransposed(KernelBuilder &b) {
   Type ptr = b.ptrType(), i64 = b.getI64Type();
   return b.privateFunction(
-      "mixln.pack.transposed", {ptr, i64, ptr, i64, i64}, [&](ValueRange args) {
+      "mixln.pack.square", {ptr, i64, ptr, i64, i64}, [&](ValueRange args) {
         Value from = args[0], ld = args[1], to = args[2], columns = args[3];
         Value depth = args[4];
         int64_t lanes = b.lanes(), width = panelColumns(b.getTarget());
@@ -70,20 +70,18 @@ static LLVM::LLVMFuncOp packTransposed(KernelBuilder &b) {
       });
 }
 
-void mixln::emitPackKernel(KernelBuilder &b, StringRef symbol,
-                           const PackSpec &spec) {
+LLVM::LLVMFuncOp mixln::packFunction(KernelBuilder &b, bool transposed) {
   int64_t lanes = b.lanes(), width = panelColumns(b.getTarget());
-  b.kernelFunction(symbol, [&](KernelBuilder::Arguments args) {
-    Value from = b.loadPtr(args.pointers, 0);
-    Value to = b.loadPtr(args.pointers, 1);
-    Value n = b.loadI64(args.sizes, 0), depth = b.loadI64(args.sizes, 1);
-    Value ld = b.loadI64(args.sizes, 2);
-    auto [first, last] =
-        b.partition(b.ceilDivide(n, width), args.task, args.tasks);
-    b.loop(first, last, 1, [&](Value panel) {
+  Type ptr = b.ptrType(), i64 = b.getI64Type();
+  SmallVector<Type> arguments = {ptr, i64, ptr, i64, i64, i64, i64};
+  StringRef name = transposed ? "mixln.pack.t" : "mixln.pack.n";
+  return b.privateFunction(name, arguments, [&](ValueRange args) {
+    Value from = args[0], ld = args[1], to = args[2], n = args[3];
+    Value depth = args[4];
+    b.loop(args[5], args[6], 1, [&](Value panel) {
       Value column = b.mul(panel, width);
       Value panelTo = b.offset(to, b.mul(column, depth));
-      if (spec.transposed) {
+      if (transposed) {
         b.loop(b.constant(0), b.constant(width), lanes, [&](Value i) {
           Value at = b.add(column, i);
           b.call(packTransposed(b),
@@ -94,7 +92,7 @@ void mixln::emitPackKernel(KernelBuilder &b, StringRef symbol,
       }
       SmallVector<Value> masks;
       for (int64_t i = 0; i < width; i += lanes)
-        masks.push_back(b.maskFor(b.sub(n, b.add(column, i))));
+        masks.push_back(b.maskFor(b.sub(n, b.add(column, b.constant(i)))));
       b.loop(b.constant(0), depth, 1, [&](Value k) {
         Value source = b.offset(from, b.add(b.mul(k, ld), column));
         Value target = b.offset(panelTo, b.mul(k, width));
@@ -103,5 +101,18 @@ void mixln::emitPackKernel(KernelBuilder &b, StringRef symbol,
                         b.offset(target, i));
       });
     });
+  });
+}
+
+void mixln::emitPackKernel(KernelBuilder &b, StringRef symbol,
+                           const PackSpec &spec) {
+  LLVM::LLVMFuncOp pack = packFunction(b, spec.transposed);
+  b.kernelFunction(symbol, [&](KernelBuilder::Arguments args) {
+    Value n = b.loadI64(args.sizes, 0), depth = b.loadI64(args.sizes, 1);
+    auto [first, last] =
+        b.partition(b.ceilDivide(n, panelColumns(b.getTarget())), args.task,
+                    args.tasks);
+    b.call(pack, {b.loadPtr(args.pointers, 0), b.loadI64(args.sizes, 2),
+                  b.loadPtr(args.pointers, 1), n, depth, first, last});
   });
 }

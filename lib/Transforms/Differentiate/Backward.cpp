@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mixln/Transforms/Differentiate/Backward.h"
+#include "mixln/IR/Sites.h"
 #include "mixln/Interfaces/Differentiable.h"
 #include "mixln/Transforms/Differentiate/RowwiseBuilder.h"
 #include "mixln/Transforms/Differentiate/TensorHelpers.h"
@@ -35,6 +36,8 @@ private:
   void findActive(ArrayRef<Operation *> forward);
   LogicalResult seed();
   LogicalResult visit(Operation *op);
+  /// The cotangent of a result of `op`, from those of its uses.
+  Value addUp(Operation *op, ArrayRef<Value> parts);
   /// Stores the gradient of `parameter`, to which `parts` add up.
   void storeGradient(VariableOp parameter, ArrayRef<Value> parts);
   /// Whether the operation that makes `part` can start from a tensor.
@@ -84,8 +87,8 @@ LogicalResult Backward::seed() {
     if (store.getVariable() == "loss_sum")
       lossStore = store;
   if (!lossStore)
-    return entry.emitError() << "entry @" << entry.getSymName()
-                             << " stores no @loss_sum to differentiate";
+    return entry.emitError() << "forward of entry @" << entry.getSymName()
+                             << " stores no @loss_sum";
   auto expected = RankedTensorType::get({1}, builder.getF32Type());
   Value loss = lossStore.getValue();
   if (loss.getType() != expected)
@@ -95,6 +98,13 @@ LogicalResult Backward::seed() {
     cotangents[loss].push_back(
         LoadOp::create(builder, lossStore.getLoc(), expected, "loss_scale"));
   return success();
+}
+
+Value Backward::addUp(Operation *op, ArrayRef<Value> parts) {
+  std::string site = getSite(op).str();
+  if (!site.empty())
+    site += ".cotangent";
+  return buildSum(builder, op->getLoc(), parts, site, getLayer(op));
 }
 
 LogicalResult Backward::visit(Operation *op) {
@@ -109,8 +119,7 @@ LogicalResult Backward::visit(Operation *op) {
         gradients[load.getVariable()].append(found->second);
       return success();
     }
-    ofResults.push_back(has ? buildSum(builder, op->getLoc(), found->second)
-                            : Value());
+    ofResults.push_back(has ? addUp(op, found->second) : Value());
   }
   if (!reached)
     return success();
@@ -219,7 +228,7 @@ void Backward::storeGradient(VariableOp parameter, ArrayRef<Value> parts) {
   builder.setInsertionPointAfter(last);
   if (!total && accumulate)
     rest.insert(rest.begin(), LoadOp::create(builder, loc, type, name));
-  StoreOp::create(builder, loc, buildSum(builder, loc, rest), name);
+  StoreOp::create(builder, loc, buildSum(builder, loc, rest, name), name);
 }
 
 void Backward::clean(Operation *lastForward) {

@@ -71,6 +71,91 @@ static void route(Rule &r, arith::CmpFPredicate predicate) {
   r.give(1, r.b.select(first, r.zero(), r.dy));
 }
 
+/// The number that fills the row `value`, or null.
+static Value splatOf(Value value) {
+  auto broadcast = value.getDefiningOp<vector::BroadcastOp>();
+  if (!broadcast || isa<VectorType>(broadcast.getSource().getType()))
+    return {};
+  return broadcast.getSource();
+}
+
+/// `value` times a constant, on a number where the row is filled with one.
+static Value scale(Rule &r, Value value, double factor) {
+  if (Value number = splatOf(value))
+    return r.b.broadcast(r.b.mul(number, r.b.constant(factor)),
+                         value.getType());
+  return r.b.mul(value, r.b.constant(factor, value.getType()));
+}
+
+static Value negate(Rule &r, Value value) {
+  if (Value number = splatOf(value))
+    return r.b.broadcast(r.b.neg(number), value.getType());
+  return r.b.neg(value);
+}
+
+/// numerator / denominator, with one division where the denominator is a row
+/// filled with one number.
+static Value divide(Rule &r, Value numerator, Value denominator) {
+  Value number = splatOf(denominator);
+  if (!number)
+    return r.b.div(numerator, denominator);
+  Value inverse = r.b.div(r.b.constant(1.0), number);
+  return r.b.mul(numerator, r.b.broadcast(inverse, denominator.getType()));
+}
+
+/// Whether `value` is the constant `number`, as a row or as a number.
+static bool isConstant(Value value, double number) {
+  if (Value filled = splatOf(value))
+    value = filled;
+  DenseFPElementsAttr row;
+  FloatAttr scalar;
+  if (matchPattern(value, m_Constant(&scalar)))
+    return scalar.getValueAsDouble() == number;
+  return matchPattern(value, m_Constant(&row)) && row.isSplat() &&
+         row.getSplatValue<APFloat>().convertToDouble() == number;
+}
+
+/// u where `value` is 1 + exp(u), or null.
+static Value matchOnePlusExp(Value value) {
+  auto sum = value.getDefiningOp<arith::AddFOp>();
+  if (!sum)
+    return {};
+  for (auto [one, other] : {std::pair(sum.getLhs(), sum.getRhs()),
+                            std::pair(sum.getRhs(), sum.getLhs())})
+    if (auto exp = other.getDefiningOp<math::ExpOp>();
+        exp && isConstant(one, 1.0))
+      return exp.getOperand();
+  return {};
+}
+
+/// x / (1 + exp(u)), a sigmoid: exp(u) overflows where the quotient is zero,
+/// and infinity times zero must not become the derivative. So the cotangent
+/// goes to u past the sum and the exponential, as
+/// -dy * y * (1 - 1 / (1 + exp(u))).
+static void divfRule(Rule &r) {
+  Value x = r.x(0), denominator = r.x(1);
+  if (Value u = matchOnePlusExp(denominator)) {
+    Value one = r.number(1.0);
+    Value sigmoid = isConstant(x, 1.0) ? r.y() : r.b.div(one, denominator);
+    r.give(0, r.b.mul(r.dy, sigmoid));
+    Value slope = r.b.mul(r.y(), r.b.sub(sigmoid, one));
+    r.cotangents.add(r.b, u, r.b.mul(r.dy, slope), r.op);
+    return;
+  }
+  Value quotient = divide(r, r.dy, denominator);
+  r.give(0, quotient);
+  r.give(1, negate(r, r.b.mul(quotient, r.y())));
+}
+
+static void mulfRule(Rule &r) {
+  if (r.x(0) == r.x(1)) {
+    r.give(0, r.b.mul(scale(r, r.dy, 2.0), r.x(0)));
+    return;
+  }
+  r.give(0, r.b.mul(r.dy, r.x(1)));
+  r.give(1, r.b.mul(r.dy, r.x(0)));
+}
+
 /// The sign of `value`: 0 at 0.
 static Value sign(Rule &r, Value value) {
   Value zero = r.zero();
@@ -80,14 +165,8 @@ static Value sign(Rule &r, Value value) {
 
 static void powfRule(Rule &r) {
   Value base = r.x(0), exponent = r.x(1);
-  FloatAttr number;
-  DenseFPElementsAttr row;
-  bool isSquare = (matchPattern(exponent, m_Constant(&number)) &&
-                   number.getValueAsDouble() == 2.0) ||
-                  (matchPattern(exponent, m_Constant(&row)) && row.isSplat() &&
-                   row.getSplatValue<APFloat>().convertToDouble() == 2.0);
   Value slope =
-      isSquare
+      isConstant(exponent, 2.0)
           ? r.b.mul(r.number(2.0), base)
           : r.b.mul(exponent, r.b.pow(base, r.b.sub(exponent, r.number(1.0))));
   r.give(0, r.b.mul(r.dy, slope));
@@ -124,19 +203,10 @@ static const llvm::StringMap<RuleFunction> &getTable() {
   static const llvm::StringMap<RuleFunction> table = {
       {"arith.addf", [](Rule &r) { r.give(0, r.dy), r.give(1, r.dy); }},
       {"arith.subf",
-       [](Rule &r) { r.give(0, r.dy), r.give(1, r.b.neg(r.dy)); }},
-      {"arith.mulf",
-       [](Rule &r) {
-         r.give(0, r.b.mul(r.dy, r.x(1)));
-         r.give(1, r.b.mul(r.dy, r.x(0)));
-       }},
-      {"arith.divf",
-       [](Rule &r) {
-         Value quotient = r.b.div(r.dy, r.x(1));
-         r.give(0, quotient);
-         r.give(1, r.b.neg(r.b.mul(quotient, r.y())));
-       }},
-      {"arith.negf", [](Rule &r) { r.give(0, r.b.neg(r.dy)); }},
+       [](Rule &r) { r.give(0, r.dy), r.give(1, negate(r, r.dy)); }},
+      {"arith.mulf", mulfRule},
+      {"arith.divf", divfRule},
+      {"arith.negf", [](Rule &r) { r.give(0, negate(r, r.dy)); }},
       {"arith.maximumf", [](Rule &r) { route(r, arith::CmpFPredicate::OGE); }},
       {"arith.minimumf", [](Rule &r) { route(r, arith::CmpFPredicate::OLE); }},
       {"arith.select",

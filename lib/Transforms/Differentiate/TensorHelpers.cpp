@@ -29,11 +29,13 @@ Value mixln::buildZeros(OpBuilder &builder, Location loc,
   return program.finish().front();
 }
 
-Value mixln::buildSum(OpBuilder &builder, Location loc, ValueRange tensors) {
+Value mixln::buildSum(OpBuilder &builder, Location loc, ValueRange tensors,
+                      StringRef site, int64_t layer) {
   if (tensors.size() == 1)
     return tensors.front();
   auto type = cast<RankedTensorType>(tensors.front().getType());
   RowwiseBuilder program(builder, loc, domainOf(type));
+  program.setSite(site, layer);
   Value sum;
   for (Value tensor : tensors) {
     Value term =

@@ -32,8 +32,10 @@ struct EmbeddingModel
                               SmallVectorImpl<Value> &operandGrads) const {
     auto op = cast<EmbeddingOp>(raw);
     Value order = loadInput(op, builder, "token_order");
+    if (!order)
+      return failure();
     Value starts = loadInput(op, builder, "segment_starts");
-    if (!order || !starts)
+    if (!starts)
       return failure();
     auto table = cast<RankedTensorType>(op.getTable().getType());
     auto type = RankedTensorType::get(table.getShape(), builder.getF32Type());

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mixln/Transforms/Fuse/SplitSums.h"
 #include "mixln/Transforms/Merge/Join.h"
 #include "mixln/Transforms/Merge/Paths.h"
 #include "mixln/Transforms/Passes.h"
@@ -27,6 +28,7 @@ struct Fuse : mixln::impl::MixlnFuseBase<Fuse> {
     options.category = "mixln-fuse";
     options.dropStopGradient = true;
     for (auto entry : getOperation().getOps<EntryOp>()) {
+      splitSums(entry);
       joinRowPrograms(entry, options);
       if (verifyPaths && failed(verifyOneRowProgramPerPath(entry)))
         return signalPassFailure();

@@ -60,7 +60,7 @@ public:
         simplifier(entry.getContext(), options.dropStopGradient) {}
 
   void run() {
-    collect();
+    simplify();
     bool changed = true;
     while (changed) {
       changed = joinProducers();
@@ -76,14 +76,20 @@ public:
 
 private:
   void collect() {
-    for (auto op : entry.getBody().front().getOps<RowwiseOp>())
-      programs.push_back(op);
-    simplify();
+    programs = llvm::to_vector(entry.getBody().front().getOps<RowwiseOp>());
   }
 
+  /// Simplifies every program once in block order, which carries equal results
+  /// on to their readers, and again from the end those whose results the
+  /// simpler readers no longer need.
   void simplify() {
+    eraseDeadOps(entry);
+    collect();
     for (RowwiseOp &op : programs)
-      if (op)
+      op = simplifier.simplify(op);
+    for (RowwiseOp &op : llvm::reverse(programs))
+      if (op && llvm::any_of(op->getResults(),
+                             [](Value result) { return result.use_empty(); }))
         op = simplifier.simplify(op);
     llvm::erase(programs, RowwiseOp());
   }

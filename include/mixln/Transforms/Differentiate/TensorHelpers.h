@@ -14,7 +14,8 @@ mlir::Value buildZeros(mlir::OpBuilder &builder, mlir::Location loc,
 
 /// A row program that adds tensors of one type; one alone is its own sum.
 mlir::Value buildSum(mlir::OpBuilder &builder, mlir::Location loc,
-                     mlir::ValueRange tensors);
+                     mlir::ValueRange tensors, llvm::StringRef site = "",
+                     int64_t layer = -1);
 
 } // namespace mixln
 

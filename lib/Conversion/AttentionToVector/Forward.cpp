@@ -1,0 +1,190 @@
+//===- Forward.cpp - Causal attention -------------------------------------===//
+//
+//   Kt = panels of rotate(k)^T; V = rows of v
+//   for each query head of the group:
+//     for r in queries step 6:
+//       Q = rotate(q[r..]) * log2(e) / sqrt(head_dim)
+//       S[6][..r+6] = Q Kt
+//       per row: m = max, P = exp2(S - m), 0 beyond the diagonal, s = sum P
+//       ctx = (P V) / s;  m + log2(s) is kept
+//     lse = ln(2) * (m + log2(s))
+//
+// A strip holds the scores of all keys, so there is no online softmax: S of 6
+// rows is small even for long sequences.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Heads.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+
+#include <limits>
+
+using namespace mlir;
+using namespace mixln;
+using namespace mixln::attention;
+
+namespace {
+
+/// Offsets into scratch, in elements.
+struct Places {
+  Places(const TargetInfo &target, const AttentionSpec &spec) {
+    Layout layout(target, spec);
+    int64_t rows = tileRows(target);
+    keys = scratch.take(spec.seqLen * layout.paddedDim);
+    panels = scratch.take(layout.packed);
+    values = scratch.take(spec.seqLen * layout.paddedDim);
+    queries = scratch.take(rows * layout.paddedDim);
+    scores = scratch.take(rows * layout.scoreStride);
+    sums = scratch.take(rows);
+    maxima = scratch.take(spec.seqLen + target.lanes);
+    total = scratch.take(spec.seqLen + target.lanes);
+  }
+  Scratch scratch;
+  int64_t keys, panels, values, queries, scores, sums, maxima, total;
+};
+
+} // namespace
+
+/// (S, valid, end, max, sum): softmax of one row without the division: keys
+/// [valid, end) become 0; stores the maximum and the sum.
+static LLVM::LLVMFuncOp softmaxRow(KernelBuilder &b) {
+  Type ptr = b.ptrType(), i64 = b.getI64Type();
+  return b.privateFunction(
+      "mixln.softmax", {ptr, i64, i64, ptr, ptr}, [&](ValueRange args) {
+        Value scores = args[0], valid = args[1], end = args[2];
+        int64_t lanes = b.lanes();
+        Value zero = b.constant(0), width = b.constant(lanes);
+        Value whole = b.mul(b.divide(valid, width), lanes);
+        Value least = b.broadcast(
+            b.constantF32(-std::numeric_limits<float>::infinity()));
+
+        Value maxima = b.loop(zero, whole, lanes, {least},
+                              [&](Value at, ValueRange carried) {
+                                Value x = b.loadVector(b.offset(scores, at));
+                                return SmallVector<Value>{
+                                    b.maxF(x, carried[0])};
+                              })[0];
+        Value mask = b.maskFor(b.sub(valid, whole));
+        Value last = b.loadVector(b.offset(scores, whole), mask);
+        maxima = b.maxF(b.select(mask, last, least), maxima);
+        Value max = b.maxLanes(maxima);
+        b.storeF32(max, args[3]);
+        Value shift = b.broadcast(max);
+
+        Value sums =
+            b.loop(zero, whole, lanes, {b.zeroVector()},
+                   [&](Value at, ValueRange carried) {
+                     Value place = b.offset(scores, at);
+                     Value p = exp2(b, b.subF(b.loadVector(place), shift));
+                     b.storeVector(p, place);
+                     return SmallVector<Value>{b.addF(p, carried[0])};
+                   })[0];
+        sums = b.loop(whole, end, lanes, {sums},
+                      [&](Value at, ValueRange carried) {
+                        Value place = b.offset(scores, at);
+                        Value mask = b.maskFor(b.sub(valid, at));
+                        Value x = b.loadVector(place, mask);
+                        Value p = b.select(mask, exp2(b, b.subF(x, shift)),
+                                           b.zeroVector());
+                        b.storeVector(p, place);
+                        return SmallVector<Value>{b.addF(p, carried[0])};
+                      })[0];
+        b.storeF32(b.sumLanes(sums), args[4]);
+      });
+}
+
+int64_t mixln::attentionScratchBytes(const TargetInfo &target,
+                                     const AttentionSpec &spec) {
+  return Places(target, spec).scratch.bytes();
+}
+
+void mixln::emitAttentionKernel(KernelBuilder &b, StringRef symbol,
+                                const AttentionSpec &spec) {
+  const TargetInfo &target = b.getTarget();
+  Layout layout(target, spec);
+  Places places(target, spec);
+  int64_t dim = spec.headDim, rows = tileRows(target);
+  int64_t queryStride = spec.heads * dim, keyStride = spec.kvHeads * dim;
+  int64_t group = spec.heads / spec.kvHeads;
+  double scale = kLog2E / std::sqrt(static_cast<double>(dim));
+  LLVM::LLVMFuncOp rotate = rotateRows(b, spec), gather = gatherRows(b, spec);
+  LLVM::LLVMFuncOp pack = packFunction(b, /*transposed=*/true);
+  LLVM::LLVMFuncOp block = blockFunction(b, false, /*rhsPacked=*/true);
+  LLVM::LLVMFuncOp softmax = softmaxRow(b), times = timesRows(b, spec);
+
+  b.kernelFunction(symbol, [&](KernelBuilder::Arguments args) {
+    SmallVector<Value> pointers;
+    for (int64_t i = 0; i < 7; ++i)
+      pointers.push_back(b.loadPtr(args.pointers, i));
+    Value cos = pointers[3], sin = pointers[4];
+    Value zero = b.constant(0), seqLen = b.constant(spec.seqLen);
+    Value depth = b.constant(dim), padded = b.constant(layout.paddedDim);
+    Value stride = b.constant(layout.scoreStride);
+    auto place = [&](int64_t at) { return b.offset(args.scratch, at); };
+
+    Value sequence = b.divide(args.task, b.constant(spec.kvHeads));
+    Value kvHead = b.sub(args.task, b.mul(sequence, spec.kvHeads));
+    Value firstRow = b.mul(sequence, spec.seqLen);
+    Value keyAt = b.add(b.mul(firstRow, keyStride), b.mul(kvHead, dim));
+    b.call(rotate, {b.offset(pointers[1], keyAt), b.constant(keyStride), cos,
+                    sin, b.constantF32(1), place(places.keys), seqLen});
+    b.call(pack, {place(places.keys), padded, place(places.panels), seqLen,
+                  depth, zero, b.constant(layout.panels)});
+    b.call(gather, {b.offset(pointers[2], keyAt), b.constant(keyStride),
+                    b.constantF32(1), place(places.values), seqLen});
+
+    b.loop(zero, b.constant(group), 1, [&](Value member) {
+      Value head = b.add(b.mul(kvHead, group), member);
+      Value queryAt = b.add(b.mul(firstRow, queryStride), b.mul(head, dim));
+      b.loop(zero, seqLen, rows, [&](Value first) {
+        Value end = b.minimum(b.add(first, rows), seqLen);
+        Value count = b.sub(end, first);
+        Value at = b.add(queryAt, b.mul(first, queryStride));
+        Value tableAt = b.mul(first, dim / 2);
+        b.call(rotate, {b.offset(pointers[0], at), b.constant(queryStride),
+                        b.offset(cos, tableAt), b.offset(sin, tableAt),
+                        b.constantF32(scale), place(places.queries), count});
+        b.call(block, {place(places.queries), padded, place(places.panels),
+                       zero, place(places.scores), stride, zero, count, zero,
+                       b.ceilDivide(end, panelColumns(target)), end, depth,
+                       zero});
+        b.loop(zero, count, 1, [&](Value row) {
+          Value query = b.add(first, row);
+          b.call(softmax,
+                 {b.offset(place(places.scores),
+                           b.mul(row, layout.scoreStride)),
+                  b.add(query, 1), end, b.offset(place(places.maxima), query),
+                  b.offset(place(places.total), query)});
+        });
+        Value out = b.offset(pointers[5], at);
+        b.call(times, {place(places.scores), stride, place(places.values), out,
+                       b.constant(queryStride), count, end, depth});
+        b.loop(zero, count, 1, [&](Value row) {
+          Value sum = b.loadF32(
+              b.offset(place(places.total), b.add(first, row)));
+          Value factor = b.broadcast(b.divF(b.constantF32(1), sum));
+          Value outRow = b.offset(out, b.mul(row, queryStride));
+          forVectors(b, dim, [&](int64_t at, Value mask) {
+            Value to = b.offset(outRow, at);
+            store(b, b.mulF(load(b, to, mask), factor), to, mask);
+          });
+        });
+      });
+
+      // Logarithms, a vector at a time.
+      b.loop(zero, seqLen, b.lanes(), [&](Value at) {
+        Value sum = b.loadVector(b.offset(place(places.total), at));
+        Value max = b.offset(place(places.maxima), at);
+        Value lse = b.addF(b.loadVector(max), math::Log2Op::create(b, sum));
+        b.storeVector(b.mulF(lse, b.broadcast(b.constantF32(kLn2))), max);
+      });
+      b.loop(zero, seqLen, 1, [&](Value query) {
+        Value lse = b.loadF32(b.offset(place(places.maxima), query));
+        Value row = b.add(firstRow, query);
+        b.storeF32(lse, b.offset(pointers[6],
+                                 b.add(b.mul(row, spec.heads), head)));
+      });
+    });
+  });
+}

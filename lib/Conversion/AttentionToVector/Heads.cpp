@@ -1,0 +1,222 @@
+//===- Heads.cpp - Pieces that attention's two kernels share --------------===//
+
+#include "Heads.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace mixln;
+using namespace mixln::attention;
+
+static int64_t roundUp(int64_t x, int64_t multiple) {
+  return (x + multiple - 1) / multiple * multiple;
+}
+
+Layout::Layout(const TargetInfo &target, const AttentionSpec &spec)
+    : paddedDim(roundUp(spec.headDim, target.lanes)),
+      panels((spec.seqLen + panelColumns(target) - 1) / panelColumns(target)),
+      packed(packedElements(target, spec.seqLen, spec.headDim)),
+      scoreStride(roundUp(spec.seqLen + tileRows(target), target.lanes)) {}
+
+std::string AttentionSpec::name() const {
+  return llvm::formatv("attention.{0}.{1}x{2}{3}", seqLen, heads, headDim,
+                       heads == kvHeads ? "" : "." + std::to_string(kvHeads));
+}
+
+int64_t mixln::attentionTasks(const AttentionSpec &spec, int64_t sequences) {
+  return sequences * spec.kvHeads;
+}
+
+/// Splits x into its floor n and the rest f: 2^x = p(f) * 2^n.
+Value attention::exp2(KernelBuilder &b, Value x) {
+  // Minimax on [0, 1), degree 5.
+  const double coefficients[] = {0.9999999249, 0.6931530768, 0.2401536025,
+                                 0.0558263347, 0.0089893421, 0.0018775687};
+  Type type = b.vectorType();
+  bool wide = b.lanes() == 16;
+  auto intrinsic = [&](StringRef name, ValueRange operands) {
+    return LLVM::CallIntrinsicOp::create(b, type, b.getStringAttr(name),
+                                         operands)
+        .getResult(0);
+  };
+  auto constantI32 = [&](int32_t value) -> Value {
+    return LLVM::ConstantOp::create(b, b.getI32Type(),
+                                    b.getI32IntegerAttr(value));
+  };
+  Value floor, rest, every;
+  if (wide) {
+    every = LLVM::ConstantOp::create(b, b.getI16Type(),
+                                     b.getI16IntegerAttr(-1));
+    // x - floor(x), no exceptions; 4 = the current rounding mode.
+    rest = intrinsic("llvm.x86.avx512.mask.reduce.ps.512",
+                     {x, constantI32(9), b.zeroVector(), every,
+                      constantI32(4)});
+  } else {
+    // A NaN stays one.
+    Value least = b.broadcast(b.constantF32(-126));
+    x = b.select(
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, least), least,
+        x);
+    floor = math::FloorOp::create(b, x);
+    rest = b.subF(x, floor);
+  }
+  Value power = b.broadcast(b.constantF32(coefficients[5]));
+  for (int i = 4; i >= 0; --i)
+    power = b.fma(power, rest, b.broadcast(b.constantF32(coefficients[i])));
+  if (wide)
+    return intrinsic("llvm.x86.avx512.mask.scalef.ps.512",
+                     {power, x, b.zeroVector(), every, constantI32(4)});
+  auto integers = VectorType::get({b.lanes()}, b.getI32Type());
+  Value exponent = arith::FPToSIOp::create(b, integers, floor);
+  Value shift = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(integers, b.getI32IntegerAttr(23)));
+  exponent = arith::ShLIOp::create(b, exponent, shift);
+  Value bits = vector::BitCastOp::create(b, integers, power);
+  return vector::BitCastOp::create(b, b.vectorType(),
+                                   arith::AddIOp::create(b, bits, exponent));
+}
+
+Value attention::load(KernelBuilder &b, Value ptr, Value mask) {
+  return mask ? b.loadVector(ptr, mask) : b.loadVector(ptr);
+}
+
+void attention::store(KernelBuilder &b, Value value, Value ptr, Value mask) {
+  if (mask)
+    b.storeVector(value, ptr, mask);
+  else
+    b.storeVector(value, ptr);
+}
+
+void attention::forVectors(KernelBuilder &b, int64_t extent,
+                           function_ref<void(int64_t, Value)> body) {
+  for (int64_t at = 0; at < extent; at += b.lanes()) {
+    Value mask;
+    if (at + b.lanes() > extent)
+      mask = b.maskFor(b.constant(extent - at));
+    body(at, mask);
+  }
+}
+
+LLVM::LLVMFuncOp attention::rotateRows(KernelBuilder &b,
+                                       const AttentionSpec &spec) {
+  int64_t half = spec.headDim / 2;
+  int64_t paddedDim = Layout(b.getTarget(), spec).paddedDim;
+  Type ptr = b.ptrType(), i64 = b.getI64Type(), f32 = b.getF32Type();
+  return b.privateFunction(
+      llvm::formatv("mixln.rotate.{0}", spec.headDim).str(),
+      {ptr, i64, ptr, ptr, f32, ptr, i64}, [&](ValueRange args) {
+        Value scale = b.broadcast(args[4]);
+        b.loop(b.constant(0), args[6], 1, [&](Value row) {
+          Value from = b.offset(args[0], b.mul(row, args[1]));
+          Value cosRow = b.offset(args[2], b.mul(row, half));
+          Value sinRow = b.offset(args[3], b.mul(row, half));
+          Value to = b.offset(args[5], b.mul(row, paddedDim));
+          forVectors(b, half, [&](int64_t at, Value mask) {
+            Value low = load(b, b.offset(from, at), mask);
+            Value high = load(b, b.offset(from, at + half), mask);
+            Value cos = b.mulF(load(b, b.offset(cosRow, at), mask), scale);
+            Value sin = b.mulF(load(b, b.offset(sinRow, at), mask), scale);
+            store(b, b.subF(b.mulF(low, cos), b.mulF(high, sin)),
+                  b.offset(to, at), mask);
+            store(b, b.fma(low, sin, b.mulF(high, cos)),
+                  b.offset(to, at + half), mask);
+          });
+        });
+      });
+}
+
+LLVM::LLVMFuncOp attention::unrotateRows(KernelBuilder &b,
+                                         const AttentionSpec &spec) {
+  int64_t half = spec.headDim / 2;
+  int64_t paddedDim = Layout(b.getTarget(), spec).paddedDim;
+  Type ptr = b.ptrType(), i64 = b.getI64Type(), f32 = b.getF32Type();
+  return b.privateFunction(
+      llvm::formatv("mixln.unrotate.{0}", spec.headDim).str(),
+      {ptr, ptr, ptr, f32, ptr, i64, i64}, [&](ValueRange args) {
+        Value scale = b.broadcast(args[3]);
+        b.loop(b.constant(0), args[6], 1, [&](Value row) {
+          Value from = b.offset(args[0], b.mul(row, paddedDim));
+          Value cosRow = b.offset(args[1], b.mul(row, half));
+          Value sinRow = b.offset(args[2], b.mul(row, half));
+          Value to = b.offset(args[4], b.mul(row, args[5]));
+          forVectors(b, half, [&](int64_t at, Value mask) {
+            Value low = load(b, b.offset(from, at), mask);
+            Value high = load(b, b.offset(from, at + half), mask);
+            Value cos = b.mulF(load(b, b.offset(cosRow, at), mask), scale);
+            Value sin = b.mulF(load(b, b.offset(sinRow, at), mask), scale);
+            store(b, b.fma(high, sin, b.mulF(low, cos)), b.offset(to, at),
+                  mask);
+            store(b, b.subF(b.mulF(high, cos), b.mulF(low, sin)),
+                  b.offset(to, at + half), mask);
+          });
+        });
+      });
+}
+
+LLVM::LLVMFuncOp attention::gatherRows(KernelBuilder &b,
+                                       const AttentionSpec &spec) {
+  int64_t paddedDim = Layout(b.getTarget(), spec).paddedDim;
+  Type ptr = b.ptrType(), i64 = b.getI64Type(), f32 = b.getF32Type();
+  return b.privateFunction(
+      llvm::formatv("mixln.gather.{0}", spec.headDim).str(),
+      {ptr, i64, f32, ptr, i64}, [&](ValueRange args) {
+        Value scale = b.broadcast(args[2]);
+        b.loop(b.constant(0), args[4], 1, [&](Value row) {
+          Value from = b.offset(args[0], b.mul(row, args[1]));
+          Value to = b.offset(args[3], b.mul(row, paddedDim));
+          forVectors(b, spec.headDim, [&](int64_t at, Value mask) {
+            Value values = load(b, b.offset(from, at), mask);
+            b.storeVector(b.mulF(values, scale), b.offset(to, at));
+          });
+        });
+      });
+}
+
+LLVM::LLVMFuncOp attention::scatterRows(KernelBuilder &b,
+                                        const AttentionSpec &spec) {
+  int64_t paddedDim = Layout(b.getTarget(), spec).paddedDim;
+  Type ptr = b.ptrType(), i64 = b.getI64Type();
+  return b.privateFunction(
+      llvm::formatv("mixln.scatter.{0}", spec.headDim).str(),
+      {ptr, ptr, i64, i64}, [&](ValueRange args) {
+        b.loop(b.constant(0), args[3], 1, [&](Value row) {
+          Value from = b.offset(args[0], b.mul(row, paddedDim));
+          Value to = b.offset(args[1], b.mul(row, args[2]));
+          forVectors(b, spec.headDim, [&](int64_t at, Value mask) {
+            store(b, b.loadVector(b.offset(from, at)), b.offset(to, at), mask);
+          });
+        });
+      });
+}
+
+LLVM::LLVMFuncOp attention::timesRows(KernelBuilder &b,
+                                      const AttentionSpec &spec) {
+  int64_t paddedDim = Layout(b.getTarget(), spec).paddedDim;
+  Type ptr = b.ptrType(), i64 = b.getI64Type();
+  return b.privateFunction(
+      llvm::formatv("mixln.times.{0}", paddedDim).str(),
+      {ptr, i64, ptr, ptr, i64, i64, i64, i64}, [&](ValueRange args) {
+        Value lda = args[1], ldc = args[4], depth = args[6];
+        Value stride = b.constant(paddedDim), zero = b.constant(0);
+        MicroKernelSpec micro;
+        micro.rows = tileRows(b.getTarget());
+        micro.rhsStride = paddedDim;
+        int64_t width = panelColumns(b.getTarget());
+        for (int64_t at = 0; at < paddedDim; at += width) {
+          micro.vectors = std::min(width, paddedDim - at) / b.lanes();
+          Value columns = b.sub(args[7], b.constant(at));
+          forRowTiles(b, zero, args[5], micro,
+                      [&](LLVM::LLVMFuncOp callee, Value row) {
+                        Value lhs = b.offset(args[0], b.mul(row, lda));
+                        Value out = b.offset(
+                            args[3], b.add(b.mul(row, ldc), b.constant(at)));
+                        b.call(callee,
+                               {lhs, lda, b.offset(args[2], at), stride, out,
+                                ldc, depth, columns, zero});
+                      });
+        }
+      });
+}
