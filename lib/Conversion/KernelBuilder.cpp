@@ -90,15 +90,15 @@ Value KernelBuilder::offset(Value ptr, int64_t elements) {
       ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(elements)});
 }
 Value KernelBuilder::loadPtr(Value ptrs, int64_t index) {
-  Value at = LLVM::GEPOp::create(
-      *this, ptrType(), ptrType(), ptrs,
-      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(index)});
+  Value at =
+      LLVM::GEPOp::create(*this, ptrType(), ptrType(), ptrs,
+                          ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(index)});
   return LLVM::LoadOp::create(*this, ptrType(), at, 8);
 }
 Value KernelBuilder::loadI64(Value ptr, int64_t index) {
-  Value at = LLVM::GEPOp::create(
-      *this, ptrType(), getI64Type(), ptr,
-      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(index)});
+  Value at =
+      LLVM::GEPOp::create(*this, ptrType(), getI64Type(), ptr,
+                          ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(index)});
   return LLVM::LoadOp::create(*this, getI64Type(), at, 8);
 }
 Value KernelBuilder::loadI32(Value ptr, Value index) {
@@ -170,8 +170,8 @@ Value KernelBuilder::divF(Value a, Value b) {
 }
 Value KernelBuilder::maxF(Value a, Value b) {
   return arith::SelectOp::create(
-      *this,
-      arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, a, b), a, b);
+      *this, arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, a, b), a,
+      b);
 }
 
 /// Folds halves of the vector onto each other: a fixed order, and a shuffle a
@@ -267,13 +267,13 @@ void KernelBuilder::ifElse(Value condition, function_ref<void()> then,
 // Functions
 //===----------------------------------------------------------------------===//
 
-LLVM::LLVMFuncOp
-KernelBuilder::function(StringRef name, ArrayRef<Type> arguments,
-                        function_ref<void(ValueRange)> body) {
+LLVM::LLVMFuncOp KernelBuilder::function(StringRef name,
+                                         ArrayRef<Type> arguments,
+                                         function_ref<void(ValueRange)> body) {
   InsertionGuard guard(*this);
   setInsertionPointToEnd(module.getBody());
-  auto type = LLVM::LLVMFunctionType::get(
-      LLVM::LLVMVoidType::get(getContext()), arguments);
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(getContext()),
+                                          arguments);
   auto func = LLVM::LLVMFuncOp::create(*this, name, type);
   Block *entry = func.addEntryBlock(*this);
   setInsertionPointToStart(entry);
