@@ -176,8 +176,8 @@ Value KernelBuilder::maxF(Value a, Value b) {
 
 /// Folds halves of the vector onto each other: a fixed order, and a shuffle a
 /// level.
-static Value reduceLanes(KernelBuilder &b, Value vector,
-                         function_ref<Value(Value, Value)> combine) {
+Value KernelBuilder::reduceLanes(Value vector,
+                                 function_ref<Value(Value, Value)> combine) {
   int64_t width = cast<VectorType>(vector.getType()).getDimSize(0);
   while (width > 1) {
     width /= 2;
@@ -186,19 +186,17 @@ static Value reduceLanes(KernelBuilder &b, Value vector,
       low.push_back(i);
       high.push_back(width + i);
     }
-    vector = combine(vector::ShuffleOp::create(b, vector, vector, low),
-                     vector::ShuffleOp::create(b, vector, vector, high));
+    vector = combine(vector::ShuffleOp::create(*this, vector, vector, low),
+                     vector::ShuffleOp::create(*this, vector, vector, high));
   }
-  return vector::ExtractOp::create(b, vector, 0);
+  return vector::ExtractOp::create(*this, vector, 0);
 }
 
 Value KernelBuilder::sumLanes(Value vector) {
-  return reduceLanes(*this, vector,
-                     [&](Value a, Value b) { return addF(a, b); });
+  return reduceLanes(vector, [&](Value a, Value b) { return addF(a, b); });
 }
 Value KernelBuilder::maxLanes(Value vector) {
-  return reduceLanes(*this, vector,
-                     [&](Value a, Value b) { return maxF(a, b); });
+  return reduceLanes(vector, [&](Value a, Value b) { return maxF(a, b); });
 }
 
 /// Swaps the off-diagonal blocks of size `half` at every level.

@@ -82,6 +82,9 @@ public:
   Value mulF(Value a, Value b);
   Value divF(Value a, Value b);
   Value maxF(Value a, Value b);
+  /// Combines the lanes of a vector, halves first.
+  Value reduceLanes(Value vector,
+                    llvm::function_ref<Value(Value, Value)> combine);
   Value sumLanes(Value vector);
   Value maxLanes(Value vector);
   /// Transposes a square of vectors held in registers.

@@ -1,0 +1,96 @@
+//===- RowEmitter.h - Writes one row program as a kernel --------*- C++ -*-===//
+
+#ifndef MIXLN_LIB_CONVERSION_ROWSTOVECTOR_ROWEMITTER_H
+#define MIXLN_LIB_CONVERSION_ROWSTOVECTOR_ROWEMITTER_H
+
+#include "mixln/Analysis/RowStages.h"
+#include "mixln/Conversion/KernelBuilder.h"
+
+namespace mixln {
+
+/// Where the sums of one task lie in its slot of the workspace, in elements.
+/// Every sum starts at a multiple of a line, so vectors may reach past its end.
+struct RowSlot {
+  explicit RowSlot(RowwiseOp op);
+  llvm::SmallVector<int64_t> offsets, counts;
+  int64_t elements = 0;
+};
+
+/// Where the buffers of a row lie in the scratch memory, in elements.
+struct RowBuffers {
+  explicit RowBuffers(const RowStages &stages);
+  llvm::SmallVector<int64_t> offsets;
+  int64_t elements = 0;
+};
+
+class RowEmitter {
+public:
+  RowEmitter(RowwiseOp op, const RowStages &stages, KernelBuilder &builder)
+      : op(op), stages(stages), b(builder), slot(op), buffers(stages) {}
+
+  /// Phase 0: the rows of a task.
+  void emitRows(llvm::StringRef symbol);
+  /// Phase 1: the slots of all tasks become the sums.
+  void emitSums(llvm::StringRef symbol);
+
+private:
+  using Value = mlir::Value;
+  using Values = llvm::SmallVector<Value>;
+
+  bool hasSums() { return !op.getSumResults().empty(); }
+  unsigned numResults() { return op.getRowResults().size(); }
+  void loadPointers(KernelBuilder::Arguments args);
+
+  // Points (RowPoints.cpp).
+  /// Emits the program at point (row, head); `totals` are the sums of numbers
+  /// over all points so far, and are replaced by the new ones.
+  void emitPoint(Value row, Value head, Values &totals);
+  void loadNumbers(mlir::ValueRange point);
+  Value emitIndex(mlir::AffineExpr expr, mlir::ValueRange point);
+  /// The element of `type` (leading dimensions `indices`) as an address.
+  Value emitAddress(Value base, mlir::RankedTensorType type,
+                    llvm::ArrayRef<Value> indices);
+  void emitNumbers(unsigned stage);
+  void storeNumbers(Values &totals);
+  /// Whether the sum is one number, kept in a register over all points.
+  bool isCarried(unsigned sum);
+  /// Whether the reduction is wanted as a carried sum only: then its lanes stay
+  /// apart until all points are done.
+  bool isTotal(mlir::vector::ReductionOp reduction);
+
+  // Loops over a row (RowLoops.cpp).
+  void emitLoop(const RowLoop &loop);
+  /// One vector of columns from `column` on; `masked` if it is the tail of the
+  /// row. `accumulators` holds one vector a reduction.
+  void emitChunk(const RowLoop &loop, Value column, bool masked,
+                 llvm::MutableArrayRef<Value> accumulators);
+  Value emitOp(mlir::Operation *inner, llvm::function_ref<Value(Value)> lookup,
+               Value columns);
+  Value emitExp(Value x);
+  Value emitColumns(Value column);
+  Value loadRow(Value ptr, mlir::Type element, Value column, Value mask);
+  void storeRow(Value value, Value ptr, mlir::Type element, Value column,
+                Value mask);
+  /// f32 numbers or rows as they stand in memory.
+  Value narrow(Value value, mlir::Type element);
+  std::pair<Value, mlir::Type> addressOf(RowSource source);
+  mlir::Type convertType(mlir::Type type);
+  Value elementAddress(Value ptr, mlir::Type element, Value index);
+
+  RowwiseOp op;
+  const RowStages &stages;
+  KernelBuilder &b;
+  RowSlot slot;
+  RowBuffers buffers;
+
+  Values rowBases, sharedBases, intoBases, resultBases, sumBases;
+  Value workspace, scratch, partials;
+  /// Addresses of the rows at the present point.
+  Values rowPtrs, resultPtrs, sumPtrs;
+  /// Numbers at the present point (and those that are the same at all).
+  llvm::DenseMap<Value, Value> numbers;
+};
+
+} // namespace mixln
+
+#endif // MIXLN_LIB_CONVERSION_ROWSTOVECTOR_ROWEMITTER_H

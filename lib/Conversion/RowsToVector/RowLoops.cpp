@@ -1,0 +1,357 @@
+//===- RowLoops.cpp - The loops over the columns of a row -----------------===//
+//
+// A loop of a stage becomes
+//
+//   for column in [0, main) step U*W { U chunks, each with own accumulators }
+//   the chunks left over, one by one
+//   one masked chunk if W does not divide the row
+//   the accumulators are added pairwise, then their lanes
+//
+// Every chunk loads all that it needs before it stores anything, so a result
+// may lie over an operand.
+//
+//===----------------------------------------------------------------------===//
+
+#include "RowEmitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mixln;
+
+/// A row of at most this many vectors has no loop.
+static constexpr int64_t kStraightChunks = 4;
+
+/// Chunks in flight: enough to hide the latency of a sum where the body is
+/// short; long bodies overlap by themselves, and code costs compile time.
+static int64_t chooseUnroll(const RowLoop &loop) {
+  if (loop.cost > 60)
+    return 1;
+  if (loop.cost > 24)
+    return 2;
+  return loop.reductions.empty() ? 2 : 4;
+}
+
+/// Multiplications may fuse with additions. The larger of two zeros may have
+/// either sign, which saves half the instructions of a maximum.
+static arith::FastMathFlagsAttr contract(MLIRContext *context) {
+  return arith::FastMathFlagsAttr::get(context, arith::FastMathFlags::contract);
+}
+static arith::FastMathFlagsAttr flagsOf(vector::CombiningKind kind,
+                                        MLIRContext *context) {
+  if (kind == vector::CombiningKind::ADD || kind == vector::CombiningKind::MUL)
+    return contract(context);
+  return arith::FastMathFlagsAttr::get(context, arith::FastMathFlags::nsz);
+}
+
+static double neutralElement(vector::CombiningKind kind) {
+  switch (kind) {
+  case vector::CombiningKind::MAXIMUMF:
+  case vector::CombiningKind::MAXNUMF:
+    return -std::numeric_limits<double>::infinity();
+  case vector::CombiningKind::MINIMUMF:
+  case vector::CombiningKind::MINNUMF:
+    return std::numeric_limits<double>::infinity();
+  case vector::CombiningKind::MUL:
+    return 1;
+  default:
+    return 0;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+Value RowEmitter::elementAddress(Value ptr, Type element, Value index) {
+  return LLVM::GEPOp::create(b, b.ptrType(), element, ptr,
+                             ArrayRef<LLVM::GEPArg>{index});
+}
+
+Value RowEmitter::loadRow(Value ptr, Type element, Value column, Value mask) {
+  auto type = VectorType::get({b.lanes()}, element);
+  Value address = elementAddress(ptr, element, column);
+  unsigned alignment = element.isF32() ? 4 : 2;
+  Value loaded;
+  if (mask) {
+    Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
+    loaded = LLVM::MaskedLoadOp::create(b, type, address, mask, zero,
+                                        static_cast<uint32_t>(alignment));
+  } else {
+    loaded = LLVM::LoadOp::create(b, type, address, alignment);
+  }
+  if (!element.isF32())
+    loaded = arith::ExtFOp::create(b, b.vectorType(), loaded);
+  return loaded;
+}
+
+void RowEmitter::storeRow(Value value, Value ptr, Type element, Value column,
+                          Value mask) {
+  unsigned alignment = element.isF32() ? 4 : 2;
+  value = narrow(value, element);
+  Value address = elementAddress(ptr, element, column);
+  if (mask)
+    LLVM::MaskedStoreOp::create(b, value, address, mask, alignment);
+  else
+    LLVM::StoreOp::create(b, value, address, alignment);
+}
+
+/// Rounds to the nearest number, ties to even, by hand where the CPU cannot:
+/// LLVM would call a function of compiler-rt.
+Value RowEmitter::narrow(Value value, Type element) {
+  if (element.isF32())
+    return value;
+  auto like = [&](Type scalar) -> Type {
+    auto vector = dyn_cast<VectorType>(value.getType());
+    return vector ? Type(vector.clone(scalar)) : scalar;
+  };
+  if (b.getTarget().hasBF16)
+    return arith::TruncFOp::create(b, like(element), value);
+  Type i32 = like(b.getI32Type());
+  auto number = [&](int32_t bits) -> Value {
+    TypedAttr attr = b.getI32IntegerAttr(bits);
+    if (auto vector = dyn_cast<VectorType>(i32))
+      attr = DenseElementsAttr::get(vector, bits);
+    return arith::ConstantOp::create(b, attr);
+  };
+  Value bits = arith::BitcastOp::create(b, i32, value);
+  Value high = arith::ShRUIOp::create(b, bits, number(16));
+  Value odd = arith::AndIOp::create(b, high, number(1));
+  Value half = arith::AddIOp::create(b, odd, number(0x7fff));
+  Value sum = arith::AddIOp::create(b, bits, half);
+  Value rounded = arith::ShRUIOp::create(b, sum, number(16));
+  // Rounding may carry a NaN into an infinity; it is made quiet instead.
+  Value quiet = arith::OrIOp::create(b, high, number(0x40));
+  Value isNaN =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, value, value);
+  Value chosen = arith::SelectOp::create(b, isNaN, quiet, rounded);
+  Value short16 = arith::TruncIOp::create(b, like(b.getI16Type()), chosen);
+  return arith::BitcastOp::create(b, like(element), short16);
+}
+
+std::pair<Value, Type> RowEmitter::addressOf(RowSource source) {
+  auto element = [](Value tensor) {
+    return cast<RankedTensorType>(tensor.getType()).getElementType();
+  };
+  switch (source.kind) {
+  case RowSource::Operand:
+    return {rowPtrs[source.index], element(op.getRows()[source.index])};
+  case RowSource::Shared:
+    return {sharedBases[source.index], element(op.getShared()[source.index])};
+  case RowSource::Result:
+    return {resultPtrs[source.index],
+            element(op.getRowResults()[source.index])};
+  case RowSource::Buffer:
+    return {b.offset(scratch, buffers.offsets[source.index]), b.getF32Type()};
+  }
+  llvm_unreachable("unknown source of a row");
+}
+
+//===----------------------------------------------------------------------===//
+// Operations
+//===----------------------------------------------------------------------===//
+
+/// Columns and other indices are i32: as wide as the numbers beside them.
+Type RowEmitter::convertType(Type type) {
+  if (auto vector = dyn_cast<VectorType>(type))
+    return VectorType::get({b.lanes()}, convertType(vector.getElementType()));
+  return isa<IndexType>(type) ? b.getI32Type() : type;
+}
+
+Value RowEmitter::emitColumns(Value column) {
+  auto type = VectorType::get({b.lanes()}, b.getI32Type());
+  auto lanes = llvm::to_vector(llvm::seq<int32_t>(0, b.lanes()));
+  Value iota = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(type, ArrayRef<int32_t>(lanes)));
+  Value narrow = arith::TruncIOp::create(b, b.getI32Type(), column);
+  Value first = vector::BroadcastOp::create(b, type, narrow);
+  return arith::AddIOp::create(b, first, iota);
+}
+
+static Value emitConstant(KernelBuilder &b, arith::ConstantOp op, Type type) {
+  Attribute value = op.getValue();
+  if (auto dense = dyn_cast<DenseElementsAttr>(value))
+    value = dense.getSplatValue<Attribute>();
+  if (auto integer = dyn_cast<IntegerAttr>(value)) {
+    Type element = getElementTypeOrSelf(type);
+    value = IntegerAttr::get(element, integer.getValue().sextOrTrunc(
+                                          element.getIntOrFloatBitWidth()));
+  }
+  if (auto vector = dyn_cast<VectorType>(type))
+    value = DenseElementsAttr::get(vector, value);
+  return arith::ConstantOp::create(b, cast<TypedAttr>(value));
+}
+
+Value RowEmitter::emitOp(Operation *inner, function_ref<Value(Value)> lookup,
+                         Value columns) {
+  Type type = convertType(inner->getResult(0).getType());
+  if (auto constant = dyn_cast<arith::ConstantOp>(inner))
+    return emitConstant(b, constant, type);
+  if (isa<vector::StepOp>(inner))
+    return columns;
+  if (isa<StopGradientOp>(inner))
+    return lookup(inner->getOperand(0));
+  if (isa<vector::BroadcastOp>(inner))
+    return vector::BroadcastOp::create(b, type, lookup(inner->getOperand(0)));
+  if (isa<math::RsqrtOp>(inner)) {
+    // Exact enough for the numbers of a norm, where the estimate is not.
+    Value root = math::SqrtOp::create(b, lookup(inner->getOperand(0)));
+    Value one = arith::ConstantOp::create(
+        b, isa<VectorType>(type) ? cast<TypedAttr>(DenseElementsAttr::get(
+                                       cast<VectorType>(type), 1.0f))
+                                 : cast<TypedAttr>(b.getF32FloatAttr(1.0f)));
+    return arith::DivFOp::create(b, one, root);
+  }
+  if (isa<math::ExpOp>(inner) && isa<VectorType>(type) && b.lanes() == 16)
+    return emitExp(lookup(inner->getOperand(0)));
+  if (isa<arith::IndexCastOp>(inner)) {
+    Value source = lookup(inner->getOperand(0));
+    unsigned from =
+        getElementTypeOrSelf(source.getType()).getIntOrFloatBitWidth();
+    unsigned to = getElementTypeOrSelf(type).getIntOrFloatBitWidth();
+    if (from < to)
+      return arith::ExtSIOp::create(b, type, source);
+    return from > to ? arith::TruncIOp::create(b, type, source).getResult()
+                     : source;
+  }
+  IRMapping mapping;
+  for (Value operand : inner->getOperands())
+    mapping.map(operand, lookup(operand));
+  Operation *clone = inner->clone(mapping);
+  clone->getResult(0).setType(type);
+  if (auto fast = dyn_cast<arith::ArithFastMathInterface>(clone)) {
+    auto kind = isa<arith::MaximumFOp, arith::MinimumFOp>(clone)
+                    ? vector::CombiningKind::MAXIMUMF
+                    : vector::CombiningKind::ADD;
+    clone->setAttr(fast.getFastMathAttrName(), flagsOf(kind, b.getContext()));
+  }
+  b.insert(clone);
+  return clone->getResult(0);
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+void RowEmitter::emitChunk(const RowLoop &loop, Value column, bool masked,
+                           MutableArrayRef<Value> accumulators) {
+  Value mask;
+  if (masked) {
+    SmallVector<bool> lanes;
+    for (int64_t i = 0; i < b.lanes(); ++i)
+      lanes.push_back(i < loop.width % b.lanes());
+    mask = arith::ConstantOp::create(
+        b, DenseElementsAttr::get(VectorType::get({b.lanes()}, b.getI1Type()),
+                                  ArrayRef<bool>(lanes)));
+  }
+  DenseMap<Value, Value> rows;
+  auto lookup = [&](Value value) {
+    auto row = rows.find(value);
+    return row != rows.end() ? row->second : numbers.lookup(value);
+  };
+  for (auto &[value, source] : loop.loads) {
+    auto [ptr, element] = addressOf(source);
+    rows[value] = loadRow(ptr, element, column, mask);
+  }
+  Value columns;
+  for (Operation *inner : loop.compute) {
+    if (isa<vector::StepOp>(inner) && !columns)
+      columns = emitColumns(column);
+    rows[inner->getResult(0)] = emitOp(inner, lookup, columns);
+  }
+
+  for (auto [op, accumulator] :
+       llvm::zip_equal(loop.reductions, accumulators)) {
+    vector::ReductionOp reduction = op;
+    Value value = lookup(reduction.getVector());
+    vector::CombiningKind kind = reduction.getKind();
+    if (mask) {
+      Value neutral = b.broadcast(b.constantF32(neutralElement(kind)));
+      value = arith::SelectOp::create(b, mask, value, neutral);
+    }
+    accumulator = vector::makeArithReduction(
+        b, b.getLoc(), kind, value, accumulator, contract(b.getContext()));
+  }
+  YieldOp yield = op.getYield();
+  for (unsigned i : loop.buffers) {
+    auto [ptr, element] = addressOf({RowSource::Buffer, i});
+    storeRow(lookup(stages.getBuffers()[i]), ptr, element, column, mask);
+  }
+  for (unsigned i : loop.sums) {
+    Value old = loadRow(sumPtrs[i], b.getF32Type(), column, mask);
+    Value sum = arith::AddFOp::create(b, old, lookup(yield.getSums()[i]),
+                                      contract(b.getContext()));
+    storeRow(sum, sumPtrs[i], b.getF32Type(), column, mask);
+  }
+  for (unsigned i : loop.results) {
+    auto [ptr, element] = addressOf({RowSource::Result, i});
+    storeRow(lookup(yield.getRows()[i]), ptr, element, column, mask);
+  }
+}
+
+void RowEmitter::emitLoop(const RowLoop &loop) {
+  int64_t lanes = b.lanes(), chunks = loop.width / lanes;
+  unsigned count = loop.reductions.size();
+  int64_t unroll = chooseUnroll(loop);
+  if (chunks <= kStraightChunks)
+    unroll = std::max<int64_t>(1, count ? chunks : 1);
+
+  // Accumulator j of reduction i is accumulators[j * count + i].
+  Values accumulators;
+  for (int64_t j = 0; j < unroll; ++j)
+    for (vector::ReductionOp reduction : loop.reductions)
+      accumulators.push_back(
+          b.broadcast(b.constantF32(neutralElement(reduction.getKind()))));
+  auto lane = [&](MutableArrayRef<Value> all, int64_t j) {
+    return all.slice(j % unroll * count, count);
+  };
+
+  int64_t main = chunks <= kStraightChunks ? 0 : chunks / unroll * unroll;
+  if (main > 0) {
+    accumulators = b.loop(
+        b.constant(0), b.constant(main * lanes), unroll * lanes, accumulators,
+        [&](Value column, ValueRange carried) {
+          Values next(carried);
+          for (int64_t j = 0; j < unroll; ++j)
+            emitChunk(loop, b.add(column, j * lanes), false, lane(next, j));
+          return next;
+        });
+  }
+  for (int64_t j = main; j < chunks; ++j)
+    emitChunk(loop, b.constant(j * lanes), false, lane(accumulators, j));
+  if (loop.width % lanes != 0)
+    emitChunk(loop, b.constant(chunks * lanes), true,
+              lane(accumulators, chunks));
+
+  for (unsigned i = 0; i < count; ++i) {
+    vector::ReductionOp reduction = loop.reductions[i];
+    vector::CombiningKind kind = reduction.getKind();
+    auto combine = [&](Value a, Value c) -> Value {
+      return vector::makeArithReduction(b, b.getLoc(), kind, a, c,
+                                        flagsOf(kind, b.getContext()));
+    };
+    Values parts;
+    for (int64_t j = 0; j < unroll; ++j)
+      parts.push_back(accumulators[j * count + i]);
+    while (parts.size() > 1) {
+      Values half;
+      for (size_t j = 0; j + 1 < parts.size(); j += 2)
+        half.push_back(combine(parts[j], parts[j + 1]));
+      if (parts.size() % 2)
+        half.push_back(parts.back());
+      parts = half;
+    }
+    if (isTotal(reduction)) {
+      numbers[reduction.getDest()] = parts.front();
+      continue;
+    }
+    Value number = b.reduceLanes(parts.front(), combine);
+    if (Value start = reduction.getAcc())
+      number = combine(number, numbers.lookup(start));
+    numbers[reduction.getDest()] = number;
+  }
+}

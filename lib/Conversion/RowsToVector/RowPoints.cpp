@@ -1,0 +1,295 @@
+//===- RowPoints.cpp - The loops over rows and heads ----------------------===//
+//
+// Phase 0:
+//
+//   clear my slot
+//   for row in my part of the rows
+//     for head in heads
+//       addresses, numbers; for each stage: numbers, loops
+//   store the sums of numbers to my slot
+//
+// Phase 1, my part of the columns of each sum:
+//
+//   sum = slot 0 + slot 1 + ... (+ initial value)
+//
+//===----------------------------------------------------------------------===//
+
+#include "RowEmitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace mixln;
+
+/// Elements of a line; slots and buffers start at multiples of it.
+static constexpr int64_t kLine = 16;
+
+RowSlot::RowSlot(RowwiseOp op) {
+  for (Type type : op.getSumResults().getTypes()) {
+    offsets.push_back(elements);
+    counts.push_back(cast<RankedTensorType>(type).getNumElements());
+    elements += llvm::alignTo(counts.back(), kLine);
+  }
+}
+
+RowBuffers::RowBuffers(const RowStages &stages) {
+  for (Value row : stages.getBuffers()) {
+    offsets.push_back(elements);
+    elements +=
+        llvm::alignTo(cast<VectorType>(row.getType()).getDimSize(0), kLine);
+  }
+}
+
+static Type elementOf(Value tensor) {
+  return cast<RankedTensorType>(tensor.getType()).getElementType();
+}
+
+void RowEmitter::loadPointers(KernelBuilder::Arguments args) {
+  int64_t next = 0;
+  auto load = [&](Values &into, unsigned count) {
+    for (unsigned i = 0; i < count; ++i)
+      into.push_back(b.loadPtr(args.pointers, next++));
+  };
+  rowBases.clear(), sharedBases.clear(), intoBases.clear();
+  resultBases.clear(), sumBases.clear();
+  load(rowBases, op.getRows().size());
+  load(sharedBases, op.getShared().size());
+  load(intoBases, op.getInto().size());
+  load(resultBases, op.getRowResults().size());
+  load(sumBases, op.getSumResults().size());
+  workspace = hasSums() ? b.loadPtr(args.pointers, next) : Value();
+  scratch = args.scratch;
+}
+
+//===----------------------------------------------------------------------===//
+// Addresses
+//===----------------------------------------------------------------------===//
+
+Value RowEmitter::emitIndex(AffineExpr expr, ValueRange point) {
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return point[dim.getPosition()];
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return b.constant(constant.getValue());
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  Value lhs = emitIndex(binary.getLHS(), point);
+  Value rhs = emitIndex(binary.getRHS(), point);
+  switch (expr.getKind()) {
+  case AffineExprKind::Add:
+    return b.add(lhs, rhs);
+  case AffineExprKind::Mul:
+    return b.mul(lhs, rhs);
+  case AffineExprKind::Mod:
+    return arith::RemUIOp::create(b, lhs, rhs);
+  case AffineExprKind::FloorDiv:
+    return b.divide(lhs, rhs);
+  default:
+    return arith::CeilDivUIOp::create(b, lhs, rhs);
+  }
+}
+
+Value RowEmitter::emitAddress(Value base, RankedTensorType type,
+                              ArrayRef<Value> indices) {
+  Value linear;
+  for (auto [i, index] : llvm::enumerate(indices)) {
+    int64_t stride = 1;
+    for (int64_t extent : type.getShape().drop_front(i + 1))
+      stride *= extent;
+    Value term = b.mul(index, stride);
+    linear = linear ? b.add(linear, term) : term;
+  }
+  return linear ? elementAddress(base, type.getElementType(), linear) : base;
+}
+
+//===----------------------------------------------------------------------===//
+// Numbers
+//===----------------------------------------------------------------------===//
+
+static Value loadNumber(KernelBuilder &b, Value ptr, Type element) {
+  unsigned bytes = element.getIntOrFloatBitWidth() / 8;
+  Value number = LLVM::LoadOp::create(b, element, ptr, bytes);
+  if (element.isBF16())
+    number = arith::ExtFOp::create(b, b.getF32Type(), number);
+  return number;
+}
+
+void RowEmitter::loadNumbers(ValueRange point) {
+  rowPtrs.clear(), resultPtrs.clear(), sumPtrs.clear();
+  for (auto [i, operand] : llvm::enumerate(op.getRows())) {
+    Values indices;
+    for (AffineExpr expr : op.getRowMap(i).getResults())
+      indices.push_back(emitIndex(expr, point));
+    rowPtrs.push_back(emitAddress(
+        rowBases[i], cast<RankedTensorType>(operand.getType()), indices));
+    BlockArgument argument = op.getRowArgument(i);
+    if (!isa<VectorType>(argument.getType()) && stages.isLive(argument))
+      numbers[argument] = loadNumber(b, rowPtrs.back(), elementOf(operand));
+  }
+  for (auto [base, result] : llvm::zip(resultBases, op.getRowResults()))
+    resultPtrs.push_back(emitAddress(base,
+                                     cast<RankedTensorType>(result.getType()),
+                                     llvm::to_vector(point)));
+  for (auto [i, result] : llvm::enumerate(op.getSumResults())) {
+    Values indices;
+    for (AffineExpr expr : op.getSumMap(i).getResults())
+      indices.push_back(emitIndex(expr, point));
+    sumPtrs.push_back(emitAddress(b.offset(partials, slot.offsets[i]),
+                                  cast<RankedTensorType>(result.getType()),
+                                  indices));
+  }
+}
+
+void RowEmitter::emitNumbers(unsigned stage) {
+  for (Operation *inner : stages.getNumbers(stage))
+    if (!numbers.contains(inner->getResult(0)))
+      numbers[inner->getResult(0)] = emitOp(
+          inner, [&](Value value) { return numbers.lookup(value); }, Value());
+}
+
+bool RowEmitter::isCarried(unsigned sum) {
+  return !isa<VectorType>(op.getYield().getSums()[sum].getType()) &&
+         op.getSumMap(sum).getNumResults() == 0;
+}
+
+bool RowEmitter::isTotal(vector::ReductionOp reduction) {
+  if (reduction.getKind() != vector::CombiningKind::ADD || reduction.getAcc() ||
+      !reduction.getDest().hasOneUse())
+    return false;
+  YieldOp yield = op.getYield();
+  OpOperand &use = *reduction.getDest().use_begin();
+  unsigned rows = yield.getRows().size();
+  return use.getOwner() == yield && use.getOperandNumber() >= rows &&
+         isCarried(use.getOperandNumber() - rows);
+}
+
+void RowEmitter::storeNumbers(Values &totals) {
+  YieldOp yield = op.getYield();
+  for (auto [i, value] : llvm::enumerate(yield.getRows())) {
+    if (isa<VectorType>(value.getType()))
+      continue;
+    Type element = elementOf(op.getRowResults()[i]);
+    Value number = narrow(numbers.lookup(value), element);
+    LLVM::StoreOp::create(b, number, resultPtrs[i],
+                          element.getIntOrFloatBitWidth() / 8);
+  }
+  unsigned carried = 0;
+  for (auto [i, value] : llvm::enumerate(yield.getSums())) {
+    if (isa<VectorType>(value.getType()))
+      continue;
+    Value number = numbers.lookup(value);
+    if (isCarried(i)) {
+      totals[carried] = b.addF(totals[carried], number);
+      ++carried;
+    } else {
+      b.storeF32(b.addF(b.loadF32(sumPtrs[i]), number), sumPtrs[i]);
+    }
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Phases
+//===----------------------------------------------------------------------===//
+
+void RowEmitter::emitPoint(Value row, Value head, Values &totals) {
+  // What one point computed means nothing at the next.
+  DenseMap<Value, Value> outer = numbers;
+  Values point = {row};
+  if (head)
+    point.push_back(head);
+  loadNumbers(point);
+  for (unsigned stage = 0; stage <= stages.getNumStages(); ++stage) {
+    emitNumbers(stage);
+    for (const RowLoop &loop : stages.getLoops())
+      if (loop.stage == stage)
+        emitLoop(loop);
+  }
+  storeNumbers(totals);
+  numbers = std::move(outer);
+}
+
+void RowEmitter::emitRows(StringRef symbol) {
+  b.kernelFunction(symbol, [&](KernelBuilder::Arguments args) {
+    loadPointers(args);
+    numbers.clear();
+    for (auto [i, operand] : llvm::enumerate(op.getShared()))
+      if (!isa<VectorType>(op.getSharedArgument(i).getType()))
+        numbers[op.getSharedArgument(i)] =
+            loadNumber(b, sharedBases[i], elementOf(operand));
+    for (unsigned i = 0; i < op.getValues().size(); ++i)
+      numbers[op.getValueArgument(i)] = b.loadF32(b.offset(args.values, i));
+
+    Values zeros;
+    if (hasSums()) {
+      partials = b.offset(workspace, b.mul(args.task, slot.elements));
+      b.loop(b.constant(0), b.constant(slot.elements), b.lanes(), [&](Value i) {
+        b.storeVector(b.zeroVector(), b.offset(partials, i));
+      });
+    }
+    for (unsigned i = 0; i < op.getSumResults().size(); ++i)
+      if (isCarried(i)) {
+        auto reduction =
+            op.getYield().getSums()[i].getDefiningOp<vector::ReductionOp>();
+        zeros.push_back(reduction && isTotal(reduction) ? b.zeroVector()
+                                                        : b.constantF32(0));
+      }
+
+    auto [begin, end] =
+        b.partition(b.loadI64(args.sizes, 0), args.task, args.tasks);
+    bool hasHeads = op.getDomain().size() > 1;
+    Values totals =
+        b.loop(begin, end, 1, zeros, [&](Value row, ValueRange carried) {
+          Values next(carried);
+          if (!hasHeads) {
+            emitPoint(row, Value(), next);
+            return next;
+          }
+          return b.loop(b.constant(0), b.constant(op.getDomain()[1]), 1, next,
+                        [&](Value head, ValueRange inner) {
+                          Values sums(inner);
+                          emitPoint(row, head, sums);
+                          return sums;
+                        });
+        });
+    unsigned carried = 0;
+    for (unsigned i = 0; i < op.getSumResults().size(); ++i)
+      if (isCarried(i)) {
+        Value total = totals[carried++];
+        if (isa<VectorType>(total.getType()))
+          total = b.sumLanes(total);
+        b.storeF32(total, b.offset(partials, slot.offsets[i]));
+      }
+  });
+}
+
+void RowEmitter::emitSums(StringRef symbol) {
+  b.kernelFunction(symbol, [&](KernelBuilder::Arguments args) {
+    loadPointers(args);
+    Value slots = b.loadI64(args.sizes, 1);
+    for (unsigned i = 0; i < op.getSumResults().size(); ++i) {
+      Value initial;
+      for (auto [sum, base] : llvm::zip(op.getIntoSums(), intoBases))
+        if (sum == static_cast<int64_t>(i))
+          initial = base;
+      int64_t count = slot.counts[i];
+      auto [begin, end] =
+          b.partition(b.constant(llvm::divideCeil(count, b.lanes())), args.task,
+                      args.tasks);
+      b.loop(begin, end, 1, [&](Value chunk) {
+        Value column = b.mul(chunk, b.lanes());
+        Value first = b.offset(b.offset(workspace, slot.offsets[i]), column);
+        Value sum =
+            b.loop(b.constant(0), slots, 1, b.zeroVector(),
+                   [&](Value task, ValueRange carried) {
+                     Value part = b.offset(first, b.mul(task, slot.elements));
+                     return Values{b.addF(carried[0], b.loadVector(part))};
+                   })[0];
+        Value mask;
+        if (count % b.lanes() != 0)
+          mask = b.maskFor(b.sub(b.constant(count), column));
+        Type f32 = b.getF32Type();
+        if (initial)
+          sum = b.addF(sum, loadRow(initial, f32, column, mask));
+        storeRow(sum, sumBases[i], f32, column, mask);
+      });
+    }
+  });
+}

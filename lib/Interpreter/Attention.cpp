@@ -1,0 +1,187 @@
+//===- Attention.cpp - Causal attention with RoPE, from its definition ----===//
+
+#include "Operations.h"
+
+#include <algorithm>
+#include <cmath>
+
+using namespace mlir;
+using namespace mixln;
+
+namespace {
+/// Sizes of one attention, taken from its operands.
+struct Sizes {
+  int64_t rows, seqLen, heads, kvHeads, headDim;
+
+  int64_t kvHeadOf(int64_t head) const { return head / (heads / kvHeads); }
+  double scale() const { return 1 / std::sqrt(double(headDim)); }
+  /// First row of the sequence that `row` belongs to.
+  int64_t firstRow(int64_t row) const { return row / seqLen * seqLen; }
+};
+} // namespace
+
+static FailureOr<Sizes> findSizes(Operation *op, Operands operands,
+                                  int64_t heads) {
+  for (const Array *operand : operands)
+    if (failed(expectRank(op, "an operand", *operand, 2)))
+      return failure();
+  const Array &q = *operands[0], &k = *operands[1], &v = *operands[2],
+              &cos = *operands[3], &sin = *operands[4];
+  Sizes sizes;
+  sizes.rows = q.shape[0];
+  sizes.seqLen = cos.shape[0];
+  sizes.heads = heads;
+  sizes.headDim = q.shape[1] / heads;
+  if (sizes.headDim == 0 || sizes.seqLen == 0)
+    return op->emitError("has an empty head or sequence");
+  sizes.kvHeads = k.shape[1] / sizes.headDim;
+  if (failed(
+          expectEqual(op, "width of q", q.shape[1], heads * sizes.headDim)) ||
+      failed(expectEqual(op, "number of rows of k", k.shape[0], sizes.rows)) ||
+      failed(expectEqual(op, "width of k", k.shape[1],
+                         sizes.kvHeads * sizes.headDim)) ||
+      failed(expectEqual(op, "number of rows of v", v.shape[0], sizes.rows)) ||
+      failed(expectEqual(op, "width of v", v.shape[1], k.shape[1])) ||
+      failed(
+          expectEqual(op, "width of cos", cos.shape[1], sizes.headDim / 2)) ||
+      failed(expectEqual(op, "number of elements of sin", sin.getNumElements(),
+                         cos.getNumElements())) ||
+      failed(expectEqual(op, "number of rows beyond whole sequences",
+                         sizes.rows % sizes.seqLen, 0)))
+    return failure();
+  if (sizes.kvHeads == 0 || heads % sizes.kvHeads != 0)
+    return op->emitError() << "heads " << heads
+                           << " is not a multiple of key/value heads "
+                           << sizes.kvHeads;
+  return sizes;
+}
+
+/// Every head of x rotated by the angle of its position, or back.
+static Array rotate(const Array &x, const Array &cos, const Array &sin,
+                    const Sizes &sizes, bool back) {
+  Array result = x;
+  int64_t half = sizes.headDim / 2;
+  for (int64_t row = 0; row < x.shape[0]; ++row) {
+    for (int64_t head = 0; head < x.shape[1] / sizes.headDim; ++head) {
+      int64_t base = row * x.shape[1] + head * sizes.headDim;
+      for (int64_t j = 0; j < half; ++j) {
+        int64_t angle = row % sizes.seqLen * half + j;
+        double c = cos.data[angle],
+               s = back ? -sin.data[angle] : sin.data[angle];
+        double first = x.data[base + j], second = x.data[base + half + j];
+        result.data[base + j] = first * c - second * s;
+        result.data[base + half + j] = second * c + first * s;
+      }
+    }
+  }
+  return result;
+}
+
+/// The part of a row that belongs to one head.
+static const double *headOf(const Array &x, int64_t row, int64_t head,
+                            const Sizes &sizes) {
+  return x.data.data() + row * x.shape[1] + head * sizes.headDim;
+}
+
+static double *headOf(Array &x, int64_t row, int64_t head, const Sizes &sizes) {
+  return x.data.data() + row * x.shape[1] + head * sizes.headDim;
+}
+
+static double dot(const double *a, const double *b, int64_t n) {
+  double total = 0;
+  for (int64_t i = 0; i < n; ++i)
+    total += a[i] * b[i];
+  return total;
+}
+
+/// out += factor * x
+static void addScaled(double *out, double factor, const double *x, int64_t n) {
+  for (int64_t i = 0; i < n; ++i)
+    out[i] += factor * x[i];
+}
+
+LogicalResult mixln::interpretAttention(AttentionOp op, Operands operands,
+                                        Rows rows, Results &results) {
+  FailureOr<Sizes> found = findSizes(op, operands, op.getHeads());
+  if (failed(found))
+    return failure();
+  const Sizes &sizes = *found;
+  FailureOr<SmallVector<int64_t>> list = listRows(op, rows, sizes.rows);
+  if (failed(list))
+    return failure();
+  const Array &v = *operands[2];
+  Array q = rotate(*operands[0], *operands[3], *operands[4], sizes, false);
+  Array k = rotate(*operands[1], *operands[3], *operands[4], sizes, false);
+
+  int64_t count = list->size(), n = sizes.headDim;
+  Array ctx = Array::full({count, q.shape[1]}, 0);
+  Array lse = Array::undefined({count, sizes.heads});
+  for (auto [position, row] : llvm::enumerate(*list)) {
+    for (int64_t head = 0; head < sizes.heads; ++head) {
+      int64_t kvHead = sizes.kvHeadOf(head), first = sizes.firstRow(row);
+      std::vector<double> scores;
+      for (int64_t past = first; past <= row; ++past)
+        scores.push_back(dot(headOf(q, row, head, sizes),
+                             headOf(k, past, kvHead, sizes), n) *
+                         sizes.scale());
+      double largest = *llvm::max_element(scores), sum = 0;
+      for (double score : scores)
+        sum += std::exp(score - largest);
+      for (auto [i, score] : llvm::enumerate(scores))
+        addScaled(headOf(ctx, position, head, sizes),
+                  std::exp(score - largest) / sum,
+                  headOf(v, first + i, kvHead, sizes), n);
+      lse.data[position * sizes.heads + head] = largest + std::log(sum);
+    }
+  }
+  results.push_back(std::move(ctx));
+  results.push_back(std::move(lse));
+  return success();
+}
+
+LogicalResult mixln::interpretAttentionGrad(AttentionGradOp op,
+                                            Operands operands,
+                                            Results &results) {
+  FailureOr<Sizes> found = findSizes(op, operands, op.getHeads());
+  if (failed(found))
+    return failure();
+  const Sizes &sizes = *found;
+  const Array &v = *operands[2], &cos = *operands[3], &sin = *operands[4],
+              &ctx = *operands[5], &lse = *operands[6], &dctx = *operands[7];
+  Array q = rotate(*operands[0], cos, sin, sizes, false);
+  Array k = rotate(*operands[1], cos, sin, sizes, false);
+  if (ctx.shape != q.shape || dctx.shape != q.shape)
+    return op.emitError("ctx and its cotangent must have the shape of q");
+  if (failed(expectEqual(op, "number of elements of lse", lse.getNumElements(),
+                         sizes.rows * sizes.heads)))
+    return failure();
+
+  int64_t n = sizes.headDim;
+  Array dq = Array::full(q.shape, 0), dk = Array::full(k.shape, 0),
+        dv = Array::full(v.shape, 0);
+  for (int64_t row = 0; row < sizes.rows; ++row) {
+    for (int64_t head = 0; head < sizes.heads; ++head) {
+      int64_t kvHead = sizes.kvHeadOf(head);
+      const double *dOut = headOf(dctx, row, head, sizes);
+      double mean = dot(dOut, headOf(ctx, row, head, sizes), n);
+      for (int64_t past = sizes.firstRow(row); past <= row; ++past) {
+        double score = dot(headOf(q, row, head, sizes),
+                           headOf(k, past, kvHead, sizes), n) *
+                       sizes.scale();
+        double weight = std::exp(score - lse.data[row * sizes.heads + head]);
+        double dScore = weight *
+                        (dot(dOut, headOf(v, past, kvHead, sizes), n) - mean) *
+                        sizes.scale();
+        addScaled(headOf(dv, past, kvHead, sizes), weight, dOut, n);
+        addScaled(headOf(dq, row, head, sizes), dScore,
+                  headOf(k, past, kvHead, sizes), n);
+        addScaled(headOf(dk, past, kvHead, sizes), dScore,
+                  headOf(q, row, head, sizes), n);
+      }
+    }
+  }
+  results.push_back(rotate(dq, cos, sin, sizes, true));
+  results.push_back(rotate(dk, cos, sin, sizes, true));
+  results.push_back(std::move(dv));
+  return success();
+}

@@ -1,0 +1,118 @@
+//===- Operations.cpp - Executes one operation ----------------------------===//
+
+#include "Operations.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mixln;
+
+FailureOr<SmallVector<int64_t>> mixln::listRows(Operation *op, Rows rows,
+                                                int64_t count) {
+  if (!rows) {
+    SmallVector<int64_t> all(count);
+    for (int64_t i = 0; i < count; ++i)
+      all[i] = i;
+    return all;
+  }
+  for (int64_t row : *rows)
+    if (row < 0 || row >= count)
+      return op->emitError() << "row " << row << " is none of " << count;
+  return SmallVector<int64_t>(*rows);
+}
+
+LogicalResult mixln::expectRank(Operation *op, StringRef what,
+                                const Array &array, size_t rank) {
+  return expectEqual(op, "rank of " + what, array.shape.size(), rank);
+}
+
+LogicalResult mixln::expectEqual(Operation *op, const Twine &what,
+                                 int64_t found, int64_t expected) {
+  if (found == expected)
+    return success();
+  return op->emitError() << what << " is " << found << ", expected "
+                         << expected;
+}
+
+static LogicalResult checkOperands(Operation *op, Operands operands) {
+  if (failed(expectEqual(op, "number of operands", operands.size(),
+                         op->getNumOperands())))
+    return failure();
+  for (const Array *operand : operands)
+    if (failed(expectEqual(op, "number of elements of an operand",
+                           operand->getNumElements(),
+                           countElements(operand->shape))))
+      return failure();
+  return success();
+}
+
+LogicalResult mixln::interpretOperation(Operation *op, Operands operands,
+                                        Results &results,
+                                        const Execution &execution) {
+  results.clear();
+  if (failed(checkOperands(op, operands)))
+    return failure();
+  Rows all = std::nullopt;
+  return TypeSwitch<Operation *, LogicalResult>(op)
+      .Case<RowwiseOp>([&](RowwiseOp op) {
+        return interpretRowwise(op, operands, all, execution, results);
+      })
+      .Case<MatmulOp>([&](MatmulOp op) {
+        return interpretMatmul(op, operands, all, results);
+      })
+      .Case<EmbeddingOp>([&](EmbeddingOp op) {
+        return interpretEmbedding(op, operands, all, results);
+      })
+      .Case<EmbeddingGradOp>([&](EmbeddingGradOp op) {
+        return interpretEmbeddingGrad(op, operands, execution, results);
+      })
+      .Case<AttentionOp>([&](AttentionOp op) {
+        return interpretAttention(op, operands, all, results);
+      })
+      .Case<AttentionGradOp>([&](AttentionGradOp op) {
+        return interpretAttentionGrad(op, operands, results);
+      })
+      .Default([&](Operation *op) {
+        return interpretUpstream(op, operands, execution, results);
+      });
+}
+
+static SmallVector<const Array *> pointersTo(ArrayRef<Array> arrays) {
+  SmallVector<const Array *> pointers;
+  for (const Array &array : arrays)
+    pointers.push_back(&array);
+  return pointers;
+}
+
+LogicalResult mixln::interpretOperation(Operation *op, ArrayRef<Array> operands,
+                                        Results &results,
+                                        const Execution &execution) {
+  return interpretOperation(op, pointersTo(operands), results, execution);
+}
+
+LogicalResult mixln::interpretRows(Operation *op, ArrayRef<Array> operands,
+                                   ArrayRef<int64_t> rows, Results &results,
+                                   const Execution &execution) {
+  results.clear();
+  SmallVector<const Array *> pointers = pointersTo(operands);
+  if (failed(checkOperands(op, pointers)))
+    return failure();
+  return TypeSwitch<Operation *, LogicalResult>(op)
+      .Case<RowwiseOp>([&](RowwiseOp op) {
+        return interpretRowwise(op, pointers, rows, execution, results);
+      })
+      .Case<MatmulOp>([&](MatmulOp op) {
+        return interpretMatmul(op, pointers, rows, results);
+      })
+      .Case<EmbeddingOp>([&](EmbeddingOp op) {
+        return interpretEmbedding(op, pointers, rows, results);
+      })
+      .Case<AttentionOp>([&](AttentionOp op) {
+        return interpretAttention(op, pointers, rows, results);
+      })
+      .Default([](Operation *op) {
+        return op->emitError() << "the interpreter cannot execute single rows "
+                                  "of '"
+                               << op->getName() << "'";
+      });
+}
