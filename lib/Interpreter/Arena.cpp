@@ -18,6 +18,8 @@ int64_t Arena::getBytes(RankedTensorType type) {
 
 void Arena::forget(int64_t begin, int64_t end) {
   end = std::min(end, getSize());
+  if (begin >= end)
+    return;
   for (int64_t i = begin / kCellBytes; i < end / kCellBytes; ++i)
     cells[i].bytes = 0;
   // An element that began before and reached in is gone too.

@@ -142,9 +142,23 @@ struct ByteRange {
 };
 } // namespace
 
+/// The range that only this launch uses; empty if there is none.
+static ByteRange workspaceOf(DispatchOp op) {
+  auto workspace = op->getAttrOfType<DenseI64ArrayAttr>("workspace");
+  if (!workspace || workspace.size() != 2)
+    return {0, 0};
+  return {workspace[0], workspace[0] + workspace[1]};
+}
+
 /// A write may take the place of one read, whole; it may touch nothing else.
 static LogicalResult checkWrites(DispatchOp op, ArrayRef<ByteRange> reads,
                                  ArrayRef<ByteRange> writes) {
+  ByteRange workspace = workspaceOf(op);
+  for (const ByteRange &range : llvm::concat<const ByteRange>(reads, writes))
+    if (workspace.begin < workspace.end && range.overlaps(workspace))
+      return op.emitError()
+             << "workspace [" << workspace.begin << ", " << workspace.end
+             << ") overlaps bytes [" << range.begin << ", " << range.end << ")";
   for (auto [i, write] : llvm::enumerate(writes)) {
     for (auto [j, other] : llvm::enumerate(writes.take_front(i)))
       if (write.overlaps(other))
@@ -163,22 +177,42 @@ static LogicalResult checkWrites(DispatchOp op, ArrayRef<ByteRange> reads,
   return success();
 }
 
+static SmallVector<ByteRange> rangesOf(ArrayRef<int64_t> offsets,
+                                       ArrayRef<Type> types) {
+  SmallVector<ByteRange> ranges;
+  for (auto [offset, type] : llvm::zip_equal(offsets, types))
+    ranges.push_back(
+        {offset, offset + Arena::getBytes(cast<RankedTensorType>(type))});
+  return ranges;
+}
+
+/// What a dispatch says must be enough to launch its kernel: nothing is taken
+/// from the prototype's own domain and values.
+static LogicalResult checkLaunch(DispatchOp op, Operation *prototype) {
+  auto rowwise = dyn_cast<RowwiseOp>(prototype);
+  size_t domain = rowwise ? rowwise.getDomain().size() : 0;
+  size_t values = rowwise ? rowwise.getValues().size() : 0;
+  if (op.getDomain().size() != domain)
+    return op.emitError() << "domain has " << op.getDomain().size()
+                          << " dimensions, the kernel's has " << domain;
+  if (op.getValues().size() != values)
+    return op.emitError() << "has " << op.getValues().size()
+                          << " values, the kernel has " << values;
+  return success();
+}
+
 LogicalResult Interpreter::runDispatch(Operation &operation) {
   auto op = cast<DispatchOp>(operation);
+  Operation *prototype =
+      symbols.lookup<KernelOp>(op.getKernel()).getPrototype();
   auto typesOf = [](ArrayAttr types) {
     return llvm::map_to_vector(types.getAsValueRange<TypeAttr>(),
                                [](Type type) { return type; });
   };
   SmallVector<Type> readTypes = typesOf(op.getReadTypes());
   SmallVector<Type> writeTypes = typesOf(op.getWriteTypes());
-  auto rangesOf = [](ArrayRef<int64_t> offsets, ArrayRef<Type> types) {
-    SmallVector<ByteRange> ranges;
-    for (auto [offset, type] : llvm::zip_equal(offsets, types))
-      ranges.push_back(
-          {offset, offset + Arena::getBytes(cast<RankedTensorType>(type))});
-    return ranges;
-  };
-  if (failed(checkWrites(op, rangesOf(op.getReads(), readTypes),
+  if (failed(checkLaunch(op, prototype)) ||
+      failed(checkWrites(op, rangesOf(op.getReads(), readTypes),
                          rangesOf(op.getWrites(), writeTypes))))
     return failure();
 
@@ -197,12 +231,13 @@ LogicalResult Interpreter::runDispatch(Operation &operation) {
   execution.values = op.getValues();
   execution.resultTypes = writeTypes;
   execution.tape = tape;
-  auto kernel = symbols.lookup<KernelOp>(op.getKernel());
-  if (failed(interpretOperation(kernel.getPrototype(), operands, results,
-                                execution))) {
+  if (failed(interpretOperation(prototype, operands, results, execution))) {
     op.emitRemark("dispatched here");
     return failure();
   }
+  // What stood in the workspace is gone.
+  ByteRange workspace = workspaceOf(op);
+  arena->forget(workspace.begin, workspace.end);
   for (auto [i, offset] : llvm::enumerate(op.getWrites())) {
     auto type = cast<RankedTensorType>(writeTypes[i]);
     if (ArrayRef<int64_t>(results[i].shape) != type.getShape())
