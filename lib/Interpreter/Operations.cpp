@@ -3,6 +3,8 @@
 #include "Operations.h"
 
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace mixln;
@@ -32,6 +34,12 @@ LogicalResult mixln::expectEqual(Operation *op, const Twine &what,
     return success();
   return op->emitError() << what << " is " << found << ", expected "
                          << expected;
+}
+
+std::string mixln::describeNumber(double number) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%.9g", number);
+  return text;
 }
 
 static LogicalResult checkOperands(Operation *op, Operands operands) {

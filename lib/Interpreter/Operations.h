@@ -32,6 +32,9 @@ llvm::LogicalResult expectRank(mlir::Operation *op, llvm::StringRef what,
 llvm::LogicalResult expectEqual(mlir::Operation *op, const llvm::Twine &what,
                                 int64_t found, int64_t expected);
 
+/// An element for an error: `5`, `0.5`, `nan`.
+std::string describeNumber(double number);
+
 llvm::LogicalResult interpretRowwise(RowwiseOp op, Operands operands, Rows rows,
                                      const Execution &execution,
                                      Results &results);
