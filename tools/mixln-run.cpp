@@ -211,6 +211,8 @@ static LogicalResult setUp(Interpreter &interpreter, const Options &options) {
   for (StringRef text : options.sets)
     if (failed(setByFlag(interpreter, text)))
       return failure();
+  if (failed(setTokenOrder(interpreter)))
+    return failure();
   return setDefaultLossScale(interpreter);
 }
 

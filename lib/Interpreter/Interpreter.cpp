@@ -99,9 +99,16 @@ LogicalResult Interpreter::run(StringRef name) {
   arena->forget(end, arena->getSize());
 
   LogicalResult result = success();
-  for (Operation &op : entry.getBody().front())
+  for (Operation &op : entry.getBody().front()) {
     if (failed(result = runOperation(op)))
       break;
+    // A value dies with its last use: entries of real models do not fit whole.
+    for (Value value : llvm::concat<Value>(op.getOperands(), op.getResults()))
+      if (llvm::none_of(value.getUsers(), [&](Operation *user) {
+            return op.isBeforeInBlock(user);
+          }))
+        values.erase(value);
+  }
   values.clear();
   return result;
 }
