@@ -250,22 +250,11 @@ static LogicalResult interpretConcat(tensor::ConcatOp op, Operands operands,
 }
 
 static LogicalResult interpretConstant(arith::ConstantOp op, Results &results) {
-  auto elements = dyn_cast<DenseElementsAttr>(op.getValue());
-  if (!elements)
+  auto type = dyn_cast<RankedTensorType>(op.getType());
+  Array result;
+  if (!type || !readElements(op.getValue(), result.data))
     return op.emitError("the interpreter reads dense constants only");
-  Array result = Array::undefined(elements.getType().getShape());
-  bool isFloat = isa<FloatType>(elements.getElementType());
-  if (isFloat)
-    llvm::transform(elements.getValues<APFloat>(), result.data.begin(),
-                    [](APFloat value) {
-                      bool losesInfo = false;
-                      value.convert(APFloat::IEEEdouble(),
-                                    APFloat::rmNearestTiesToEven, &losesInfo);
-                      return value.convertToDouble();
-                    });
-  else
-    llvm::transform(elements.getValues<APInt>(), result.data.begin(),
-                    [](const APInt &value) { return value.getSExtValue(); });
+  result.shape.assign(type.getShape().begin(), type.getShape().end());
   results.push_back(std::move(result));
   return success();
 }

@@ -3,8 +3,12 @@
 #include "TestModule.h"
 
 #include "mixln/Interpreter/Compare.h"
+#include "mixln/Interpreter/Files.h"
 #include "mixln/Interpreter/FiniteDifferences.h"
 #include "mixln/Interpreter/Inputs.h"
+#include "mixln/Support/Safetensors.h"
+
+#include "llvm/Support/FileSystem.h"
 
 #include <algorithm>
 #include <cmath>
@@ -97,6 +101,68 @@ TEST(Inputs, RandomInputsFitTogether) {
   std::sort(order.begin(), order.end());
   for (int i = 0; i < 40; ++i)
     EXPECT_EQ(order[i], i);
+}
+
+/// A batch and a weight in a file whose name is removed at the end.
+struct TemporaryFile {
+  explicit TemporaryFile(const std::vector<NamedTensor> &tensors) {
+    EXPECT_FALSE(
+        llvm::sys::fs::createTemporaryFile("batch", "safetensors", path));
+    EXPECT_FALSE(bool(writeSafetensors(path, tensors)));
+  }
+  ~TemporaryFile() { llvm::sys::fs::remove(path); }
+  llvm::SmallString<128> path;
+};
+
+TEST(Files, ABatchAsTheLoaderRecordsIt) {
+  TestModule test(kVariables);
+  Interpreter interpreter(*test.module);
+  NamedTensor ids{"input_ids", "I32", {5, 8}, std::vector<double>(40, 3)};
+  NamedTensor labels{"labels", "I32", {5, 8}, {}};
+  for (int i = 0; i < 40; ++i)
+    labels.data.push_back(i % 8 > 5 ? -100 : i % 7);
+  TemporaryFile file({ids, labels});
+  llvm::Error error = loadVariables(interpreter, file.path);
+  ASSERT_FALSE(bool(error)) << llvm::toString(std::move(error));
+  const Array &targets = interpreter.getVariable("targets");
+  EXPECT_EQ(targets.shape, (SmallVector<int64_t>{40}));
+  for (int i = 0; i < 40; ++i)
+    EXPECT_EQ(targets.data[i], i % 8 > 4 ? -100 : (i + 1) % 7) << i;
+  EXPECT_EQ(interpreter.getVariable("token_order").data[39], 39);
+  EXPECT_EQ(interpreter.getVariable("segment_starts").data[1], 40);
+  ASSERT_TRUE(succeeded(setDefaultLossScale(interpreter)));
+  EXPECT_EQ(interpreter.getVariable("loss_scale").data[0], 1.0 / 25);
+}
+
+TEST(Files, WhatDoesNotFitIsNamed) {
+  TestModule test(kVariables);
+  Interpreter interpreter(*test.module);
+  for (auto [tensor, expected] :
+       {std::pair<NamedTensor, const char *>(
+            {"nobody", "F32", {1}, {1}},
+            "tensor 'nobody' is no variable of the module"),
+        std::pair<NamedTensor, const char *>(
+            {"g", "F32", {2}, {1, 2}},
+            "tensor 'g' has 2 elements, the variable has 50")}) {
+    TemporaryFile file({tensor});
+    std::string error = llvm::toString(loadVariables(interpreter, file.path));
+    EXPECT_NE(error.find(expected), std::string::npos) << error;
+    EXPECT_EQ(error.find(file.path.str().str()), 0u) << error;
+  }
+}
+
+TEST(Files, WhatWasWrittenIsSaved) {
+  TestModule test(kVariables);
+  Interpreter interpreter(*test.module);
+  ASSERT_TRUE(succeeded(initializeVariables(interpreter, 1)));
+  TemporaryFile file({});
+  ASSERT_FALSE(bool(saveVariables(interpreter, file.path, /*asF64=*/true)));
+  auto saved = readSafetensors(file.path);
+  ASSERT_TRUE(bool(saved));
+  // Parameters; no moments, no constants, no outputs that nobody wrote.
+  ASSERT_EQ(saved->size(), 2u);
+  for (const NamedTensor &tensor : *saved)
+    EXPECT_EQ(tensor.data, interpreter.getVariable(tensor.name).data);
 }
 
 TEST(Compare, FindsWhatDiffersAndWhatIsMissing) {
