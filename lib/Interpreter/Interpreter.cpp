@@ -18,6 +18,31 @@ static std::string describeShape(ArrayRef<int64_t> shape) {
   return text + "]";
 }
 
+/// The arena is held whole, several bytes for each of its own.
+static constexpr int64_t kMaxArenaBytes = int64_t(1) << 34;
+
+/// An error unless a value of `type` can stand at `offset` of an arena.
+static LogicalResult checkPlace(Operation *op, int64_t offset, Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || !tensor.hasStaticShape() ||
+      !tensor.getElementType().isIntOrFloat() ||
+      (tensor.getElementTypeBitWidth() != 16 &&
+       tensor.getElementTypeBitWidth() != 32))
+    return op->emitError() << "has a value of type " << type
+                           << " in the arena, expected a tensor of f32, bf16 "
+                              "or i32";
+  int64_t bytes = tensor.getElementTypeBitWidth() / 8;
+  if (offset < 0 || offset % bytes != 0)
+    return op->emitError() << "offset " << offset << " is not a multiple of "
+                           << bytes;
+  if (tensor.getNumElements() > kMaxArenaBytes / bytes ||
+      offset > kMaxArenaBytes - Arena::getBytes(tensor))
+    return op->emitError() << "offset " << offset << " of " << type
+                           << " reaches beyond the " << kMaxArenaBytes
+                           << " bytes that the interpreter holds";
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Variables
 //===----------------------------------------------------------------------===//
@@ -50,8 +75,11 @@ LogicalResult Interpreter::setVariable(StringRef name, Array value) {
     return variable.emitError()
            << "variable has shape " << describeShape(shape)
            << " but is given one of shape " << describeShape(value.shape);
-  if (int64_t offset = getOffset(name); offset >= 0)
+  if (int64_t offset = getOffset(name); offset >= 0) {
+    if (failed(checkPlace(variable, offset, typeOf(variable))))
+      return failure();
     arena->write(offset, typeOf(variable), value);
+  }
   variables[name] = std::move(value);
   written.insert(name);
   return success();
@@ -202,6 +230,8 @@ static LogicalResult checkLaunch(DispatchOp op, Operation *prototype) {
   if (op.getDomain().size() != domain)
     return op.emitError() << "domain has " << op.getDomain().size()
                           << " dimensions, the kernel's has " << domain;
+  if (llvm::any_of(op.getDomain(), [](int64_t extent) { return extent <= 0; }))
+    return op.emitError("domain has an extent that is not positive");
   if (op.getValues().size() != values)
     return op.emitError() << "has " << op.getValues().size()
                           << " values, the kernel has " << values;
@@ -218,6 +248,12 @@ LogicalResult Interpreter::runDispatch(Operation &operation) {
   };
   SmallVector<Type> readTypes = typesOf(op.getReadTypes());
   SmallVector<Type> writeTypes = typesOf(op.getWriteTypes());
+  for (auto [offset, type] : llvm::zip_equal(op.getReads(), readTypes))
+    if (failed(checkPlace(op, offset, type)))
+      return failure();
+  for (auto [offset, type] : llvm::zip_equal(op.getWrites(), writeTypes))
+    if (failed(checkPlace(op, offset, type)))
+      return failure();
   if (failed(checkLaunch(op, prototype)) ||
       failed(checkWrites(op, rangesOf(op.getReads(), readTypes),
                          rangesOf(op.getWrites(), writeTypes))))
