@@ -165,6 +165,13 @@ static bool compare(arith::CmpIPredicate predicate, int64_t a, int64_t b) {
   return false;
 }
 
+/// fn(a, b) on integers; NaN where one of them was never written.
+template <typename Fn> static double onIntegers(double a, double b, Fn fn) {
+  if (std::isnan(a) || std::isnan(b))
+    return a + b;
+  return static_cast<double>(fn(int64_t(a), int64_t(b)));
+}
+
 bool RowProgram::addArithmetic(Operation &op) {
   return TypeSwitch<Operation *, bool>(&op)
       .Case<arith::ConstantOp>([&](arith::ConstantOp constant) {
@@ -207,31 +214,34 @@ bool RowProgram::addArithmetic(Operation &op) {
       })
       .Case<arith::CmpIOp>([&](arith::CmpIOp cmp) {
         addBinary(op, [predicate = cmp.getPredicate()](double a, double b) {
-          return double(compare(predicate, int64_t(a), int64_t(b)));
+          return onIntegers(a, b, [=](int64_t x, int64_t y) {
+            return compare(predicate, x, y);
+          });
         });
         return true;
       })
       .Case<arith::AndIOp>([&](auto) {
         addBinary(op, [](double a, double b) {
-          return double(int64_t(a) & int64_t(b));
+          return onIntegers(a, b, [](int64_t x, int64_t y) { return x & y; });
         });
         return true;
       })
       .Case<arith::OrIOp>([&](auto) {
         addBinary(op, [](double a, double b) {
-          return double(int64_t(a) | int64_t(b));
+          return onIntegers(a, b, [](int64_t x, int64_t y) { return x | y; });
         });
         return true;
       })
       .Case<arith::XOrIOp>([&](auto) {
         addBinary(op, [](double a, double b) {
-          return double(int64_t(a) ^ int64_t(b));
+          return onIntegers(a, b, [](int64_t x, int64_t y) { return x ^ y; });
         });
         return true;
       })
       .Case<arith::SelectOp>([&](auto) {
-        addTernary(op,
-                   [](double c, double a, double b) { return c != 0 ? a : b; });
+        addTernary(op, [](double c, double a, double b) {
+          return std::isnan(c) ? c : (c != 0 ? a : b);
+        });
         return true;
       })
       .Case<arith::SIToFPOp>([&](arith::SIToFPOp convert) {

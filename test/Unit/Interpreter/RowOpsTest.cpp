@@ -178,6 +178,29 @@ TEST(RowOps, AnUnknownOperationIsAnError) {
       << test.errors;
 }
 
+// An input that nobody set must not look like a target that does not count.
+TEST(RowOps, AnIntegerThatWasNeverWrittenShows) {
+  TestModule test(R"(
+    mixln.entry @e {
+      %x = arith.constant dense<0> : tensor<2xi32>
+      %r = mixln.rowwise [2] rows(%x : tensor<2xi32>) -> rows(tensor<2xf32>) {
+      ^bb0(%target: i32):
+        %z = arith.constant 0 : i32
+        %c = arith.cmpi sge, %target, %z : i32
+        %d = arith.andi %c, %c : i1
+        %a = arith.constant 1.0 : f32
+        %b = arith.constant 0.0 : f32
+        %y = arith.select %d, %a, %b : f32
+        mixln.yield rows(%y : f32)
+      }
+    })");
+  SmallVector<Array> out;
+  ASSERT_TRUE(succeeded(
+      interpretOperation(test.find<RowwiseOp>(), {Array{{2}, {3, NAN}}}, out)));
+  EXPECT_EQ(out[0].data[0], 1);
+  EXPECT_TRUE(std::isnan(out[0].data[1]));
+}
+
 TEST(RowOps, NaNPassesThroughMaximaAndReductions) {
   TestModule test(R"(
     mixln.entry @e {
