@@ -165,8 +165,8 @@ void benchMatmuls(Bench &bench, int64_t m, int64_t n, int64_t k) {
       bench.time("pack_t", {w.get(), packed.get()}, packSizes({true}, n, k),
                  packTasks(target, n, k));
   double backPack =
-      bench.time("pack_n", {w.get(), packedBack.get()}, packSizes({false}, k, n),
-                 packTasks(target, k, n));
+      bench.time("pack_n", {w.get(), packedBack.get()},
+                 packSizes({false}, k, n), packTasks(target, k, n));
   MatmulLaunch launch = matmulLaunch(target, {}, m, {{n, k}});
   double ms = bench.time("packed", {x.get(), packed.get(), y.get()},
                          launch.sizes, launch.tasks);
@@ -182,6 +182,14 @@ void benchMatmuls(Bench &bench, int64_t m, int64_t n, int64_t k) {
   ms = bench.time("gradient", {y.get(), x.get(), dw.get()}, launch.sizes,
                   launch.tasks);
   bench.report("dW      " + shape, ms, flops);
+  Buffer packedX(packedElements(target, k, m));
+  packedX.fill(bench.random);
+  MatmulSpec gradientPacked;
+  gradientPacked.transposeLhs = true;
+  launch = matmulLaunch(target, gradientPacked, n, {{k, m}});
+  ms = bench.time("gradient_packed", {y.get(), packedX.get(), dw.get()},
+                  launch.sizes, launch.tasks);
+  bench.report("dW, X packed " + shape, ms, flops);
   std::printf("  packing %.3f ms (from [out,in]), %.3f ms (for dX)\n",
               forwardPack, backPack);
 }
@@ -228,9 +236,8 @@ void benchEmbedding(Bench &bench) {
     if (i % 2 == 0)
       starts[i / 2] = i;
   }
-  double ms =
-      bench.time("embedding", {table.get(), ids.data(), out.get()},
-                 {rows, columns}, embeddingTasks(rows, columns));
+  double ms = bench.time("embedding", {table.get(), ids.data(), out.get()},
+                         {rows, columns}, embeddingTasks(rows, columns));
   auto tasks = embeddingGradTasks({false}, rows, columns, vocabulary);
   std::vector<void *> pointers = {out.get(), ids.data(), order.data(),
                                   starts.data(), table.get()};
@@ -265,9 +272,8 @@ int main(int argc, char **argv) {
   gradient.rhsPacked = false;
   compileAlone(*target, "matmul packed",
                [](KernelBuilder &b) { emitMatmulKernel(b, "k", {}); });
-  compileAlone(*target, "matmul in place", [&](KernelBuilder &b) {
-    emitMatmulKernel(b, "k", gradient);
-  });
+  compileAlone(*target, "matmul in place",
+               [&](KernelBuilder &b) { emitMatmulKernel(b, "k", gradient); });
   compileAlone(*target, "pack", [](KernelBuilder &b) {
     emitPackKernel(b, "p", {true});
     emitPackKernel(b, "q", {false});
@@ -291,6 +297,9 @@ int main(int argc, char **argv) {
   emitPackKernel(b, "pack_t", {true});
   emitPackKernel(b, "pack_n", {false});
   emitMatmulKernel(b, "packed", {});
+  MatmulSpec gradientPacked;
+  gradientPacked.transposeLhs = true;
+  emitMatmulKernel(b, "gradient_packed", gradientPacked);
   emitMatmulKernel(b, "gradient", gradient);
   emitEmbeddingKernel(b, "embedding");
   emitEmbeddingGradKernel(b, "embedding_grad", {false}, phases);

@@ -1,6 +1,7 @@
 //===- mixln-opt.cpp - Runs passes on mixln IR ----------------------------===//
 
 #include "mixln/IR/Mixln.h"
+#include "mixln/Pipelines/Phases.h"
 #include "mixln/Transforms/Differentiate/Differentiate.h"
 #include "mixln/Transforms/Passes.h"
 
@@ -19,14 +20,8 @@ int main(int argc, char **argv) {
                   mlir::vector::VectorDialect>();
   mixln::registerDifferentiableModels(registry);
   mlir::registerTransformsPasses();
-  mixln::registerMixlnExpand();
-  mixln::registerMixlnMerge();
-  mixln::registerMixlnFuse();
-  mixln::registerMixlnChunk();
-  mixln::registerMixlnPack();
-  mixln::registerMixlnDifferentiate();
-  mixln::registerMixlnPlanMemory();
-  mixln::registerMixlnFormDispatches();
+  mixln::registerMixlnTransformsPasses();
+  mixln::registerPipelines();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "mixln optimizer driver\n", registry));
 }

@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/SourceMgr.h"
@@ -210,6 +211,8 @@ static LogicalResult setUp(Interpreter &interpreter, const Options &options) {
   for (StringRef text : options.sets)
     if (failed(setByFlag(interpreter, text)))
       return failure();
+  if (failed(setTokenOrder(interpreter)))
+    return failure();
   return setDefaultLossScale(interpreter);
 }
 
@@ -277,6 +280,18 @@ static int differentiate(Interpreter &interpreter, const Options &options) {
   return bad ? kFailed : 0;
 }
 
+static OwningOpRef<ModuleOp> parseModule(StringRef path, MLIRContext &context) {
+  std::string error;
+  std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(path, &error);
+  if (!file) {
+    llvm::errs() << "mixln-run: " << error << "\n";
+    return nullptr;
+  }
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
+  return parseSourceFile<ModuleOp>(sources, &context);
+}
+
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   Options options;
@@ -296,13 +311,12 @@ int main(int argc, char **argv) {
   context.loadAllAvailableDialects();
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler handler(sources, &context);
-  OwningOpRef<ModuleOp> module =
-      parseSourceFile<ModuleOp>(options.module, &context);
+  OwningOpRef<ModuleOp> module = parseModule(options.module, context);
   if (!module)
     return kBadInput;
   OwningOpRef<ModuleOp> other;
   if (!options.compare.empty() &&
-      !(other = parseSourceFile<ModuleOp>(options.compare, &context)))
+      !(other = parseModule(options.compare, context)))
     return kBadInput;
 
   Interpreter interpreter(*module);

@@ -8,7 +8,7 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/Process.h"
+#include "llvm/Support/Errno.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <unistd.h>
@@ -82,5 +82,5 @@ int main(int argc, char **argv) {
     pointers.push_back(word.data());
   pointers.push_back(nullptr);
   execv(executable.c_str(), pointers.data());
-  return fail("cannot run " + executable + ": " + sys::StrError(), 1);
+  return fail("cannot run " + executable + ": " + sys::StrError(errno), 1);
 }

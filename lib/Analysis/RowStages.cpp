@@ -19,8 +19,14 @@ int64_t mixln::getRowOpCost(Operation *op) {
   return TypeSwitch<Operation *, int64_t>(op)
       .Case<arith::ConstantOp, vector::BroadcastOp, StopGradientOp,
             arith::IndexCastOp>([](auto) { return 0; })
-      .Case<arith::DivFOp, math::SqrtOp>([](auto) { return 5; })
-      .Case<math::RsqrtOp>([](auto) { return 10; })
+      .Case<arith::DivFOp>([](auto divide) {
+        // By a number: a multiplication by its inverse.
+        return divide.getRhs().template getDefiningOp<vector::BroadcastOp>()
+                   ? 1
+                   : 8;
+      })
+      .Case<math::SqrtOp>([](auto) { return 8; })
+      .Case<math::RsqrtOp>([](auto) { return 16; })
       .Case<arith::MaximumFOp, arith::MinimumFOp>([](auto) { return 3; })
       .Case<math::ExpOp, math::Exp2Op, math::TanhOp, math::LogOp, math::ErfOp>(
           [](auto) { return 24; })

@@ -22,6 +22,27 @@ static void printRoleKeyword(OpAsmPrinter &printer, Operation *,
   printer << stringifyRole(role.getValue());
 }
 
+// The printer of upstream rounds the numbers of an array to six digits; an
+// immediate must survive being printed.
+static ParseResult parseExactNumbers(OpAsmParser &parser,
+                                     DenseF64ArrayAttr &numbers) {
+  SmallVector<double> list;
+  auto parseNumber = [&] { return parser.parseFloat(list.emplace_back()); };
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseNumber))
+    return failure();
+  numbers = parser.getBuilder().getDenseF64ArrayAttr(list);
+  return success();
+}
+
+static void printExactNumbers(OpAsmPrinter &printer, Operation *,
+                              DenseF64ArrayAttr numbers) {
+  printer << "[";
+  llvm::interleaveComma(numbers.asArrayRef(), printer, [&](double number) {
+    printer.printFloat(APFloat(number));
+  });
+  printer << "]";
+}
+
 //===----------------------------------------------------------------------===//
 // ModelOp
 //===----------------------------------------------------------------------===//

@@ -12,8 +12,8 @@
 #include "mixln/Target/CpuKernels.h"
 #include "mixln/Target/Executable.h"
 #include "mixln/Target/PlanTable.h"
+#include "mixln/Target/PrintPlan.h"
 #include "mixln/Transforms/Differentiate/Differentiate.h"
-#include "mixln/Transforms/Expand/Explain.h"
 #include "mixln/Transforms/Passes.h"
 
 #include "mlir/IR/AsmState.h"
@@ -150,25 +150,25 @@ static std::string checkOutput(StringRef path) {
 int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   OwningOpRef<ModuleOp> kernels =
       ModuleOp::create(UnknownLoc::get(&context));
-  PhaseSymbols phases;
+  KernelPhases phases;
   for (KernelOp kernel : module->getOps<KernelOp>()) {
     SmallVector<std::string> symbols;
     if (failed(generator.emitKernel(kernel.getPrototype(), kernel.getSymName(),
                                     *kernels, symbols)))
       return kFailed;
-    phases[kernel.getSymName()] =
-        std::vector<std::string>(symbols.begin(), symbols.end());
+    phases[kernel.getSymName()] = symbols;
   }
   timer.lap("kernels");
 
-  FailureOr<rt::Program> program = buildProgram(*module, phases);
+  ProgramTarget about;
+  about.compiler = "mixln 0.1.0";
+  about.target = options.target;
+  about.cpu = target.cpu;
+  about.cpuFeatures = target.requiredFeatures();
+  FailureOr<rt::Program> program =
+      buildProgram(*module, generator, phases, about);
   if (failed(program))
     return kFailed;
-  program->compiler = "mixln 0.1.0";
-  program->target = options.target;
-  program->cpu = target.cpu;
-  program->cpuFeatures = target.requiredFeatures();
-  program->dtype = options.dtype;
   if (options.printPlan)
     printPlan(*program, llvm::outs());
 
@@ -212,10 +212,10 @@ int Compilation::run() {
       failed(dumpPhase(*module, Phase::Import, options.dumpDirectory)))
     return kBadInput;
   if (options.done == Phase::Import &&
-      failed(verifyPhase(Phase::Import, *module)))
+      failed(verifyPhase(Phase::Import, *module, PhaseOptions())))
     return kBadInput;
   if (options.explain)
-    return failed(explain(*module, llvm::outs())) ? kFailed : 0;
+    return report("--explain is not there yet", kFailed);
 
   CpuKernels generator(*target);
   PhaseOptions phaseOptions;

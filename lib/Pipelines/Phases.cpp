@@ -120,7 +120,7 @@ LogicalResult mixln::runPhases(ModuleOp module, const PhaseRun &run,
     buildPhase(info.phase, manager, options);
     if (!run.reproducer.empty())
       manager.enableCrashReproducerGeneration(run.reproducer);
-    if (failed(manager.run(module)) || failed(verifyPhase(info.phase, module))) {
+    if (failed(manager.run(module)) || failed(verifyPhase(info.phase, module, options))) {
       InFlightDiagnostic diag =
           mlir::emitError(UnknownLoc::get(module.getContext()))
           << "phase " << info.name << " failed";

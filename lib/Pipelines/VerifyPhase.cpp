@@ -8,7 +8,8 @@
 #include "mixln/IR/Mixln.h"
 #include "mixln/Pipelines/Phases.h"
 #include "mixln/Transforms/Merge/Paths.h"
-#include "mixln/Transforms/Plan/Plan.h"
+#include "mixln/Transforms/Plan/ReferenceKernels.h"
+#include "mixln/Transforms/Plan/VerifyPlan.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -73,7 +74,16 @@ static LogicalResult verifyFuse(ModuleOp module) {
   return success();
 }
 
-LogicalResult mixln::verifyPhase(Phase phase, ModuleOp module) {
+static LogicalResult verifyPlanned(ModuleOp module,
+                                   const PhaseOptions &options) {
+  if (options.generator)
+    return verifyPlan(module, *options.generator);
+  ReferenceKernels reference;
+  return verifyPlan(module, reference);
+}
+
+LogicalResult mixln::verifyPhase(Phase phase, ModuleOp module,
+                                 const PhaseOptions &options) {
   switch (phase) {
   case Phase::Import:
     return verifyImport(module);
@@ -93,7 +103,7 @@ LogicalResult mixln::verifyPhase(Phase phase, ModuleOp module) {
     return failure(failed(verifyTensors(module, getPhaseName(phase))) ||
                    failed(verifyFuse(module)));
   case Phase::Plan:
-    return verifyPlan(module);
+    return verifyPlanned(module, options);
   case Phase::Lower:
   case Phase::Emit:
     return success();

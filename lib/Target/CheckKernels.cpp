@@ -76,8 +76,8 @@ void Inputs::order(Array &order, Array &starts, const Array &ids) {
   int64_t rows = ids.getNumElements();
   std::vector<int64_t> positions(rows);
   std::iota(positions.begin(), positions.end(), 0);
-  llvm::stable_sort(positions, [&](int64_t a, int64_t b) {
-    return ids.data[a] < ids.data[b];
+  llvm::sort(positions, [&](int64_t a, int64_t b) {
+    return std::pair(ids.data[a], a) < std::pair(ids.data[b], b);
   });
   order = Array::full({rows}, 0.0);
   starts = Array::full({rows + 1}, static_cast<double>(rows));

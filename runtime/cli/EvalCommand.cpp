@@ -36,7 +36,7 @@ int mixln::rt::evalCommand(const Executable &executable,
   ThreadFlags threads;
   int64_t tokens = 10'000'000;
   flags.text("weights", weights, "folder with model.safetensors");
-  data.add(flags);
+  data.add(flags, /*evaluation=*/true);
   flags.count("eval_tokens", tokens, 1, "counted labels after which it ends",
               {"tokens"});
   threads.add(flags);

@@ -306,6 +306,8 @@ Flags::Impl::normalise(const std::vector<std::string> &arguments) {
       value = arguments[++i];
       hasValue = true;
     }
+    if (flag.takesValue && value.empty())
+      badInput("--", name, " needs a value, found an empty one");
     if (!flag.note.empty())
       note("--" + name + " is ignored: " + flag.note);
     else

@@ -54,14 +54,16 @@ const Optimizer &OptimizerFlags::resolve() {
   return optimizer;
 }
 
-void DataFlags::add(Flags &flags) {
+void DataFlags::add(Flags &flags, bool evaluation) {
+  using Names = Flags::Names;
   flags.text("data", data,
              "JSON lines (.json.gz, .jsonl) or tokenized .bin files; a quoted"
              " pattern",
-             {"data_files"});
-  flags.text("tokenizer", tokenizer, "sentencepiece model", {"tokenizer_file"});
+             evaluation ? Names{"eval_data"} : Names{});
+  flags.text("tokenizer", tokenizer, "sentencepiece model");
   flags.choice("packing", packing, {"pad", "concat"},
-               "pad: a document a row; concat: documents end to end");
+               "pad: a document a row; concat: documents end to end",
+               evaluation ? Names{"eval_packing"} : Names{});
   flags.choice("raw", raw, {"uint16", "uint32"},
                "the .bin files are ids without a header");
 }

@@ -32,7 +32,8 @@ struct OptimizerFlags {
 /// --data, --tokenizer, --packing, --raw.
 struct DataFlags {
   std::string data, tokenizer, packing = "pad", raw;
-  void add(Flags &flags);
+  /// For an evaluation the flags that `train` has for one are synonyms.
+  void add(Flags &flags, bool evaluation = false);
   RowOptions rowOptions(const Program &program) const;
 };
 

@@ -21,6 +21,8 @@ using namespace mixln::rt;
 constexpr uint64_t kBarrierSpin = 3'000'000;
 // Between two entries the host reads a number or writes a batch.
 constexpr uint64_t kIdleSpin = 600'000;
+// A worker that is this late may wait for the CPU that another one spins on.
+constexpr uint64_t kYieldAfter = 20'000;
 // With fewer CPUs than workers a spinning worker keeps another from arriving.
 constexpr uint64_t kCrowdedSpin = 2'000;
 
@@ -45,13 +47,17 @@ void WaitCounter::raise() {
 
 void WaitCounter::waitWhile(uint32_t old, uint64_t spinCycles) {
   uint64_t start = __rdtsc();
+  uint64_t spent = 0;
   do {
     for (int i = 0; i < 16; ++i) {
       if (value() != old)
         return;
       _mm_pause();
     }
-  } while (__rdtsc() - start < spinCycles);
+    spent = __rdtsc() - start;
+    if (spent > kYieldAfter)
+      sched_yield();
+  } while (spent < spinCycles);
   sleepers.fetch_add(1, std::memory_order_seq_cst);
   while (counter.load(std::memory_order_seq_cst) == old)
     futex(counter, FUTEX_WAIT_PRIVATE, old);

@@ -55,7 +55,7 @@ def Mixln_DispatchOp : Mixln_Op<"dispatch", [
                        OptionalAttr<F64Attr>:$flops,
                        OptionalAttr<F64Attr>:$bytes);
   let assemblyFormat = [{
-    $kernel `domain` $domain `values` $values `reads` $reads `:` $read_types
+    $kernel `domain` $domain `values` custom<ExactNumbers>($values) `reads` $reads `:` $read_types
     `writes` $writes `:` $write_types attr-dict
   }];
   let hasVerifier = 1;

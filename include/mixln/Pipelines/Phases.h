@@ -59,7 +59,8 @@ void buildPhase(Phase phase, mlir::OpPassManager &manager,
                 const PhaseOptions &options);
 
 /// Checks what must hold after `phase`; diagnostics at the operations at fault.
-llvm::LogicalResult verifyPhase(Phase phase, mlir::ModuleOp module);
+llvm::LogicalResult verifyPhase(Phase phase, mlir::ModuleOp module,
+                                const PhaseOptions &options);
 
 struct PhaseRun {
   /// The phases after `done`, up to `last` (at most Plan), are run.

@@ -206,6 +206,16 @@ Value RowEmitter::emitOp(Operation *inner, function_ref<Value(Value)> lookup,
                                  : cast<TypedAttr>(b.getF32FloatAttr(1.0f)));
     return arith::DivFOp::create(b, one, root);
   }
+  if (auto divide = dyn_cast<arith::DivFOp>(inner))
+    if (auto splat = divide.getRhs().getDefiningOp<vector::BroadcastOp>()) {
+      // One division a row; its columns are multiplied. LLVM moves it out of
+      // the loop.
+      Value inverse =
+          arith::DivFOp::create(b, b.constantF32(1), lookup(splat.getSource()));
+      return arith::MulFOp::create(b, lookup(divide.getLhs()),
+                                   b.broadcast(inverse),
+                                   contract(b.getContext()));
+    }
   if (isa<math::ExpOp>(inner) && isa<VectorType>(type) && b.lanes() == 16)
     return emitExp(lookup(inner->getOperand(0)));
   if (isa<arith::IndexCastOp>(inner)) {
@@ -274,7 +284,7 @@ void RowEmitter::emitChunk(const RowLoop &loop, Value column, bool masked,
       value = arith::SelectOp::create(b, mask, value, neutral);
     }
     accumulator = vector::makeArithReduction(
-        b, b.getLoc(), kind, value, accumulator, contract(b.getContext()));
+        b, b.getLoc(), kind, value, accumulator, flagsOf(kind, b.getContext()));
   }
   YieldOp yield = op.getYield();
   for (unsigned i : loop.buffers) {

@@ -1,4 +1,4 @@
-// RUN: mixln-opt %s --mixln-plan-memory --mixln-form-dispatches | FileCheck %s
+// RUN: mixln-opt %s --mixln-plan-memory --mixln-form-dispatches | mixln-opt | FileCheck %s
 
 mixln.variable @x : tensor<8x32xf32> input
 mixln.variable @z : tensor<16x32xf32> input
@@ -7,7 +7,7 @@ mixln.variable @w : tensor<16x32xf32> output
 mixln.variable @n : tensor<32xf32> output
 
 // Programs that differ in numbers of rows and immediates are one kernel; the
-// name comes from the site. Reshapes vanish.
+// name comes from the site. Reshapes vanish. Immediates keep their digits.
 // CHECK: mixln.kernel @rows.mlp_scale.32
 // CHECK: mixln.rowwise [8]
 // CHECK-NOT: mixln.site
@@ -16,7 +16,7 @@ mixln.variable @n : tensor<32xf32> output
 // CHECK-LABEL: mixln.entry @scale
 // CHECK-NEXT: mixln.dispatch @rows.mlp_scale.32 domain [8] values [5.000000e-01] reads [0] : [tensor<8x32xf32>] writes [3072] : [tensor<8x32xf32>]
 // CHECK-SAME: bytes = 2.048000e+03 : f64, flops = 2.560000e+02 : f64, mixln.layer = 3 : i64, mixln.site = "layers.3.mlp.scale", sizes = array<i64: 8>, tasks = array<i64: 1>
-// CHECK-NEXT: mixln.dispatch @rows.mlp_scale.32 domain [16] values [2.500000e-01] reads [1024] : [tensor<16x32xf32>] writes [4096] : [tensor<16x32xf32>]
+// CHECK-NEXT: mixln.dispatch @rows.mlp_scale.32 domain [16] values [0.33333333333333331] reads [1024] : [tensor<16x32xf32>] writes [4096] : [tensor<16x32xf32>]
 // CHECK-NEXT: mixln.dispatch @rows.mlp_sum.32 domain [16] values [] reads [4096]
 // CHECK-NEXT: {{^ *}$}}
 mixln.entry @scale {
@@ -29,7 +29,7 @@ mixln.entry @scale {
   }
   mixln.store %a, @y : tensor<8x32xf32>
   %z = mixln.load @z : tensor<16x32xf32>
-  %c = mixln.rowwise [16] rows(%z : tensor<16x32xf32>) values(0.25) -> rows(tensor<16x32xf32>) attributes {mixln.site = "layers.4.mlp.scale", mixln.layer = 4 : i64} {
+  %c = mixln.rowwise [16] rows(%z : tensor<16x32xf32>) values(0.3333333333333333) -> rows(tensor<16x32xf32>) attributes {mixln.site = "layers.4.mlp.scale", mixln.layer = 4 : i64} {
   ^bb0(%p: vector<32xf32>, %c: f32):
     %b = vector.broadcast %c : f32 to vector<32xf32>
     %0 = arith.mulf %p, %b : vector<32xf32>

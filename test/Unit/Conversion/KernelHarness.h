@@ -90,9 +90,9 @@ public:
     auto object = compileKernels(*module, target);
     if (!object)
       fail(object.takeError());
-    double seconds = std::chrono::duration<double>(
-                         std::chrono::steady_clock::now() - start)
-                         .count();
+    double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+            .count();
     auto loaded = KernelJit::create(*object);
     if (!loaded)
       fail(loaded.takeError());

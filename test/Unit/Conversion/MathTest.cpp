@@ -68,7 +68,8 @@ TEST_P(MathTest, RelativeErrors) {
     double worst = 0;
     for (int64_t i = 0; i < kCount; ++i) {
       double exact = function.exact(in[i]);
-      double error = std::abs(out[i] - exact) / std::max(std::abs(exact), function.least);
+      double error =
+          std::abs(out[i] - exact) / std::max(std::abs(exact), function.least);
       if (!(error <= worst))
         worst = error;
     }
@@ -84,14 +85,14 @@ TEST_P(MathTest, ExtremeArguments) {
   };
   const float inf = INFINITY, nan = NAN;
   const Case cases[] = {
-      {emitOp<math::ExpOp>, -inf, 0},    {emitOp<math::ExpOp>, 100, inf},
-      {emitOp<math::ExpOp>, -200, 0},    {emitOp<math::ExpOp>, nan, nan},
-      {emitOp<math::ExpOp>, 0, 1},       {emitOp<math::LogOp>, 0, -inf},
-      {emitOp<math::LogOp>, -1, nan},    {emitOp<math::LogOp>, inf, inf},
-      {emitOp<math::LogOp>, nan, nan},   {emitOp<math::TanhOp>, 100, 1},
-      {emitOp<math::TanhOp>, -inf, -1},  {emitOp<math::TanhOp>, nan, nan},
-      {emitOp<math::ErfOp>, 20, 1},      {emitOp<math::ErfOp>, -inf, -1},
-      {emitOp<math::ErfOp>, nan, nan},   {emitOp<math::RsqrtOp>, 0, inf},
+      {emitOp<math::ExpOp>, -inf, 0},   {emitOp<math::ExpOp>, 100, inf},
+      {emitOp<math::ExpOp>, -200, 0},   {emitOp<math::ExpOp>, nan, nan},
+      {emitOp<math::ExpOp>, 0, 1},      {emitOp<math::LogOp>, 0, -inf},
+      {emitOp<math::LogOp>, -1, nan},   {emitOp<math::LogOp>, inf, inf},
+      {emitOp<math::LogOp>, nan, nan},  {emitOp<math::TanhOp>, 100, 1},
+      {emitOp<math::TanhOp>, -inf, -1}, {emitOp<math::TanhOp>, nan, nan},
+      {emitOp<math::ErfOp>, 20, 1},     {emitOp<math::ErfOp>, -inf, -1},
+      {emitOp<math::ErfOp>, nan, nan},  {emitOp<math::RsqrtOp>, 0, inf},
       {emitOp<math::SqrtOp>, -1, nan}};
   Kernels &kernels = load([&](KernelBuilder &b) {
     for (size_t i = 0; i < std::size(cases); ++i)

@@ -77,32 +77,74 @@ double GradientCheck::evaluate(Interpreter &interpreter) {
   return interpreter.getVariable("loss_sum").data[0];
 }
 
-Array GradientCheck::numericGradient(llvm::StringRef parameter, double step) {
-  Interpreter interpreter(*forward);
+std::unique_ptr<Interpreter>
+GradientCheck::startForward(StopGradientTape &tape) {
+  auto interpreter = std::make_unique<Interpreter>(*forward);
   for (auto &[name, value] : values)
-    if (interpreter.hasVariable(name))
-      EXPECT_TRUE(succeeded(interpreter.setVariable(name, value))) << errors;
-  // What stands behind stop_gradient stays what it is at this point.
-  StopGradientTape tape;
-  interpreter.setTape(&tape);
+    if (interpreter->hasVariable(name))
+      EXPECT_TRUE(succeeded(interpreter->setVariable(name, value))) << errors;
+  interpreter->setTape(&tape);
   tape.record();
-  evaluate(interpreter);
+  evaluate(*interpreter);
+  return interpreter;
+}
 
-  Array point = values.at(parameter.str());
-  Array gradient = Array::full(point.shape, 0.0);
-  double scale = values.at("loss_scale").data[0];
-  for (size_t i = 0; i < point.data.size(); ++i) {
-    double at[2];
-    for (int side : {0, 1}) {
-      Array moved = point;
-      moved.data[i] += side ? step : -step;
-      EXPECT_TRUE(succeeded(interpreter.setVariable(parameter, moved)));
-      tape.replay();
-      at[side] = evaluate(interpreter);
-    }
-    gradient.data[i] = scale * (at[1] - at[0]) / (2 * step);
+double GradientCheck::slope(Interpreter &interpreter, StopGradientTape &tape,
+                            llvm::StringRef parameter, const Array &direction,
+                            double step) {
+  const Array &point = values.at(parameter.str());
+  // The formula of fourth order: (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h.
+  double sum = 0;
+  for (auto [offset, weight] : {std::pair(-2, 1), std::pair(-1, -8),
+                                std::pair(1, 8), std::pair(2, -1)}) {
+    Array moved = point;
+    for (size_t i = 0; i < moved.data.size(); ++i)
+      moved.data[i] += offset * step * direction.data[i];
+    EXPECT_TRUE(succeeded(interpreter.setVariable(parameter, moved)));
+    tape.replay();
+    sum += weight * evaluate(interpreter);
+  }
+  EXPECT_TRUE(succeeded(interpreter.setVariable(parameter, point)));
+  return values.at("loss_scale").data[0] * sum / (12 * step);
+}
+
+Array GradientCheck::numericGradient(llvm::StringRef parameter, double step) {
+  StopGradientTape tape;
+  std::unique_ptr<Interpreter> interpreter = startForward(tape);
+  Array gradient = Array::full(values.at(parameter.str()).shape, 0.0);
+  Array direction = gradient;
+  for (size_t i = 0; i < gradient.data.size(); ++i) {
+    direction.data[i] = 1;
+    gradient.data[i] = slope(*interpreter, tape, parameter, direction, step);
+    direction.data[i] = 0;
   }
   return gradient;
+}
+
+double GradientCheck::directionalError(llvm::StringRef parameter, unsigned seed,
+                                       double step) {
+  StopGradientTape tape;
+  std::unique_ptr<Interpreter> interpreter = startForward(tape);
+  const Array &gradient = values.at(("grad." + parameter).str());
+  std::mt19937 random(seed);
+  Array direction = randomArray(random, gradient.shape);
+  double product = 0, squares = 0;
+  for (size_t i = 0; i < gradient.data.size(); ++i) {
+    product += gradient.data[i] * direction.data[i];
+    squares += direction.data[i] * direction.data[i];
+  }
+  auto norm = [](const Array &array) {
+    double sum = 0;
+    for (double element : array.data)
+      sum += element * element;
+    return std::sqrt(sum);
+  };
+  double total = 0;
+  for (const std::string &name : getParameters())
+    total = std::hypot(total, norm(values.at("grad." + name)));
+  double expected = slope(*interpreter, tape, parameter, direction, step);
+  return std::abs(product - expected) /
+         (std::sqrt(squares) * (norm(gradient) + 1e-3 * total));
 }
 
 std::vector<std::string> GradientCheck::getParameters() {

@@ -33,7 +33,14 @@ public:
 
   /// The derivative of loss_scale * loss_sum with respect to a parameter, by
   /// central differences of the undifferentiated entry.
-  Array numericGradient(llvm::StringRef parameter, double step = 1e-5);
+  Array numericGradient(llvm::StringRef parameter, double step = 1e-4);
+
+  /// The difference between @grad.P and central differences along a random
+  /// direction, relative to the norms of both. (A gradient below a thousandth
+  /// of all gradients counts as one of that size: differences cannot see it.)
+  /// For after a run of `gradient`.
+  double directionalError(llvm::StringRef parameter, unsigned seed,
+                          double step = 1e-4);
 
   /// Checks @grad.P of `gradient` for every parameter P.
   void expectGradients(double tolerance = 1e-6);
@@ -44,6 +51,12 @@ public:
 
 private:
   double evaluate(Interpreter &interpreter);
+  /// An interpreter of the forward on the values set; `tape` records what
+  /// stands behind stop_gradient at this point.
+  std::unique_ptr<Interpreter> startForward(StopGradientTape &tape);
+  /// loss_scale * the slope of the loss along `direction`.
+  double slope(Interpreter &interpreter, StopGradientTape &tape,
+               llvm::StringRef parameter, const Array &direction, double step);
 
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> forward, differentiated;

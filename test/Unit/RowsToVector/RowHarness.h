@@ -59,6 +59,9 @@ struct RowRun {
   int64_t tasks = 0;
   /// Lay results over operands wherever that is allowed.
   bool inPlace = false;
+  /// The error of a result whose elements are smaller than this (root mean
+  /// square) is relative to this: what cancels to zero has no relative error.
+  double leastSize = 0;
 };
 
 /// Runs the kernel at `symbol`; returns the largest relative error of a

@@ -40,11 +40,7 @@ static Value normalize(RowBuilder &b, Value x) {
 
 /// Does as little as a program can.
 static RowProgramSpec scaling(int64_t rows, int64_t n) {
-  return {{rows},
-          {row({rows, n})},
-          {0.57},
-          {},
-          [](RowBuilder &b, Args a) {
+  return {{rows}, {row({rows, n})}, {0.57}, {}, [](RowBuilder &b, Args a) {
             return RowYields{{b.mul(a[0], a[1])}, {}};
           }};
 }

@@ -63,7 +63,7 @@ static std::string field(int number, const std::string &contents) {
   std::string out(1, static_cast<char>(number << 3 | 2));
   size_t size = contents.size();
   for (; size >= 128; size >>= 7)
-    out.push_back(static_cast<char>(size & 127 | 128));
+    out.push_back(static_cast<char>((size & 127) | 128));
   out.push_back(static_cast<char>(size));
   return out + contents;
 }
@@ -78,7 +78,6 @@ std::string mixln::rt::tinyTokenizer(int pieces) {
     body += std::string(1, 2 << 3 | 5) + std::string(bytes, 4);
     body += std::string(1, 3 << 3) + std::string(1, static_cast<char>(type));
     model += field(1, body);
-    --pieces;
   };
   add("<pad>", 0, Control);
   add("</s>", 0, Control);
@@ -86,7 +85,7 @@ std::string mixln::rt::tinyTokenizer(int pieces) {
   add("\xe2\x96\x81", -2, Normal);
   for (char c = 'a'; c <= 'z'; ++c)
     add(std::string(1, c), -3, Normal);
-  for (int i = 0; pieces > 0; ++i)
+  for (int i = 0; i < pieces - 30; ++i)
     add("p" + std::to_string(i), -9, Normal);
   return model;
 }

@@ -135,7 +135,7 @@ Program toy::makeProgram(int64_t batchSize, int64_t length, int64_t vocabSize) {
   int64_t lossSum = b.tensor("loss_sum", Role::Output, f32, {1});
   int64_t gradNorm = b.tensor("grad_norm", Role::Output, f32, {1});
   int64_t layerNorm = b.tensor("layer_grad_norm", Role::Output, f32, {1});
-  int64_t logits = b.tensor("logits", Role::Output, f32, {r, v});
+  int64_t logits = b.tensor("output_logits", Role::Output, f32, {r, v});
   b.tensor("cos", Role::Constant, f32, {length, 2}, "",
            {InitKind::RopeCos, 10000});
   Operand rowLoss = b.transient(r * 4), dLogits = b.transient(r * v * 4);

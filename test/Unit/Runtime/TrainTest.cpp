@@ -16,11 +16,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Run {
+struct ToyRun {
   TestFolder folder;
   std::vector<std::string> flags;
 
-  Run() {
+  ToyRun() {
     writeText(folder / "t.model", tinyTokenizer());
     writeText(folder / "data.json.gz", gzip(learnableText(200)));
     flags = {"train",
@@ -56,7 +56,7 @@ struct Run {
 } // namespace
 
 TEST(Train, LossFallsAndMetricsAreComplete) {
-  Run run;
+  ToyRun run;
   CommandResult result = run.train(
       {"--total_batch_size", "8", "--eval_data", run.folder / "data.json.gz",
        "--eval_every", "10", "--eval_tokens", "500", "--save_every", "20"});
@@ -104,7 +104,7 @@ TEST(Train, LossFallsAndMetricsAreComplete) {
   EXPECT_EQ(line["eval_id"], evaluations[2]["eval_id"]);
 }
 
-static std::string modelBytes(const Run &run, int step) {
+static std::string modelBytes(const ToyRun &run, int step) {
   return readText(run.folder /
                   ("run/model_" + std::to_string(step) + "/model.safetensors"));
 }
@@ -112,7 +112,7 @@ static std::string modelBytes(const Run &run, int step) {
 TEST(Train, ThreadsChangeNothing) {
   std::string one;
   for (const char *threads : {"1", "2", "3"}) {
-    Run run;
+    ToyRun run;
     ASSERT_EQ(run.train({"--threads", threads}).status, 0);
     std::string bytes = modelBytes(run, 30);
     if (one.empty())
@@ -122,7 +122,7 @@ TEST(Train, ThreadsChangeNothing) {
 }
 
 TEST(Train, InitialCheckpointDependsOnTheSeedAlone) {
-  Run a, b, c, d;
+  ToyRun a, b, c, d;
   ASSERT_EQ(a.train({"--num_training_steps", "0"}).status, 0);
   ASSERT_EQ(b.train({"--num_training_steps", "0", "--threads", "1"}).status, 0);
   ASSERT_EQ(c.train({"--num_training_steps", "0", "--seed", "1"}).status, 0);
@@ -142,7 +142,7 @@ TEST(Train, InitialCheckpointDependsOnTheSeedAlone) {
 TEST(Train, AccumulationAndNormalization) {
   // Twice the same rows: the mean is the same however it is split, here also
   // when micro-batches are averaged, since all count the same labels.
-  Run total, micro;
+  ToyRun total, micro;
   ASSERT_EQ(total.train({"--gradient_accumulation", "3"}).status, 0);
   ASSERT_EQ(micro
                 .train({"--gradient_accumulation", "3", "--loss_normalization",
@@ -155,7 +155,7 @@ TEST(Train, AccumulationAndNormalization) {
 }
 
 TEST(Train, ConcatAndJsonlAndMultipliers) {
-  Run run;
+  ToyRun run;
   writeText(run.folder / "data.jsonl", learnableText(100));
   ASSERT_EQ(run.train({"--data", run.folder / "data.jsonl", "--packing",
                        "concat", "--scheduler", "wsd", "--lr_mult", "embed=0",
@@ -175,7 +175,7 @@ TEST(Train, ConcatAndJsonlAndMultipliers) {
   const StoredTensor &stored = file.get(toy::kBias, "F32", {64});
   file.read(stored, 0, bias.data(), stored.bytes);
   EXPECT_NE(bias[5], 0);
-  Run initial;
+  ToyRun initial;
   ASSERT_EQ(initial.train({"--num_training_steps", "0"}).status, 0);
   SafetensorsFile start(initial.folder / "run/model_0/model.safetensors");
   std::vector<float> before(64 * 64), after(64 * 64);
@@ -187,7 +187,7 @@ TEST(Train, ConcatAndJsonlAndMultipliers) {
 }
 
 TEST(Train, DataThatEnd) {
-  Run run;
+  ToyRun run;
   CommandResult result =
       run.train({"--max_epochs", "1", "--num_training_steps", "100"});
   EXPECT_EQ(result.status, 1);
@@ -198,7 +198,7 @@ TEST(Train, DataThatEnd) {
 }
 
 TEST(Train, NotFiniteLossIsRecorded) {
-  Run run;
+  ToyRun run;
   ASSERT_EQ(run.train({"--num_training_steps", "0"}).status, 0);
   std::vector<float> table(64 * 64, NAN), bias(64, 0);
   writeSafetensors(run.folder / "nan.safetensors",
@@ -220,14 +220,15 @@ TEST(Train, NotFiniteLossIsRecorded) {
 
 TEST(Train, BadInputLeavesNothing) {
   struct Case {
-    std::function<void(Run &)> change;
+    std::function<void(ToyRun &)> change;
     std::vector<std::string> flags;
     const char *part;
   };
   auto data = [](const std::string &bytes) {
-    return [bytes](Run &run) { writeText(run.folder / "data.json.gz", bytes); };
+    return
+        [bytes](ToyRun &run) { writeText(run.folder / "data.json.gz", bytes); };
   };
-  auto nothing = [](Run &) {};
+  auto nothing = [](ToyRun &) {};
   std::string good = gzip(learnableText(200));
   const Case cases[] = {
       {nothing, {"--data", "/no/such*"}, "--data: no file matches /no/such*"},
@@ -238,16 +239,22 @@ TEST(Train, BadInputLeavesNothing) {
       {data(gzip(jsonLines({"a"}))), {"--packing", "concat"}, "fewer tokens"},
       {data(gzip(jsonLines({"a"}))), {"--max_epochs", "1"}, "fewer rows than"},
       {nothing, {"--tokenizer", "/no/such"}, "cannot open /no/such"},
-      {[](Run &run) { writeText(run.folder / "t.model", "text"); },
+      {[](ToyRun &run) { writeText(run.folder / "t.model", "text"); },
        {},
        "is not a sentencepiece model"},
-      {[](Run &run) { writeText(run.folder / "t.model", tinyTokenizer(65)); },
+      {[](ToyRun &run) {
+         writeText(run.folder / "t.model", tinyTokenizer(65));
+       },
        {},
        "has 65 pieces, the model's vocab_size is 64"},
-      {nothing, {"--tokenizer="}, "--tokenizer is required"},
+      {[](ToyRun &run) {
+         run.flags.erase(run.flags.begin() + 3, run.flags.begin() + 5);
+       },
+       {},
+       "--tokenizer is required"},
       {nothing, {"--weights", "/no/such"}, "no weights at /no/such"},
       {nothing, {"--eval_data", "/no/such"}, "--eval_data: no file matches"},
-      {nothing, {"--save_dir="}, "--save_dir is required"},
+      {nothing, {"--save_dir="}, "--save_dir needs a value"},
       {nothing, {"--save_dir", "/proc/no"}, "/proc/no"},
       {nothing, {"--batch_size", "8"}, "compiled for 4"},
       {nothing, {"--max-length", "32"}, "compiled for 16"},
@@ -265,7 +272,7 @@ TEST(Train, BadInputLeavesNothing) {
       {nothing, {"--learning_rat", "1"}, "did you mean --learning_rate?"},
   };
   for (const Case &c : cases) {
-    Run run;
+    ToyRun run;
     c.change(run);
     CommandResult result = run.train(c.flags);
     EXPECT_EQ(result.status, 2) << c.part << "\n" << result.errors;
@@ -276,7 +283,7 @@ TEST(Train, BadInputLeavesNothing) {
 }
 
 TEST(Train, FolderThatHoldsARun) {
-  Run run;
+  ToyRun run;
   ASSERT_EQ(run.train().status, 0);
   CommandResult again = run.train();
   EXPECT_EQ(again.status, 2);
@@ -285,7 +292,7 @@ TEST(Train, FolderThatHoldsARun) {
 }
 
 TEST(Train, DamageInTheMiddleSavesWhatWasDone) {
-  Run run;
+  ToyRun run;
   std::string good = gzip(learnableText(100));
   writeText(run.folder / "data.json.gz",
             good + gzip(learnableText(100)).substr(0, 40));
