@@ -21,9 +21,8 @@ static std::string textOf(ModelOp model) {
 }
 
 /// The stock class whose preset is the same model, or nothing.
-static std::optional<StockClass> stockClassOf(ModuleOp module,
-                                              const ModelConfig &config,
-                                              const NormSpec &spec) {
+static std::optional<StockClass>
+stockClassOf(ModuleOp module, const ModelConfig &config, const NormSpec &spec) {
   auto models = module.getOps<ModelOp>();
   if (models.empty())
     return {};
@@ -34,8 +33,8 @@ static std::optional<StockClass> stockClassOf(ModuleOp module,
     if (!StringRef(preset.text).contains("\"stock\""))
       continue;
     std::string error;
-    FailureOr<NormSpec> other = parseNormFile(preset.text, preset.name,
-                                              spec.kind, error);
+    FailureOr<NormSpec> other =
+        parseNormFile(preset.text, preset.name, spec.kind, error);
     if (failed(other) || !other->stock || other->stock->normKind != spec.kind)
       continue;
     OwningOpRef<ModuleOp> imported =
@@ -60,15 +59,14 @@ FailureOr<std::string> mixln::checkpointConfig(ModuleOp model,
   (*json)["model_type"] = stock ? stock->modelType : "mixln";
 
   // What a library's defaults might fill in differently.
-  Json defaults = {
-      {"hidden_act", "silu"},
-      {"num_key_value_heads", config.numKeyValueHeads},
-      {"head_dim", config.headDim()},
-      {"rms_norm_eps", config.rmsNormEps},
-      {"rope_theta", config.ropeTheta},
-      {"initializer_range", config.initializerRange},
-      {"attention_bias", false},
-      {"tie_word_embeddings", false}};
+  Json defaults = {{"hidden_act", "silu"},
+                   {"num_key_value_heads", config.numKeyValueHeads},
+                   {"head_dim", config.headDim()},
+                   {"rms_norm_eps", config.rmsNormEps},
+                   {"rope_theta", config.ropeTheta},
+                   {"initializer_range", config.initializerRange},
+                   {"attention_bias", false},
+                   {"tie_word_embeddings", false}};
   if (config.maxPositions > 0)
     defaults["max_position_embeddings"] = config.maxPositions;
   for (const auto &[key, value] : defaults.items())

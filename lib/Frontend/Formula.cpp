@@ -204,11 +204,11 @@ private:
     if (!token.empty() && (isDigit(token.front()) || token.front() == '.'))
       return number();
     if (token.empty() || !(isAlpha(token.front()) || token.front() == '_'))
-      return fail(at, "found " + quoted() +
-                          ", expected a number, a name or '('");
+      return fail(at,
+                  "found " + quoted() + ", expected a number, a name or '('");
     if (token == "and" || token == "or" || token == "not")
-      return fail(at, "found " + quoted() +
-                          ", expected a number, a name or '('");
+      return fail(at,
+                  "found " + quoted() + ", expected a number, a name or '('");
     return nameOrCall();
   }
 
@@ -229,8 +229,8 @@ private:
     if (token == ".") {
       next();
       if (token.empty() || !(isAlpha(token.front()) || token.front() == '_'))
-        return fail(column(), "found " + quoted() +
-                                  ", expected the name of a norm site");
+        return fail(column(),
+                    "found " + quoted() + ", expected the name of a norm site");
       site = token;
       next();
       if (token != "(")
@@ -255,11 +255,11 @@ private:
         continue;
       }
       if (token != ")")
-        return fail(column(), token.empty()
-                                  ? "'(' of column " + std::to_string(open) +
-                                        " is not closed"
-                                  : "found " + quoted() +
-                                        ", expected ',' or ')'");
+        return fail(column(),
+                    token.empty()
+                        ? "'(' of column " + std::to_string(open) +
+                              " is not closed"
+                        : "found " + quoted() + ", expected ',' or ')'");
     }
     next();
     auto node = std::make_shared<FormulaNode>();
@@ -273,8 +273,9 @@ private:
 
   bool expect(StringRef wanted, size_t open) {
     if (token != wanted) {
-      fail(column(), "found " + quoted() + ", expected ')' for the '(' of "
-                                           "column " +
+      fail(column(), "found " + quoted() +
+                         ", expected ')' for the '(' of "
+                         "column " +
                          std::to_string(open));
       return false;
     }
@@ -311,10 +312,9 @@ FailureOr<Formula> mixln::parseFormula(StringRef text, StringRef where,
   Formula formula{text.str(), where.str(), nullptr};
   error.clear();
   if (text.size() > kMaxLength) {
-    error = formula.message(1, "the formula has " +
-                                   std::to_string(text.size()) +
-                                   " characters, expected at most " +
-                                   std::to_string(kMaxLength));
+    error = formula.message(
+        1, "the formula has " + std::to_string(text.size()) +
+               " characters, expected at most " + std::to_string(kMaxLength));
     return failure();
   }
   FormulaRef root = Parser(formula, error).parse();

@@ -35,8 +35,7 @@ const FormulaFunction *mixln::findFunction(StringRef name) {
 namespace {
 class Checker {
 public:
-  Checker(const Formula &formula, const FormulaNames &names,
-          std::string &error)
+  Checker(const Formula &formula, const FormulaNames &names, std::string &error)
       : formula(formula), names(names), error(error) {}
 
   FailureOr<FormulaType> check(const FormulaNode &node) {
@@ -72,16 +71,15 @@ private:
     std::vector<std::string> known;
     for (const auto &[name, type] : names.names)
       known.push_back(name);
-    return fail(node, "unknown name '" + node.name + "'" +
-                          suggest(node.name, known));
+    return fail(node,
+                "unknown name '" + node.name + "'" + suggest(node.name, known));
   }
 
   FailureOr<FormulaType> checkOperator(const FormulaNode &node) {
     bool isLogic =
         node.name == "and" || node.name == "or" || node.name == "not";
-    bool compares = node.name == "<" || node.name == "<=" ||
-                    node.name == ">" || node.name == ">=" ||
-                    node.name == "==" || node.name == "!=";
+    bool compares = node.name == "<" || node.name == "<=" || node.name == ">" ||
+                    node.name == ">=" || node.name == "==" || node.name == "!=";
     FormulaType result = FormulaType::Number;
     for (const FormulaRef &arg : node.args) {
       FailureOr<FormulaType> type = check(*arg);
@@ -93,9 +91,10 @@ private:
                                         "' needs numbers, found a condition");
       if (*type == FormulaType::Row) {
         if (compares || node.name == "%")
-          return fail(node, "'" + node.name + "' needs numbers that are known "
-                                              "when the model is compiled, "
-                                              "found a row");
+          return fail(node, "'" + node.name +
+                                "' needs numbers that are known "
+                                "when the model is compiled, "
+                                "found a row");
         result = FormulaType::Row;
       }
     }
@@ -113,17 +112,17 @@ private:
                             suggest(node.name, known));
     }
     if (!isKind && !node.site.empty())
-      return fail(node, "'" + node.name + "' is not a norm kind, so it has no "
-                                          "site '" +
+      return fail(node, "'" + node.name +
+                            "' is not a norm kind, so it has no "
+                            "site '" +
                             node.site + "'");
     unsigned least = isKind ? 1 : function->minArgs;
     unsigned most = isKind ? 1 : function->maxArgs;
     if (node.args.size() < least || node.args.size() > most)
-      return fail(node, "'" + node.name + "' has " +
-                            std::to_string(node.args.size()) +
-                            " arguments, expected " + std::to_string(least) +
-                            (most > least ? " or " + std::to_string(most)
-                                          : ""));
+      return fail(
+          node, "'" + node.name + "' has " + std::to_string(node.args.size()) +
+                    " arguments, expected " + std::to_string(least) +
+                    (most > least ? " or " + std::to_string(most) : ""));
     FormulaType result = FormulaType::Number;
     for (const FormulaRef &arg : node.args) {
       FailureOr<FormulaType> type = check(*arg);
@@ -253,8 +252,8 @@ FailureOr<double> mixln::evaluateFormula(const Formula &formula,
     return failure();
   double value = evaluateNode(*formula.root, constants);
   if (!std::isfinite(value)) {
-    error = formula.message(1, "'" + formula.text +
-                                   "' has no finite value here");
+    error =
+        formula.message(1, "'" + formula.text + "' has no finite value here");
     return failure();
   }
   return value;

@@ -116,8 +116,9 @@ private:
     }
     if (node.name == "^")
       return rows.pow(left, right);
-    return fail(node, "'" + node.name + "' needs numbers that are known when "
-                                        "the model is compiled");
+    return fail(node, "'" + node.name +
+                          "' needs numbers that are known when "
+                          "the model is compiled");
   }
 
   /// Small whole powers by multiplication, halves by square roots.

@@ -59,8 +59,7 @@ OwningOpRef<ModuleOp> Importer::import(int64_t batchSize, int64_t seqLen) {
   OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
   builder.setInsertionPointToEnd(module->getBody());
   SmallVector<StringRef> streams(spec.streams.begin(), spec.streams.end());
-  model = ModelOp::create(builder, loc, "model",
-                          configAttr(batchSize, seqLen),
+  model = ModelOp::create(builder, loc, "model", configAttr(batchSize, seqLen),
                           builder.getStrArrayAttr(streams));
   builder.setInsertionPointToEnd(&model.getBody().emplaceBlock());
   constants["eps"] = config.rmsNormEps;
@@ -80,8 +79,7 @@ OwningOpRef<ModuleOp> Importer::import(int64_t batchSize, int64_t seqLen) {
 // Layers
 //===----------------------------------------------------------------------===//
 
-FailureOr<double> Importer::number(const Formula &formula,
-                                   const Place &place) {
+FailureOr<double> Importer::number(const Formula &formula, const Place &place) {
   return evaluateFormula(formula, place.constants, error);
 }
 
@@ -92,8 +90,7 @@ LogicalResult Importer::importLayer(int64_t layer) {
   const LayerRule *rule = nullptr;
   for (const LayerRule &candidate : spec.layers) {
     if (candidate.when) {
-      FailureOr<double> holds =
-          evaluateFormula(candidate.when, ofLayer, error);
+      FailureOr<double> holds = evaluateFormula(candidate.when, ofLayer, error);
       if (failed(holds))
         return failure();
       if (*holds == 0)
@@ -165,8 +162,7 @@ Attribute Importer::factor(const FactorSpec &factor, StringRef defaultName,
   if (name.empty())
     name = ((place.sites.isMlp ? "mlp_" : "self_attn_") + defaultName).str();
   return CoefficientAttr::get(builder.getContext(), factor.learned->isRow,
-                              builder.getStringAttr(name), *init,
-                              factor.isAbs);
+                              builder.getStringAttr(name), *init, factor.isAbs);
 }
 
 LogicalResult Importer::weightInits(const Place &place, NamedAttrList &keys) {
@@ -250,7 +246,7 @@ PlacementAttr Importer::importPlace(const Place &place) {
   if (failed(inner(place, keys)) || failed(weightInits(place, keys)) ||
       failed(importFormulas(place, keys)))
     return {};
-  return PlacementAttr::getChecked(
-      [&] { return emitError(model.getLoc()); }, builder.getContext(),
-      keys.getDictionary(builder.getContext()));
+  return PlacementAttr::getChecked([&] { return emitError(model.getLoc()); },
+                                   builder.getContext(),
+                                   keys.getDictionary(builder.getContext()));
 }

@@ -26,8 +26,8 @@ static bool hasUnnamedNorm(const SubLayerSpec &place, bool onBranch) {
   bool found = false;
   for (const auto &[stream, formula] : place.combine)
     walkFormula(*formula.root, [&](const FormulaNode &node) {
-      found |= isNorm(node) && node.site.empty() &&
-               isOnBranch(node) == onBranch;
+      found |=
+          isNorm(node) && node.site.empty() && isOnBranch(node) == onBranch;
     });
   return found;
 }
@@ -68,8 +68,7 @@ static void flatten(const NormSpec &spec, const NormKindSpec &kind,
           return StringRef(param.name).starts_with(inside);
         }))
       return;
-    flatten(spec,
-            *spec.findKind(node.name == "norm" ? spec.kind : node.name),
+    flatten(spec, *spec.findKind(node.name == "norm" ? spec.kind : node.name),
             inside, out);
   });
 }
@@ -126,8 +125,8 @@ NormKindOp Importer::kindAt(StringRef name, int64_t width) {
   Block &block = op.getBody().emplaceBlock();
   std::map<std::string, Value> values = {{"x", block.addArgument(row, loc)}};
   for (const FlatParam &param : params)
-    values[param.name] = block.addArgument(
-        param.spec->isRow ? row : builder.getF32Type(), loc);
+    values[param.name] =
+        block.addArgument(param.spec->isRow ? row : builder.getF32Type(), loc);
   builder.setInsertionPointToEnd(&block);
   RowBuilder rows(builder, loc);
 
@@ -142,9 +141,8 @@ NormKindOp Importer::kindAt(StringRef name, int64_t width) {
     };
     scope.norm = [&](const FormulaNode &node, Value value,
                      std::string &) -> Value {
-      FailureOr<Value> result =
-          lower(*spec.findKind(kindName(node.name)), value,
-                prefix + siteOf(node) + ".");
+      FailureOr<Value> result = lower(*spec.findKind(kindName(node.name)),
+                                      value, prefix + siteOf(node) + ".");
       return succeeded(result) ? *result : Value();
     };
     return lowerFormula(inner.y, rows, row, scope, error);
@@ -199,8 +197,7 @@ Value Importer::lookup(StringRef name, Wiring &wiring, const Place *place) {
       wired.name = ("model." + name).str();
       break;
     }
-    wired.type = param.isRow ? wiring.getRowType()
-                             : Type(builder.getF32Type());
+    wired.type = param.isRow ? wiring.getRowType() : Type(builder.getF32Type());
     wired.init = *init;
     wired.parameterClass = param.parameterClass;
     wired.lrMult = param.lrMult;
@@ -218,19 +215,17 @@ FormulaScope Importer::scopeOf(Wiring &wiring, const Place *place,
   if (place)
     for (const char *name : {"i", "s"})
       scope.layerConstants[name] = place->constants.at(name);
-  scope.immediate = [&wiring](double value) {
-    return wiring.immediate(value);
-  };
+  scope.immediate = [&wiring](double value) { return wiring.immediate(value); };
   scope.lookup = [this, &wiring, place](StringRef name) {
     return lookup(name, wiring, place);
   };
   std::string regionName = region.str();
-  scope.norm = [this, &wiring, place, regionName](
-                   const FormulaNode &node, Value row,
-                   std::string &message) -> Value {
+  scope.norm = [this, &wiring, place,
+                regionName](const FormulaNode &node, Value row,
+                            std::string &message) -> Value {
     std::string prefix;
     if (!place)
-      prefix = "model." + (!node.site.empty()       ? node.site
+      prefix = "model." + (!node.site.empty()     ? node.site
                            : regionName == "init" ? "embed_norm"
                                                   : "norm");
     else if (!node.site.empty())
@@ -258,9 +253,10 @@ FormulaScope Importer::scopeOf(Wiring &wiring, const Place *place,
 // Regions
 //===----------------------------------------------------------------------===//
 
-FailureOr<SmallVector<Value>> Importer::lowerStreams(
-    ArrayRef<std::pair<std::string, Formula>> formulas, Wiring &wiring,
-    const FormulaScope &scope, function_ref<Value(StringRef)> unnamed) {
+FailureOr<SmallVector<Value>>
+Importer::lowerStreams(ArrayRef<std::pair<std::string, Formula>> formulas,
+                       Wiring &wiring, const FormulaScope &scope,
+                       function_ref<Value(StringRef)> unnamed) {
   SmallVector<Value> results;
   for (const std::string &stream : spec.streams) {
     const auto *it = llvm::find_if(
@@ -293,9 +289,9 @@ std::string Importer::addPlacement(StringRef name, Wiring *read,
     return builder.getArrayAttr(names);
   };
   ArrayAttr readInputs = inputsOf(read), combineInputs = inputsOf(combine);
-  auto op = PlacementOp::create(
-      builder, model.getLoc(), "",
-      params.getDictionary(builder.getContext()), readInputs, combineInputs);
+  auto op = PlacementOp::create(builder, model.getLoc(), "",
+                                params.getDictionary(builder.getContext()),
+                                readInputs, combineInputs);
   if (read)
     op.getRead().push_back(read->takeBlock().release());
   if (combine)
@@ -353,12 +349,11 @@ LogicalResult Importer::importFormulas(const Place &place,
       keys.append("combine_values",
                   builder.getDenseF64ArrayAttr(combine->getValues()));
   }
-  std::string name = (place.sites.isMlp ? "mlp." : "attention.") +
-                     std::to_string(place.layer);
+  std::string name =
+      (place.sites.isMlp ? "mlp." : "attention.") + std::to_string(place.layer);
   name = addPlacement(name, read ? &*read : nullptr,
                       combine ? &*combine : nullptr);
-  keys.append("formulas",
-              FlatSymbolRefAttr::get(builder.getContext(), name));
+  keys.append("formulas", FlatSymbolRefAttr::get(builder.getContext(), name));
   return success();
 }
 

@@ -1,4 +1,5 @@
-//===- Importer.h - Builds mixln.model ---------------------------*- C++ -*-===//
+//===- Importer.h - Builds mixln.model ---------------------------*- C++
+//-*-===//
 
 #ifndef MIXLN_LIB_FRONTEND_IMPORTER_H
 #define MIXLN_LIB_FRONTEND_IMPORTER_H

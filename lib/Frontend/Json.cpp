@@ -13,8 +13,7 @@ using mlir::FailureOr;
 static constexpr uint64_t kMaxBytes = 1 << 20;
 static constexpr int kMaxNesting = 64;
 
-FailureOr<std::string> mixln::readTextFile(StringRef path,
-                                           std::string &error) {
+FailureOr<std::string> mixln::readTextFile(StringRef path, std::string &error) {
   sys::fs::file_status status;
   if (std::error_code code = sys::fs::status(path, status)) {
     error = (path + ": " + StringRef(code.message()).lower()).str();
@@ -33,8 +32,8 @@ FailureOr<std::string> mixln::readTextFile(StringRef path,
   auto buffer = MemoryBuffer::getFile(path, /*IsText=*/false,
                                       /*RequiresNullTerminator=*/false);
   if (!buffer) {
-    error = (path + ": " + StringRef(buffer.getError().message()).lower())
-                .str();
+    error =
+        (path + ": " + StringRef(buffer.getError().message()).lower()).str();
     return failure();
   }
   return (*buffer)->getBuffer().str();
@@ -93,8 +92,8 @@ FailureOr<mixln::Json> mixln::parseJson(StringRef text, StringRef file,
   try {
     Json value = Json::parse(text.begin(), text.end());
     if (!value.is_object()) {
-      error = (file + ": is " + describe(value) + ", expected a JSON object")
-                  .str();
+      error =
+          (file + ": is " + describe(value) + ", expected a JSON object").str();
       return failure();
     }
     return value;
@@ -105,9 +104,8 @@ FailureOr<mixln::Json> mixln::parseJson(StringRef text, StringRef file,
     StringRef message(e.what());
     size_t reason = message.find("syntax error");
     if (reason == StringRef::npos)
-      reason = message.rfind(": ") == StringRef::npos
-                   ? 0
-                   : message.rfind(": ") + 2;
+      reason =
+          message.rfind(": ") == StringRef::npos ? 0 : message.rfind(": ") + 2;
     error = position(text, file, e.byte > 0 ? e.byte - 1 : 0) +
             ": is not JSON: " + message.drop_front(reason).str();
     return failure();

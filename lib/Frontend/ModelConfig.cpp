@@ -36,15 +36,15 @@ public:
     if (!value)
       return required ? fail(key, "is missing, expected a positive integer")
                       : success();
-    std::string expected = least > 0 ? "a positive integer"
-                                     : "an integer that is not negative";
+    std::string expected =
+        least > 0 ? "a positive integer" : "an integer that is not negative";
     if (!value->is_number_integer())
-      return fail(key, "is " + Twine(describe(*value)) + ", expected " +
-                           expected);
+      return fail(key,
+                  "is " + Twine(describe(*value)) + ", expected " + expected);
     // An unsigned number beyond int64_t would wrap.
     if (value->is_number_unsigned() && value->get<uint64_t>() > INT64_MAX)
-      return fail(key, "is " + Twine(describe(*value)) +
-                           ", expected at most " + Twine(limit));
+      return fail(key, "is " + Twine(describe(*value)) + ", expected at most " +
+                           Twine(limit));
     out = value->get<int64_t>();
     if (out < least)
       return fail(key, "is " + Twine(out) + ", expected " + expected);
@@ -61,12 +61,12 @@ public:
     StringRef expected =
         zeroAllowed ? "a number that is not negative" : "a positive number";
     if (!value->is_number())
-      return fail(key, "is " + Twine(describe(*value)) + ", expected " +
-                           expected);
+      return fail(key,
+                  "is " + Twine(describe(*value)) + ", expected " + expected);
     out = value->get<double>();
     if (!std::isfinite(out) || out < 0 || (out == 0 && !zeroAllowed))
-      return fail(key, "is " + Twine(describe(*value)) + ", expected " +
-                           expected);
+      return fail(key,
+                  "is " + Twine(describe(*value)) + ", expected " + expected);
     return success();
   }
 
@@ -75,8 +75,7 @@ public:
     if (!value)
       return success();
     if (!value->is_string())
-      return fail(key, "is " + Twine(describe(*value)) +
-                           ", expected a string");
+      return fail(key, "is " + Twine(describe(*value)) + ", expected a string");
     out = value->get<std::string>();
     return success();
   }
@@ -87,8 +86,8 @@ public:
     const Json *value = find(key);
     if (!value || *value == Json(false))
       return success();
-    return fail(key, "is " + Twine(describe(*value)) +
-                         ", only false is supported");
+    return fail(key,
+                "is " + Twine(describe(*value)) + ", only false is supported");
   }
 
   LogicalResult onlyNumber(StringRef key, double expected) {
@@ -113,8 +112,8 @@ static LogicalResult readSizes(ConfigReader &reader, ModelConfig &config) {
                             maxWidth)) ||
       failed(reader.integer("num_attention_heads", config.numAttentionHeads,
                             maxWidth)) ||
-      failed(reader.integer("num_hidden_layers", config.numHiddenLayers,
-                            10000)) ||
+      failed(
+          reader.integer("num_hidden_layers", config.numHiddenLayers, 10000)) ||
       failed(reader.integer("vocab_size", config.vocabSize, maxVocabulary)))
     return failure();
   config.numKeyValueHeads = config.numAttentionHeads;
@@ -244,8 +243,8 @@ FailureOr<ModelConfig> mixln::parseModelConfig(StringRef text, StringRef file,
                                          ", expected a norm file's object");
       return failure();
     }
-    config.normSpec = spec->dump(-1, ' ', false,
-                                 Json::error_handler_t::replace);
+    config.normSpec =
+        spec->dump(-1, ' ', false, Json::error_handler_t::replace);
   }
   return config;
 }

@@ -39,8 +39,8 @@ private:
   }
   LogicalResult wrong(StringRef where, const Json &found,
                       const Twine &expected) {
-    return fail(where, "is " + Twine(describe(found)) + ", expected " +
-                           expected);
+    return fail(where,
+                "is " + Twine(describe(found)) + ", expected " + expected);
   }
   /// Every key of `object` must be one of `known`.
   LogicalResult checkKeys(const Json &object, StringRef where,
@@ -64,8 +64,8 @@ private:
                        FactorSpec &out);
   LogicalResult inner(const Json &value, StringRef where, bool isAttention,
                       SubLayerSpec &out);
-  LogicalResult weightInit(const Json &value, StringRef where,
-                           bool isAttention, SubLayerSpec &out);
+  LogicalResult weightInit(const Json &value, StringRef where, bool isAttention,
+                           SubLayerSpec &out);
   LogicalResult source(const Json &value, StringRef where, std::string &sum,
                        Formula *general);
   LogicalResult combine(const Json &value, StringRef where, SubLayerSpec &out);
@@ -121,8 +121,8 @@ private:
 LogicalResult NormFileParser::checkKeys(const Json &object, StringRef where,
                                         ArrayRef<StringRef> known) {
   // What the published placements also have, and this compiler does not.
-  static const StringRef notBuilt[] = {"select", "schedule", "token", "router",
-                                       "sinkhorn", "depth_softmax"};
+  static const StringRef notBuilt[] = {"select", "schedule", "token",
+                                       "router", "sinkhorn", "depth_softmax"};
   for (const auto &[key, value] : object.items()) {
     if (is_contained(known, StringRef(key)))
       continue;
@@ -147,15 +147,16 @@ static bool isIdentifier(StringRef name) {
 
 LogicalResult NormFileParser::checkNewName(StringRef name, StringRef where,
                                            StringRef what) {
-  static const StringRef reserved[] = {"n", "eps", "i", "s", "L", "K", "F",
-                                       "block", "e", "t", "norm", "and", "or",
-                                       "not"};
+  static const StringRef reserved[] = {"n",    "eps", "i",     "s",  "L",
+                                       "K",    "F",   "block", "e",  "t",
+                                       "norm", "and", "or",    "not"};
   if (!isIdentifier(name) || name.size() > 64)
     return fail(where, "'" + name + "' is not a name for a " + what +
                            ", expected letters, digits and '_'");
   if (is_contained(reserved, name) || findFunction(name))
-    return fail(where, "'" + name + "' has a meaning in formulas already and "
-                                    "cannot name a " +
+    return fail(where, "'" + name +
+                           "' has a meaning in formulas already and "
+                           "cannot name a " +
                            what);
   return success();
 }
@@ -175,8 +176,8 @@ LogicalResult NormFileParser::formula(const Json &value, StringRef where,
     return checkKeys(value, where, {});
   if (!value.is_string())
     return wrong(where, value, "a number or a formula");
-  FailureOr<Formula> parsed = parseFormula(
-      value.get<std::string>(), (file + ": " + where).str(), error);
+  FailureOr<Formula> parsed = parseFormula(value.get<std::string>(),
+                                           (file + ": " + where).str(), error);
   if (failed(parsed))
     return failure();
   FailureOr<FormulaType> type = checkFormula(*parsed, names, error);
@@ -208,8 +209,7 @@ LogicalResult NormFileParser::param(const Json &value, StringRef where,
                                     ParamSpec &out) {
   if (!value.is_object())
     return wrong(where, value, "an object such as {\"scalar\": 0}");
-  SmallVector<StringRef> known = {"scalar", "row", "lr_mult", "decay",
-                                  "class"};
+  SmallVector<StringRef> known = {"scalar", "row", "lr_mult", "decay", "class"};
   if (!inKind)
     known.push_back("per");
   if (failed(checkKeys(value, where, known)))
@@ -217,8 +217,9 @@ LogicalResult NormFileParser::param(const Json &value, StringRef where,
   bool scalar = value.contains("scalar");
   out.isRow = value.contains("row");
   if (scalar == out.isRow)
-    return wrong(where, value, "either \"scalar\" or \"row\" with the initial "
-                               "value");
+    return wrong(where, value,
+                 "either \"scalar\" or \"row\" with the initial "
+                 "value");
   out.name = name.str();
   if (failed(formula(value[scalar ? "scalar" : "row"],
                      (where + (scalar ? ".scalar" : ".row")).str(), constants,
@@ -355,8 +356,9 @@ LogicalResult NormFileParser::inner(const Json &value, StringRef where,
     }
   }
   if (!object.is_object())
-    return wrong(where, value, "a list of " + join(sites, ", ") +
-                                   " or an object with their norms");
+    return wrong(where, value,
+                 "a list of " + join(sites, ", ") +
+                     " or an object with their norms");
   if (failed(checkKeys(object, where, sites)))
     return failure();
   for (const auto &[site, norm] : object.items()) {
@@ -434,8 +436,9 @@ LogicalResult NormFileParser::combine(const Json &value, StringRef where,
     object[spec.streams.front()] = value;
   }
   if (!object.is_object() || object.empty())
-    return wrong(where, value, "an object of a formula for each stream that "
-                               "changes");
+    return wrong(where, value,
+                 "an object of a formula for each stream that "
+                 "changes");
   SmallVector<StringRef> streamNames(spec.streams.begin(), spec.streams.end());
   if (failed(checkKeys(object, where, streamNames)))
     return failure();
@@ -444,8 +447,8 @@ LogicalResult NormFileParser::combine(const Json &value, StringRef where,
   bool usesBranch = false;
   for (const auto &[stream, text] : object.items()) {
     Formula parsed;
-    if (failed(formula(text, (where + "." + stream).str(), names, true,
-                       parsed)))
+    if (failed(
+            formula(text, (where + "." + stream).str(), names, true, parsed)))
       return failure();
     usesBranch |= usesName(*parsed.root, "F");
     out.combine.push_back({stream, parsed});
@@ -530,8 +533,8 @@ LogicalResult NormFileParser::layer(const Json &value, StringRef where,
     std::string at = (where + ".when").str();
     if (!it->is_string())
       return wrong(at, *it, "a condition such as \"i < K\"");
-    FailureOr<Formula> parsed = parseFormula(it->get<std::string>(),
-                                             (file + ": " + at).str(), error);
+    FailureOr<Formula> parsed =
+        parseFormula(it->get<std::string>(), (file + ": " + at).str(), error);
     if (failed(parsed))
       return failure();
     FormulaNames names = layerConstants();
@@ -673,9 +676,8 @@ LogicalResult NormFileParser::stock(const Json &json) {
   StockClass out;
   auto text = [&](const char *key) {
     auto value = it->find(key);
-    return value != it->end() && value->is_string()
-               ? value->get<std::string>()
-               : std::string();
+    return value != it->end() && value->is_string() ? value->get<std::string>()
+                                                    : std::string();
   };
   out.modelType = text("model_type");
   out.normKind = text("norm_kind");
@@ -683,8 +685,7 @@ LogicalResult NormFileParser::stock(const Json &json) {
       list != it->end() && list->is_array() && list->size() == 1 &&
       list->front().is_string())
     out.architecture = list->front().get<std::string>();
-  if (out.modelType.empty() || out.normKind.empty() ||
-      out.architecture.empty())
+  if (out.modelType.empty() || out.normKind.empty() || out.architecture.empty())
     return wrong("stock", *it, "model_type, norm_kind and one architecture");
   spec.stock = out;
   return success();
@@ -728,8 +729,8 @@ LogicalResult NormFileParser::parseKinds(const Json &json, bool builtin) {
         if (failed(checkNewName(paramName, paramAt, "parameter")))
           return failure();
         if (paramName == "x" || is_contained(all, paramName))
-          return fail(paramAt, "'" + Twine(paramName) +
-                                   "' is the row or a norm kind");
+          return fail(paramAt,
+                      "'" + Twine(paramName) + "' is the row or a norm kind");
         ParamSpec param;
         if (failed(this->param(paramValue, paramAt, paramName, constants, true,
                                param)))

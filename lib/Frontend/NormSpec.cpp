@@ -111,9 +111,8 @@ static Formula conjunction(int64_t begin, int64_t end, const Formula &a,
   auto layer = std::make_shared<FormulaNode>();
   layer->kind = FormulaNode::Kind::Name;
   layer->name = "i";
-  FormulaRef root =
-      op("and", op(">=", layer, numberFormula(begin).root),
-         op("<", layer, numberFormula(end).root));
+  FormulaRef root = op("and", op(">=", layer, numberFormula(begin).root),
+                       op("<", layer, numberFormula(end).root));
   if (a)
     root = op("and", root, a.root);
   if (b)
@@ -183,8 +182,9 @@ static FailureOr<NormSpec> unitsSpec(ArrayRef<Unit> units, StringRef request,
          {std::pair(&*attention, unit.attention), std::pair(&*mlp, unit.mlp)})
       if (ends(*spec) != ends(*result) || spec->kind != result->kind) {
         error = ("norm '" + request + "': presets '" + firstName + "' and '" +
-                 name + "' differ in streams, init, readout or norm kind, so "
-                        "they cannot stand in one model")
+                 name +
+                 "' differ in streams, init, readout or norm kind, so "
+                 "they cannot stand in one model")
                     .str();
         return failure();
       }
@@ -192,8 +192,8 @@ static FailureOr<NormSpec> unitsSpec(ArrayRef<Unit> units, StringRef request,
       for (const LayerRule &m : mlp->layers) {
         LayerRule rule;
         rule.where = a.where;
-        rule.when = conjunction(begin, begin + unit.count, a.when, m.when,
-                                request);
+        rule.when =
+            conjunction(begin, begin + unit.count, a.when, m.when, request);
         rule.attention = a.attention;
         rule.mlp = m.mlp;
         result->layers.push_back(rule);
@@ -230,8 +230,9 @@ static FailureOr<int64_t> parseK(StringRef text, StringRef request,
   }
   int64_t value;
   if (text.getAsInteger(10, value) || value < 0)
-    return fail("K is '" + text + "', expected a number of layers such as 3 "
-                                  "or 25%");
+    return fail("K is '" + text +
+                "', expected a number of layers such as 3 "
+                "or 25%");
   return value;
 }
 
@@ -255,8 +256,9 @@ static LogicalResult settleK(NormSpec &spec, std::optional<int64_t> given,
                 StringRef(spec.request) +
                 ":3' or give post_num (--post_num, or in " + config.file + ")");
   if (*given > config.numHiddenLayers)
-    return fail("K is " + Twine(*given) + ", expected at most "
-                                          "num_hidden_layers " +
+    return fail("K is " + Twine(*given) +
+                ", expected at most "
+                "num_hidden_layers " +
                 Twine(config.numHiddenLayers));
   spec.K = given;
   return success();
@@ -284,10 +286,9 @@ static StringRef presetOfModelType(StringRef modelType) {
 FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
                                        const ModelConfig &config,
                                        std::string &error) {
-  StringRef kind = request.normKind.empty() ? config.normKind
-                                            : request.normKind;
-  int64_t fallback =
-      request.postNum >= 0 ? request.postNum : config.postNum;
+  StringRef kind =
+      request.normKind.empty() ? config.normKind : request.normKind;
+  int64_t fallback = request.postNum >= 0 ? request.postNum : config.postNum;
   StringRef asked = request.norm;
   auto finish = [&](FailureOr<NormSpec> spec, StringRef text,
                     std::optional<int64_t> k) -> FailureOr<NormSpec> {
@@ -297,8 +298,8 @@ FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
     if (failed(settleK(*spec, k, fallback, config, error)))
       return failure();
     if (spec->K)
-      spec->request = text.split(':').first.str() + ":" +
-                      std::to_string(*spec->K);
+      spec->request =
+          text.split(':').first.str() + ":" + std::to_string(*spec->K);
     return spec;
   };
 

@@ -14,8 +14,8 @@ using namespace mixln;
 DictionaryAttr WiringParam::toAttribute(MLIRContext *context) const {
   Builder b(context);
   NamedAttrList list;
-  list.append("shape", b.getStringAttr(isa<VectorType>(type) ? "row"
-                                                             : "scalar"));
+  list.append("shape",
+              b.getStringAttr(isa<VectorType>(type) ? "row" : "scalar"));
   list.append("init", b.getF64FloatAttr(init));
   list.append("class", b.getStringAttr(parameterClass));
   if (lrMult != 1)
@@ -66,8 +66,7 @@ Value Wiring::addInput(StringRef name, Type type,
 Value Wiring::input(StringRef name) { return addInput(name, rowType, {}); }
 
 Value Wiring::parameter(const WiringParam &param) {
-  return addInput(param.name, param.type,
-                  std::make_unique<WiringParam>(param));
+  return addInput(param.name, param.type, std::make_unique<WiringParam>(param));
 }
 
 Value Wiring::immediate(double value) {

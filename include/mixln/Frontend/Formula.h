@@ -52,9 +52,8 @@ struct Formula {
 };
 
 /// Parses `text`. Errors are whole messages that begin with `where`.
-mlir::FailureOr<Formula> parseFormula(llvm::StringRef text,
-                                      llvm::StringRef where,
-                                      std::string &error);
+mlir::FailureOr<Formula>
+parseFormula(llvm::StringRef text, llvm::StringRef where, std::string &error);
 
 /// The formula that is a number.
 Formula numberFormula(double value);

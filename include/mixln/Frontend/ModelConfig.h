@@ -31,9 +31,9 @@ struct ModelConfig {
   double embeddingStd = 0.02;
 
   std::string modelType = "llama"; ///< names the placement if normType does not
-  std::string normType; ///< empty: not given
-  int64_t postNum = -1; ///< -1: not given
-  std::string normKind; ///< empty: not given
+  std::string normType;            ///< empty: not given
+  int64_t postNum = -1;            ///< -1: not given
+  std::string normKind;            ///< empty: not given
   std::string normSpec; ///< JSON text of an inline norm file, or empty
 
   int64_t headDim() const { return hiddenSize / numAttentionHeads; }

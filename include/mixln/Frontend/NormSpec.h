@@ -41,8 +41,8 @@ struct NormKindSpec {
 /// A norm at a site given by an attribute.
 struct NormUse {
   std::string kind;
-  std::string name;  ///< of its parameters in the layer; empty: by the rule
-  Formula gainInit;  ///< null: what the kind says
+  std::string name; ///< of its parameters in the layer; empty: by the rule
+  Formula gainInit; ///< null: what the kind says
 };
 
 /// A factor: a number, a learned number or row, or 1 - b.
@@ -132,9 +132,10 @@ mlir::FailureOr<NormSpec> resolveNorm(const NormRequest &request,
                                       std::string &error);
 
 /// The same with `--norm` and `--norm_kind` alone.
-inline mlir::FailureOr<NormSpec>
-resolveNorm(llvm::StringRef norm, llvm::StringRef normKind,
-            const ModelConfig &config, std::string &error) {
+inline mlir::FailureOr<NormSpec> resolveNorm(llvm::StringRef norm,
+                                             llvm::StringRef normKind,
+                                             const ModelConfig &config,
+                                             std::string &error) {
   return resolveNorm(NormRequest{norm.str(), normKind.str()}, config, error);
 }
 

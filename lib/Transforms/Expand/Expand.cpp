@@ -4,7 +4,8 @@
 //
 //   mixln.model @model streams ["x"] config {...} {
 //     mixln.norm_kind @rms.32 params ["weight"] ...
-//     mixln.block @layers.0 attention = #mixln.placement<in = #mixln.norm<rms>>,
+//     mixln.block @layers.0 attention = #mixln.placement<in =
+//     #mixln.norm<rms>>,
 //                           mlp = #mixln.placement<in = #mixln.norm<rms>>
 //   }
 //

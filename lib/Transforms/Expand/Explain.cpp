@@ -134,13 +134,12 @@ void Explanation::addRowwise(RowwiseOp op, Section &section) {
       std::replace(what.begin(), what.end(), '.', ' ');
     }
     Value yielded = op.getYield().getRows()[i];
-    section.formulas +=
-        "  " + what + " = " +
-        formulaOf(yielded, kinds,
-                  [&](BlockArgument argument) {
-                    return nameOfArgument(op, argument);
-                  }) +
-        "\n";
+    section.formulas += "  " + what + " = " +
+                        formulaOf(yielded, kinds,
+                                  [&](BlockArgument argument) {
+                                    return nameOfArgument(op, argument);
+                                  }) +
+                        "\n";
   }
 }
 
@@ -235,7 +234,8 @@ LogicalResult mixln::explain(ModuleOp module, raw_ostream &os) {
   std::vector<std::string> streams;
   for (Attribute stream : model.getStreams())
     streams.push_back(cast<StringAttr>(stream).getValue().str());
-  if (auto norm = module->getAttrOfType<StringAttr>("mixln.norm"))
+  auto norm = module->getAttrOfType<StringAttr>("mixln.norm");
+  if (norm && !norm.getValue().empty())
     os << "norm: " << norm.getValue() << "\n";
   Explanation(*expanded, kinds, streams).print(os);
 

@@ -13,8 +13,8 @@ using namespace mlir;
 using namespace mixln;
 
 Forward::Forward(ModelOp model, Variables &variables, Block *entry)
-    : model(model), variables(variables),
-      builder(OpBuilder::atBlockEnd(entry)), loc(model.getLoc()),
+    : model(model), variables(variables), builder(OpBuilder::atBlockEnd(entry)),
+      loc(model.getLoc()),
       rows(model.getInt("batch_size") * model.getInt("seq_len")),
       hidden(model.getInt("hidden_size")), headDim(model.getHeadDim()) {}
 
@@ -50,9 +50,10 @@ Value Forward::lookup(StringRef name) {
 // Row programs
 //===----------------------------------------------------------------------===//
 
-FailureOr<Forward::Streams>
-Forward::emit(Wiring &wiring, ArrayRef<int64_t> domain,
-              function_ref<Value(StringRef)> lookup, const Twine &site) {
+FailureOr<Forward::Streams> Forward::emit(Wiring &wiring,
+                                          ArrayRef<int64_t> domain,
+                                          function_ref<Value(StringRef)> lookup,
+                                          const Twine &site) {
   Block &body = wiring.getBlock();
   auto yield = cast<YieldOp>(body.getTerminator());
   // The program's arguments: rows, parameters, numbers; each only if used.
@@ -158,8 +159,7 @@ LogicalResult Forward::innerNorm(const SubLayer &subLayer, StringRef site,
   Wiring wiring(builder.getContext(), loc, width);
   if (failed(buildInner(subLayer, site, width, wiring)))
     return failure();
-  ArrayRef<int64_t> shape =
-      cast<RankedTensorType>(value.getType()).getShape();
+  ArrayRef<int64_t> shape = cast<RankedTensorType>(value.getType()).getShape();
   FailureOr<Streams> normed = emit(
       wiring, shape.drop_back(), [&](StringRef) { return value; },
       siteName(name));
@@ -181,8 +181,8 @@ Value Forward::headScale(Value context) {
   auto op = RowwiseOp::create(
       builder, loc, ArrayRef<int64_t>{rows, heads},
       ValueRange{splitHeads(context, headDim), load(name)},
-      ArrayRef<AffineMap>{RowwiseOp::identityMap(ctx, 2), ofHead},
-      ValueRange(), ArrayRef<double>(),
+      ArrayRef<AffineMap>{RowwiseOp::identityMap(ctx, 2), ofHead}, ValueRange(),
+      ArrayRef<double>(),
       TypeRange(VectorType::get(headDim, builder.getF32Type())), TypeRange(),
       ArrayRef<AffineMap>());
   setSite(op, siteName("attention.head_scale"), layer);
@@ -203,9 +203,9 @@ Value Forward::matmul(Value input, StringRef weight, const Twine &site,
   auto result = RankedTensorType::get(
       {rows, cast<RankedTensorType>(matrix.getType()).getDimSize(0)},
       builder.getF32Type());
-  auto op = MatmulOp::create(builder, loc, TypeRange(result),
-                             ValueRange(input), ValueRange(matrix),
-                             ValueRange(), /*transpose_lhs=*/false,
+  auto op = MatmulOp::create(builder, loc, TypeRange(result), ValueRange(input),
+                             ValueRange(matrix), ValueRange(),
+                             /*transpose_lhs=*/false,
                              /*transpose_rhs=*/true, /*reduce=*/false);
   setSite(op, site.str(), layer);
   setName(op->getResult(0), name.str());
@@ -213,8 +213,7 @@ Value Forward::matmul(Value input, StringRef weight, const Twine &site,
 }
 
 Value Forward::project(const SubLayer &subLayer, Value input, StringRef weight,
-                       int64_t outputs, StringRef weightClass,
-                       StringRef name) {
+                       int64_t outputs, StringRef weightClass, StringRef name) {
   int64_t inputs = cast<RankedTensorType>(input.getType()).getDimSize(1);
   double std = model.getDouble("initializer_range");
   if (auto factors = subLayer.placement.getAs<DictionaryAttr>("init_factor"))
@@ -228,10 +227,9 @@ Value Forward::project(const SubLayer &subLayer, Value input, StringRef weight,
   StringRef parameterClass = weightClass;
   if (parameterClass.starts_with("ffn"))
     parameterClass = "ffn";
-  if (failed(variables.declare(loc, variable, variables.f32({outputs, inputs}),
-                               Role::Parameter,
-                               variables.init(InitKind::Normal, std),
-                               parameterClass)))
+  if (failed(variables.declare(
+          loc, variable, variables.f32({outputs, inputs}), Role::Parameter,
+          variables.init(InitKind::Normal, std), parameterClass)))
     return {};
   StringRef part = subLayer.sites.isMlp ? "mlp." : "attention.";
   bool isLast = weightClass == "o" || weightClass == "ffn_out";
@@ -306,8 +304,7 @@ LogicalResult Forward::subLayer(const SubLayer &subLayer) {
   Wiring read(builder.getContext(), loc, hidden);
   if (failed(buildRead(subLayer, read)))
     return failure();
-  FailureOr<Streams> input =
-      emit(read, {rows}, find, siteName(part + ".read"));
+  FailureOr<Streams> input = emit(read, {rows}, find, siteName(part + ".read"));
   if (failed(input))
     return failure();
   if (auto result = dyn_cast<OpResult>(input->front());
@@ -325,16 +322,17 @@ LogicalResult Forward::subLayer(const SubLayer &subLayer) {
       emit(combine, {rows}, find, siteName(part + ".combine"));
   if (failed(joined))
     return failure();
-  std::string name = siteName(subLayer.sites.isMlp ? "stream"
-                                                   : "attention.stream");
+  std::string name =
+      siteName(subLayer.sites.isMlp ? "stream" : "attention.stream");
   for (auto [i, value] : llvm::enumerate(*joined)) {
     auto result = dyn_cast<OpResult>(value);
     if (result && getName(result).empty())
-      setName(result, i == 0 ? name
-                             : name + "." +
-                                   cast<StringAttr>(model.getStreams()[i])
-                                       .getValue()
-                                       .str());
+      setName(
+          result,
+          i == 0
+              ? name
+              : name + "." +
+                    cast<StringAttr>(model.getStreams()[i]).getValue().str());
   }
   streams = *joined;
   return success();
@@ -364,8 +362,8 @@ FailureOr<Forward::Streams> Forward::emitEnd(StringRef name, bool isInit) {
                   : Streams{streams.front()};
   Region &region = isInit ? op.getCombine() : op.getRead();
   if (region.empty())
-    return op.emitOpError() << "needs the region "
-                            << (isInit ? "combine" : "read");
+    return op.emitOpError()
+           << "needs the region " << (isInit ? "combine" : "read");
   ArrayAttr inputs = isInit ? op.getCombineInputs() : op.getReadInputs();
   size_t expected = isInit ? model.getStreams().size() : 1;
   auto yield = cast<YieldOp>(region.front().getTerminator());
@@ -387,18 +385,15 @@ Value Forward::logits() {
   int64_t vocabulary = model.getInt("vocab_size");
   Location modelLoc = model.getLoc();
   auto table = [&](StringRef name, double std, StringRef parameterClass) {
-    return variables.declare(modelLoc, name,
-                             variables.f32({vocabulary, hidden}),
-                             Role::Parameter,
-                             variables.init(InitKind::Normal, std),
-                             parameterClass);
+    return variables.declare(
+        modelLoc, name, variables.f32({vocabulary, hidden}), Role::Parameter,
+        variables.init(InitKind::Normal, std), parameterClass);
   };
   if (failed(table("model.embed_tokens.weight",
                    model.getDouble("embedding_std"), "embed")))
     return {};
   auto op = EmbeddingOp::create(
-      builder, loc,
-      RankedTensorType::get({rows, hidden}, builder.getF32Type()),
+      builder, loc, RankedTensorType::get({rows, hidden}, builder.getF32Type()),
       load("model.embed_tokens.weight"), load("input_ids"));
   setSite(op, "embedding");
   setName(op->getResult(0), "embedding");
@@ -419,9 +414,9 @@ Value Forward::logits() {
 
   blockInput = branch = {};
   FailureOr<Streams> out = emitEnd("readout", /*isInit=*/false);
-  if (failed(out) || failed(table("lm_head.weight",
-                                  model.getDouble("initializer_range"),
-                                  "head")))
+  if (failed(out) ||
+      failed(table("lm_head.weight", model.getDouble("initializer_range"),
+                   "head")))
     return {};
   return matmul(out->front(), "lm_head.weight", "head", "logits");
 }
@@ -443,8 +438,8 @@ Value Forward::loss(Value logits) {
   Value zero = b.constant(0);
   Value chosen = b.sum(b.select(b.isColumn(target, vocabulary), x, zero));
   Value none = arith::ConstantOp::create(body, loc, body.getI32IntegerAttr(0));
-  Value counts = arith::CmpIOp::create(body, loc, arith::CmpIPredicate::sge,
-                                       target, none);
+  Value counts =
+      arith::CmpIOp::create(body, loc, arith::CmpIPredicate::sge, target, none);
   Value loss = b.select(counts, b.sub(logSum, chosen), zero);
   YieldOp::create(body, loc, ValueRange(), ValueRange(loss));
   return op.getSumResults()[0];
@@ -458,8 +453,9 @@ Value Forward::streamRms() {
         ArrayRef<AffineMap>(), ValueRange(), ArrayRef<double>(), TypeRange(),
         TypeRange(builder.getF32Type()), ArrayRef<AffineMap>());
     int64_t after = static_cast<int64_t>(i) - 1;
-    setSite(op, after < 0 ? "stream.squares"
-                          : ("layers." + Twine(after) + ".stream.squares").str(),
+    setSite(op,
+            after < 0 ? "stream.squares"
+                      : ("layers." + Twine(after) + ".stream.squares").str(),
             after);
     OpBuilder body = OpBuilder::atBlockEnd(op.getBodyBlock());
     RowBuilder b(body, loc);
@@ -472,11 +468,10 @@ Value Forward::streamRms() {
       builder, loc, RankedTensorType::get({count}, builder.getF32Type()), 0,
       squares);
   double share = 1 / static_cast<double>(rows * hidden);
-  auto op = RowwiseOp::create(builder, loc, ArrayRef<int64_t>{count},
-                              ValueRange(all), ArrayRef<AffineMap>(),
-                              ValueRange(), ArrayRef<double>{share},
-                              TypeRange(builder.getF32Type()), TypeRange(),
-                              ArrayRef<AffineMap>());
+  auto op = RowwiseOp::create(
+      builder, loc, ArrayRef<int64_t>{count}, ValueRange(all),
+      ArrayRef<AffineMap>(), ValueRange(), ArrayRef<double>{share},
+      TypeRange(builder.getF32Type()), TypeRange(), ArrayRef<AffineMap>());
   setSite(op, "stream_rms");
   OpBuilder body = OpBuilder::atBlockEnd(op.getBodyBlock());
   RowBuilder b(body, loc);

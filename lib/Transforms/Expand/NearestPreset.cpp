@@ -87,8 +87,8 @@ static Summary summarize(ModelOp model) {
 }
 
 static size_t distance(const Summary &a, const Summary &b) {
-  size_t result = (a.init != b.init) + (a.readout != b.readout) +
-                  (a.streams != b.streams);
+  size_t result =
+      (a.init != b.init) + (a.readout != b.readout) + (a.streams != b.streams);
   for (size_t i = 0; i < a.mlp.size(); ++i)
     result += (a.attention[i] != b.attention[i]) + (a.mlp[i] != b.mlp[i]);
   return result;
@@ -119,10 +119,9 @@ static void listDifferences(StringRef part, ArrayRef<std::string> found,
            preset[end] == preset[i])
       ++end;
     if (found[i] != preset[i]) {
-      std::string layers = end - i == 1
-                               ? "layer " + std::to_string(i)
-                               : "layers " + std::to_string(i) + "-" +
-                                     std::to_string(end - 1);
+      std::string layers = end - i == 1 ? "layer " + std::to_string(i)
+                                        : "layers " + std::to_string(i) + "-" +
+                                              std::to_string(end - 1);
       out.push_back(layers + " " + part.str() + ": " + shorten(found[i]) +
                     " instead of " + shorten(preset[i]));
     }
@@ -157,24 +156,27 @@ NearestPreset mixln::findNearestPreset(ModelOp model) {
   size_t best = SIZE_MAX;
   for (const Preset &preset : getPresets()) {
     std::string error;
+    FailureOr<NormSpec> byDefault =
+        parseNormFile(preset.text, preset.name, "", error);
+    // A preset that is about a kind is near only to models of that kind.
+    if (failed(byDefault) ||
+        (byDefault->kind != "rms" && byDefault->kind != kind))
+      continue;
     // A kind of the user's own is unknown to presets; their default stands for
     // it in the comparison.
     FailureOr<NormSpec> spec =
         parseNormFile(preset.text, preset.name, kind, error);
     bool isOwnKind = failed(spec);
     if (isOwnKind)
-      spec = parseNormFile(preset.text, preset.name, "", error);
-    if (failed(spec))
-      continue;
+      spec = byDefault;
     bool usesK = spec->usesK();
     for (int64_t k = usesK ? 1 : 0; k < (usesK ? config.numHiddenLayers : 1);
          ++k) {
       if (usesK)
         spec->K = k;
-      FailureOr<OwningOpRef<ModuleOp>> imported =
-          importModel(model.getContext(), config, *spec,
-                      model.getInt("batch_size"), model.getInt("seq_len"),
-                      error);
+      FailureOr<OwningOpRef<ModuleOp>> imported = importModel(
+          model.getContext(), config, *spec, model.getInt("batch_size"),
+          model.getInt("seq_len"), error);
       if (failed(imported))
         break;
       Summary other = summarize(*(*imported)->getOps<ModelOp>().begin());
@@ -185,6 +187,8 @@ NearestPreset mixln::findNearestPreset(ModelOp model) {
         continue;
       best = distanceToIt;
       nearest.name = preset.name + (usesK ? ":" + std::to_string(k) : "");
+      if (!kind.empty() && kind != byDefault->kind)
+        nearest.name += " with norm_kind " + kind;
       nearestSummary = other;
     }
   }

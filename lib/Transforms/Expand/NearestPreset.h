@@ -1,4 +1,5 @@
-//===- NearestPreset.h - Which preset a model is closest to ------*- C++ -*-===//
+//===- NearestPreset.h - Which preset a model is closest to ------*- C++
+//-*-===//
 
 #ifndef MIXLN_LIB_TRANSFORMS_EXPAND_NEARESTPRESET_H
 #define MIXLN_LIB_TRANSFORMS_EXPAND_NEARESTPRESET_H

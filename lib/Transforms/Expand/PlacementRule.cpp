@@ -77,9 +77,8 @@ static LogicalResult applyNorm(const SubLayer &subLayer, Attribute attr,
 
 static LogicalResult applyNorm(const SubLayer &subLayer, StringRef site,
                                Wiring &wiring, Value &row) {
-  std::string name = site == "x_norm"
-                         ? subLayerName(subLayer.sites.isMlp, site)
-                         : normSiteName(site, subLayer.sites);
+  std::string name = site == "x_norm" ? subLayerName(subLayer.sites.isMlp, site)
+                                      : normSiteName(site, subLayer.sites);
   return applyNorm(subLayer, subLayer.placement.get(site), name,
                    subLayer.model.getInt("hidden_size"), wiring, row);
 }
@@ -125,9 +124,8 @@ static FailureOr<ArrayRef<double>> numbersOf(const SubLayer &subLayer,
     numbers = attr.asArrayRef();
   size_t expected = region.getNumArguments() - inputs.size();
   if (numbers.size() != expected)
-    return emitError(subLayer.loc)
-           << key << " has " << numbers.size() << " numbers, expected "
-           << expected;
+    return emitError(subLayer.loc) << key << " has " << numbers.size()
+                                   << " numbers, expected " << expected;
   return numbers;
 }
 
@@ -163,8 +161,7 @@ static Value preserveGradient(const SubLayer &subLayer, Wiring &wiring,
   gate.parameterClass = "gate";
   Value g = wiring.parameter(gate);
   Value silu = wiring.rows.mul(g, wiring.rows.sigmoid(g));
-  return wiring.rows.sub(
-      z, wiring.rows.mul(silu, wiring.rows.stopGradient(z)));
+  return wiring.rows.sub(z, wiring.rows.mul(silu, wiring.rows.stopGradient(z)));
 }
 
 /// The factor `a` or `b`; null for 1.
@@ -176,9 +173,8 @@ static Value factor(Attribute attr, Wiring &wiring) {
     return {};
   WiringParam param;
   param.name = layerName(learned.getName().getValue());
-  param.type = learned.getIsRow()
-                   ? wiring.getRowType()
-                   : Type(Float32Type::get(attr.getContext()));
+  param.type = learned.getIsRow() ? wiring.getRowType()
+                                  : Type(Float32Type::get(attr.getContext()));
   param.init = learned.getInit();
   Value value = wiring.parameter(param);
   return learned.getIsAbs() ? wiring.rows.abs(value) : value;
@@ -223,8 +219,7 @@ LogicalResult mixln::buildCombine(const SubLayer &subLayer, Wiring &wiring) {
                   formulas->getCombineInputs(), "combine_values");
     if (failed(numbers))
       return failure();
-    wiring.yield(
-        wiring.inlineRegion(*formulas, /*isCombine=*/true, *numbers));
+    wiring.yield(wiring.inlineRegion(*formulas, /*isCombine=*/true, *numbers));
     return success();
   }
   SmallVector<Value> results;

@@ -1,4 +1,5 @@
-//===- PlacementRule.h - What a placement means ------------------*- C++ -*-===//
+//===- PlacementRule.h - What a placement means ------------------*- C++
+//-*-===//
 
 #ifndef MIXLN_LIB_TRANSFORMS_EXPAND_PLACEMENTRULE_H
 #define MIXLN_LIB_TRANSFORMS_EXPAND_PLACEMENTRULE_H

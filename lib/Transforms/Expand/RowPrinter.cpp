@@ -79,7 +79,8 @@ private:
 
   using Bindings = llvm::DenseMap<Value, Value>;
 
-  /// Whether `value` is computed as `pattern` is, with values for its arguments.
+  /// Whether `value` is computed as `pattern` is, with values for its
+  /// arguments.
   static bool matches(Value pattern, Value value, Bindings &bindings) {
     auto [it, isNew] = bindings.try_emplace(pattern, value);
     if (!isNew)
@@ -112,9 +113,8 @@ private:
       std::string prefix;
       bool isNorm = true;
       for (auto [i, name] : llvm::enumerate(kind.getParams())) {
-        auto argument =
-            dyn_cast_or_null<BlockArgument>(bindings.lookup(
-                body.getArgument(i + 1)));
+        auto argument = dyn_cast_or_null<BlockArgument>(
+            bindings.lookup(body.getArgument(i + 1)));
         StringRef paramName = argument ? paramOf(argument) : StringRef();
         isNorm &= paramName.consume_back(cast<StringAttr>(name).getValue()) &&
                   paramName.consume_back(".") &&
@@ -149,15 +149,15 @@ private:
     if (!add || !isOne(add.getLhs()))
       return {};
     auto exp = add.getRhs().getDefiningOp<math::ExpOp>();
-    auto neg = exp ? exp.getOperand().getDefiningOp<arith::NegFOp>()
-                   : arith::NegFOp();
+    auto neg =
+        exp ? exp.getOperand().getDefiningOp<arith::NegFOp>() : arith::NegFOp();
     return neg ? neg.getOperand() : Value();
   }
 
   Text binary(Operation *op, StringRef sign, Level level, bool isAssociative) {
     std::string left = operand(op->getOperand(0), level);
-    std::string right = operand(
-        op->getOperand(1), isAssociative ? level : Level(level + 1));
+    std::string right =
+        operand(op->getOperand(1), isAssociative ? level : Level(level + 1));
     return {left + sign.str() + right, level};
   }
 
@@ -236,8 +236,7 @@ private:
 };
 } // namespace
 
-std::string
-mixln::formulaOf(Value value, ArrayRef<NormKindOp> kinds,
-                 std::function<std::string(BlockArgument)> nameOf) {
+std::string mixln::formulaOf(Value value, ArrayRef<NormKindOp> kinds,
+                             std::function<std::string(BlockArgument)> nameOf) {
   return RowPrinter(kinds, std::move(nameOf)).print(value).text;
 }

@@ -13,12 +13,11 @@ LogicalResult Variables::declare(Location loc, StringRef name,
   if (VariableOp known = variables.lookup(name)) {
     if (known.getType() == type && known.getInitAttr() == init)
       return success();
-    InFlightDiagnostic diag = emitError(loc)
-                              << "parameter '" << name << "' of type " << type
-                              << " starting as " << init
-                              << " is shared with one of type "
-                              << known.getType() << " starting as "
-                              << known.getInitAttr();
+    InFlightDiagnostic diag =
+        emitError(loc) << "parameter '" << name << "' of type " << type
+                       << " starting as " << init
+                       << " is shared with one of type " << known.getType()
+                       << " starting as " << known.getInitAttr();
     diag.attachNote(known.getLoc()) << "the other one";
     return diag;
   }

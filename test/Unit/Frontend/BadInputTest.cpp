@@ -26,9 +26,9 @@ struct BadInput {
 
 /// A config that is fine, with `change` merged into it.
 std::string configWith(const char *change) {
-  Json config = {{"hidden_size", 32},         {"intermediate_size", 72},
-                 {"num_attention_heads", 2},  {"num_hidden_layers", 4},
-                 {"vocab_size", 96},          {"rms_norm_eps", 1e-6}};
+  Json config = {{"hidden_size", 32},        {"intermediate_size", 72},
+                 {"num_attention_heads", 2}, {"num_hidden_layers", 4},
+                 {"vocab_size", 96},         {"rms_norm_eps", 1e-6}};
   config.merge_patch(Json::parse(change));
   return config.dump();
 }
@@ -55,12 +55,12 @@ TEST(BadConfig, TextsThatAreNotConfigs) {
     EXPECT_NE(error.find(bad.expected), std::string::npos) << error;
   }
   std::string error;
-  EXPECT_TRUE(failed(parseModelConfig(std::string(100000, '['), "c.json", error)));
+  EXPECT_TRUE(
+      failed(parseModelConfig(std::string(100000, '['), "c.json", error)));
   EXPECT_NE(error.find("nested deeper than 64 levels"), std::string::npos);
   EXPECT_TRUE(failed(parseModelConfig(std::string(2 << 20, ' '), "c", error)));
   EXPECT_TRUE(failed(loadModelConfig("/nowhere/config.json", error)));
-  EXPECT_NE(error.find("/nowhere/config.json: no such file"),
-            std::string::npos)
+  EXPECT_NE(error.find("/nowhere/config.json: no such file"), std::string::npos)
       << error;
   EXPECT_TRUE(failed(loadModelConfig("/", error)));
   EXPECT_NE(error.find("is a folder"), std::string::npos) << error;
@@ -68,44 +68,51 @@ TEST(BadConfig, TextsThatAreNotConfigs) {
 
 TEST(BadConfig, Values) {
   const BadInput cases[] = {
-      {R"({"hidden_size": null})", "c.json: hidden_size is missing"},
-      {R"({"hidden_size": 0})", "hidden_size is 0, expected a positive integer"},
-      {R"({"hidden_size": -32})", "hidden_size is -32, expected a positive"},
-      {R"({"hidden_size": 32.5})", "hidden_size is 32.5, expected a positive"},
-      {R"({"hidden_size": "32"})", "hidden_size is \"32\" (a string), expected"},
-      {R"({"hidden_size": 99999999999999999999})", "hidden_size is"},
-      {R"({"hidden_size": 18446744073709551615})", "expected at most"},
-      {R"({"num_hidden_layers": 1000000000})", "num_hidden_layers is 1000000000,"
-                                               " expected at most 10000"},
-      {R"({"hidden_size": 130, "num_attention_heads": 4})",
+      {R"json({"hidden_size": null})json", "c.json: hidden_size is missing"},
+      {R"json({"hidden_size": 0})json",
+       "hidden_size is 0, expected a positive integer"},
+      {R"json({"hidden_size": -32})json",
+       "hidden_size is -32, expected a positive"},
+      {R"json({"hidden_size": 32.5})json",
+       "hidden_size is 32.5, expected a positive"},
+      {R"json({"hidden_size": "32"})json",
+       "hidden_size is \"32\" (a string), expected"},
+      {R"json({"hidden_size": 99999999999999999999})json", "hidden_size is"},
+      {R"json({"hidden_size": 18446744073709551615})json", "expected at most"},
+      {R"json({"num_hidden_layers": 1000000000})json",
+       "num_hidden_layers is 1000000000,"
+       " expected at most 10000"},
+      {R"json({"hidden_size": 130, "num_attention_heads": 4})json",
        "hidden_size 130 is not a multiple of num_attention_heads 4"},
-      {R"({"hidden_size": 6, "num_attention_heads": 2})",
+      {R"json({"hidden_size": 6, "num_attention_heads": 2})json",
        "odd head dimension 3"},
-      {R"({"num_key_value_heads": 3})",
+      {R"json({"num_key_value_heads": 3})json",
        "num_attention_heads 2 is not a multiple of num_key_value_heads 3"},
-      {R"({"vocab_size": null})", "vocab_size is missing"},
-      {R"({"rms_norm_eps": -1})", "rms_norm_eps is -1, expected"},
-      {R"({"rms_norm_eps": "small"})", "rms_norm_eps is \"small\""},
-      {R"({"rope_theta": 0})", "rope_theta is 0, expected a positive number"},
-      {R"({"initializer_range": true})", "initializer_range is true"},
-      {R"({"hidden_act": "gelu"})", "hidden_act is \"gelu\", only \"silu\""},
-      {R"({"tie_word_embeddings": true})", "tie_word_embeddings is true"},
-      {R"({"attention_bias": true})", "attention_bias is true"},
-      {R"({"rope_scaling": {"type": "linear"}})", "rope_scaling is"},
-      {R"({"head_dim": 8})", "head_dim is 8, only 16"},
-      {R"({"model_type": "lama"})", "model_type is \"lama\""},
-      {R"({"attention_dropout": 0.1})", "attention_dropout is 0.1"},
-      {R"({"norm_type": 3})", "norm_type is 3, expected a string"},
-      {R"({"post_num": -1})", "post_num is -1, expected an integer"},
-      {R"({"post_num": 5})", "post_num is 5, expected at most "
-                             "num_hidden_layers 4"},
-      {R"({"post_num": "3"})", "post_num is \"3\""},
-      {R"({"norm_spec": "x"})", "norm_spec is \"x\""},
+      {R"json({"vocab_size": null})json", "vocab_size is missing"},
+      {R"json({"rms_norm_eps": -1})json", "rms_norm_eps is -1, expected"},
+      {R"json({"rms_norm_eps": "small"})json", "rms_norm_eps is \"small\""},
+      {R"json({"rope_theta": 0})json",
+       "rope_theta is 0, expected a positive number"},
+      {R"json({"initializer_range": true})json", "initializer_range is true"},
+      {R"json({"hidden_act": "gelu"})json",
+       "hidden_act is \"gelu\", only \"silu\""},
+      {R"json({"tie_word_embeddings": true})json",
+       "tie_word_embeddings is true"},
+      {R"json({"attention_bias": true})json", "attention_bias is true"},
+      {R"json({"rope_scaling": {"type": "linear"}})json", "rope_scaling is"},
+      {R"json({"head_dim": 8})json", "head_dim is 8, only 16"},
+      {R"json({"model_type": "lama"})json", "model_type is \"lama\""},
+      {R"json({"attention_dropout": 0.1})json", "attention_dropout is 0.1"},
+      {R"json({"norm_type": 3})json", "norm_type is 3, expected a string"},
+      {R"json({"post_num": -1})json", "post_num is -1, expected an integer"},
+      {R"json({"post_num": 5})json", "post_num is 5, expected at most "
+                                     "num_hidden_layers 4"},
+      {R"json({"post_num": "3"})json", "post_num is \"3\""},
+      {R"json({"norm_spec": "x"})json", "norm_spec is \"x\""},
   };
   for (const BadInput &bad : cases) {
     std::string error;
-    EXPECT_TRUE(
-        failed(parseModelConfig(configWith(bad.text), "c.json", error)))
+    EXPECT_TRUE(failed(parseModelConfig(configWith(bad.text), "c.json", error)))
         << bad.text;
     EXPECT_EQ(error.rfind("c.json: ", 0), 0u) << error;
     EXPECT_NE(error.find(bad.expected), std::string::npos)
@@ -137,8 +144,7 @@ TEST(BadNorm, Requests) {
     request.norm = bad.text;
     if (request.norm.empty())
       request.normKind = "rsm";
-    EXPECT_TRUE(failed(resolveNorm(request, goodConfig(), error)))
-        << bad.text;
+    EXPECT_TRUE(failed(resolveNorm(request, goodConfig(), error))) << bad.text;
     EXPECT_NE(error.find(bad.expected), std::string::npos)
         << bad.text << " gave: " << error;
   }
@@ -146,9 +152,8 @@ TEST(BadNorm, Requests) {
 
 TEST(BadNorm, AConfigCannotNameAFile) {
   std::string error;
-  auto config =
-      parseModelConfig(configWith(R"({"norm_type": "/etc/passwd"})"), "c.json",
-                       error);
+  auto config = parseModelConfig(
+      configWith(R"json({"norm_type": "/etc/passwd"})json"), "c.json", error);
   ASSERT_TRUE(succeeded(config)) << error;
   EXPECT_TRUE(failed(resolveNorm({}, *config, error)));
   EXPECT_NE(error.find("unknown norm '/etc/passwd'"), std::string::npos)
@@ -157,71 +162,78 @@ TEST(BadNorm, AConfigCannotNameAFile) {
 
 TEST(BadNorm, Files) {
   const BadInput cases[] = {
-      {R"({})", "n.json: lacks \"layers\""},
-      {R"({"layers": []})", "layers is [] (a list), expected a list of rules"},
-      {R"({"layer": []})", "unknown key 'layer' (did you mean 'layers'?)"},
-      {R"({"layers": [{"attention": {}}]})", "layers[0] lacks \"mlp\""},
-      {R"({"layers": [{"attention": {"inn": "norm"}, "mlp": {}}]})",
+      {R"json({})json", "n.json: lacks \"layers\""},
+      {R"json({"layers": []})json",
+       "layers is [] (a list), expected a list of rules"},
+      {R"json({"layer": []})json",
+       "unknown key 'layer' (did you mean 'layers'?)"},
+      {R"json({"layers": [{"attention": {}}]})json", "layers[0] lacks \"mlp\""},
+      {R"json({"layers": [{"attention": {"inn": "norm"}, "mlp": {}}]})json",
        "layers[0].attention unknown key 'inn' (did you mean 'in'?)"},
-      {R"({"layers": [{"attention": {"in": "rsm"}, "mlp": {}}]})",
+      {R"json({"layers": [{"attention": {"in": "rsm"}, "mlp": {}}]})json",
        "layers[0].attention.in unknown norm kind 'rsm' (did you mean 'rms'?)"},
-      {R"({"layers": [{"attention": {"in": 3}, "mlp": {}}]})",
+      {R"json({"layers": [{"attention": {"in": 3}, "mlp": {}}]})json",
        "layers[0].attention.in is 3, expected the name of a norm kind"},
-      {R"({"layers": [{"attention": {"combine": "x + gian*F"}, "mlp": {}}],
-           "params": {"gain": {"scalar": 1}}})",
+      {R"json({"layers": [{"attention": {"combine": "x + gian*F"}, "mlp": {}}],
+           "params": {"gain": {"scalar": 1}}})json",
        "n.json: layers[0].attention.combine.x: column 5: unknown name 'gian' "
        "(did you mean 'gain'?)"},
-      {R"({"layers": [{"attention": {"combine": {"y": "F"}}, "mlp": {}}]})",
+      {R"json({"layers": [{"attention": {"combine": {"y": "F"}}, "mlp": {}}]})json",
        "combine unknown key 'y'"},
-      {R"({"layers": [{"attention": {"combine": "x"}, "mlp": {}}]})",
+      {R"json({"layers": [{"attention": {"combine": "x"}, "mlp": {}}]})json",
        "does not use F"},
-      {R"({"layers": [{"attention": {"combine": "x + F", "post": "norm"},
-                       "mlp": {}}]})",
+      {R"json({"layers": [{"attention": {"combine": "x + F", "post": "norm"},
+                       "mlp": {}}]})json",
        "layers[0].attention.post stands beside combine"},
-      {R"({"layers": [{"attention": {"c": "x"}, "mlp": {}}]})",
+      {R"json({"layers": [{"attention": {"c": "x"}, "mlp": {}}]})json",
        "attention.c: column 1: unknown name 'x'"},
-      {R"({"layers": [{"attention": {"a": {"scaler": 1}}, "mlp": {}}]})",
+      {R"json({"layers": [{"attention": {"a": {"scaler": 1}}, "mlp": {}}]})json",
        "unknown key 'scaler' (did you mean 'scalar'?)"},
-      {R"({"layers": [{"attention": {"b": {"schedule": "t"}}, "mlp": {}}]})",
+      {R"json({"layers": [{"attention": {"b": {"schedule": "t"}}, "mlp": {}}]})json",
        "follow a schedule"},
-      {R"({"layers": [{"attention": {"b": "t/100"}, "mlp": {}}]})",
+      {R"json({"layers": [{"attention": {"b": "t/100"}, "mlp": {}}]})json",
        "depend on the step"},
-      {R"({"layers": [{"when": "i <", "attention": {}, "mlp": {}}]})",
+      {R"json({"layers": [{"when": "i <", "attention": {}, "mlp": {}}]})json",
        "layers[0].when: column 4"},
-      {R"({"layers": [{"when": "i + 1", "attention": {}, "mlp": {}}]})",
+      {R"json({"layers": [{"when": "i + 1", "attention": {}, "mlp": {}}]})json",
        "is a number, expected a condition"},
-      {R"({"layers": [{"when": "s == 0", "attention": {}, "mlp": {}}]})",
+      {R"json({"layers": [{"when": "s == 0", "attention": {}, "mlp": {}}]})json",
        "unknown name 's'"},
-      {R"({"layers": [{"attention": {"inner": ["w"]}, "mlp": {}}]})",
+      {R"json({"layers": [{"attention": {"inner": ["w"]}, "mlp": {}}]})json",
        "unknown key 'w'"},
-      {R"({"layers": [{"attention": {}, "mlp": {"head_scale": true}}]})",
+      {R"json({"layers": [{"attention": {}, "mlp": {"head_scale": true}}]})json",
        "an MLP has no heads"},
-      {R"({"layers": [{"attention": {"init": {"qk": "1/0 +"}}, "mlp": {}}]})",
+      {R"json({"layers": [{"attention": {"init": {"qk": "1/0 +"}}, "mlp": {}}]})json",
        "init.qk: column 6"},
-      {R"({"streams": ["F"], "layers": []})",
+      {R"json({"streams": ["F"], "layers": []})json",
        "'F' has a meaning in formulas already"},
-      {R"({"streams": ["x", "x"], "layers": []})", "names 'x' twice"},
-      {R"({"streams": [], "layers": []})", "expected a list of one to 16"},
-      {R"({"kinds": {"a": {"y": "b(x)"}, "b": {"y": "a(x)"}}, "layers": []})",
+      {R"json({"streams": ["x", "x"], "layers": []})json", "names 'x' twice"},
+      {R"json({"streams": [], "layers": []})json",
+       "expected a list of one to 16"},
+      {R"json({"kinds": {"a": {"y": "b(x)"}, "b": {"y": "a(x)"}}, "layers": []})json",
        "kinds.a.y: column 1: norm kind 'a' uses itself"},
-      {R"({"kinds": {"rms": {"y": "x"}}, "layers": []})", "is built in"},
-      {R"({"kinds": {"a": {"params": {}}}, "layers": []})", "lacks \"y\""},
-      {R"({"kinds": {"a": {"y": "x*i"}}, "layers": []})", "unknown name 'i'"},
-      {R"({"params": {"a": {"scalar": "b"}, "b": {"scalar": "a"}},
-           "layers": []})",
+      {R"json({"kinds": {"rms": {"y": "x"}}, "layers": []})json",
+       "is built in"},
+      {R"json({"kinds": {"a": {"params": {}}}, "layers": []})json",
+       "lacks \"y\""},
+      {R"json({"kinds": {"a": {"y": "x*i"}}, "layers": []})json",
+       "unknown name 'i'"},
+      {R"json({"params": {"a": {"scalar": "b"}, "b": {"scalar": "a"}},
+           "layers": []})json",
        "params.a.scalar: column 1: the initial value of 'a' depends on itself"},
-      {R"({"params": {"a": {"scalar": 1, "row": 1}}, "layers": []})",
+      {R"json({"params": {"a": {"scalar": 1, "row": 1}}, "layers": []})json",
        "either \"scalar\" or \"row\""},
-      {R"({"params": {"a": {"scalar": 1, "class": "gains"}}, "layers": []})",
+      {R"json({"params": {"a": {"scalar": 1, "class": "gains"}}, "layers": []})json",
        "params.a.class is \"gains\""},
-      {R"({"params": {"a": {"scalar": 1, "lr_mult": -1}}, "layers": []})",
+      {R"json({"params": {"a": {"scalar": 1, "lr_mult": -1}}, "layers": []})json",
        "params.a.lr_mult is -1"},
-      {R"({"params": {"a": {"scalar": 1, "per": "token"}}, "layers": []})",
+      {R"json({"params": {"a": {"scalar": 1, "per": "token"}}, "layers": []})json",
        "params.a.per is \"token\""},
-      {R"({"norm_kind": "norm", "layers": []})", "norm_kind is \"norm\""},
-      {R"({"layers": [{"attention": {}, "mlp": {}}], "readout": "x + y"})",
+      {R"json({"norm_kind": "norm", "layers": []})json",
+       "norm_kind is \"norm\""},
+      {R"json({"layers": [{"attention": {}, "mlp": {}}], "readout": "x + y"})json",
        "readout: column 5: unknown name 'y'"},
-      {R"({"layers": [{"attention": {}, "mlp": {}}], "init": {"x": "x"}})",
+      {R"json({"layers": [{"attention": {}, "mlp": {}}], "init": {"x": "x"}})json",
        "init.x: column 1: unknown name 'x'"},
   };
   for (const BadInput &bad : cases) {
@@ -236,17 +248,17 @@ TEST(BadNorm, Files) {
 
 TEST(BadNorm, FoundWhileImporting) {
   const BadInput cases[] = {
-      {R"({"layers": [{"when": "i < 2", "attention": {}, "mlp": {}}]})",
+      {R"json({"layers": [{"when": "i < 2", "attention": {}, "mlp": {}}]})json",
        "no rule of layers applies to layer 2 of 4"},
-      {R"({"layers": [{"attention": {"c": "1/(i - 1)"}, "mlp": {}}]})",
+      {R"json({"layers": [{"attention": {"c": "1/(i - 1)"}, "mlp": {}}]})json",
        "has no finite value"},
-      {R"({"layers": [{"attention": {"read": "rms(x) + l2(x)"}, "mlp": {}}]})",
+      {R"json({"layers": [{"attention": {"read": "rms(x) + l2(x)"}, "mlp": {}}]})json",
        "has the kinds"},
-      {R"({"layers": [{"attention": {"read": "2*norm(x)", "in": "norm"},
-                       "mlp": {}}]})",
+      {R"json({"layers": [{"attention": {"read": "2*norm(x)", "in": "norm"},
+                       "mlp": {}}]})json",
        "would both be the site 'in'"},
-      {R"({"params": {"g": {"scalar": "i", "per": "model"}},
-           "layers": [{"attention": {"combine": "x + g*F"}, "mlp": {}}]})",
+      {R"json({"params": {"g": {"scalar": "i", "per": "model"}},
+           "layers": [{"attention": {"combine": "x + g*F"}, "mlp": {}}]})json",
        "unknown name 'i'"},
   };
   for (const BadInput &bad : cases) {
@@ -254,8 +266,7 @@ TEST(BadNorm, FoundWhileImporting) {
     auto spec = parseNormFile(bad.text, "n.json", "", error);
     ASSERT_TRUE(succeeded(spec)) << error;
     mlir::MLIRContext context;
-    EXPECT_TRUE(
-        failed(importModel(&context, goodConfig(), *spec, 1, 4, error)))
+    EXPECT_TRUE(failed(importModel(&context, goodConfig(), *spec, 1, 4, error)))
         << bad.text;
     EXPECT_NE(error.find(bad.expected), std::string::npos)
         << bad.text << " gave: " << error;

@@ -16,8 +16,8 @@
 using namespace mlir;
 using namespace mixln;
 
-static const Constants constants = {{"i", 2},  {"s", 1},   {"L", 12},
-                                    {"K", 3},  {"n", 512}, {"eps", 1e-6}};
+static const Constants constants = {{"i", 2}, {"s", 1},   {"L", 12},
+                                    {"K", 3}, {"n", 512}, {"eps", 1e-6}};
 
 static double valueOf(StringRef text) {
   std::string error;
@@ -94,13 +94,16 @@ TEST(Formula, DeepAndLongFormulasAreRefused) {
 
 TEST(Formula, NamesAndTypesAreChecked) {
   FormulaNames names;
-  names.names = {{"x", FormulaType::Row},      {"F", FormulaType::Row},
-                 {"gain", FormulaType::Number}, {"i", FormulaType::Number},
+  names.names = {{"x", FormulaType::Row},
+                 {"F", FormulaType::Row},
+                 {"gain", FormulaType::Number},
+                 {"i", FormulaType::Number},
                  {"L", FormulaType::Number}};
   names.kinds = {"norm", "rms"};
   const std::pair<const char *, const char *> cases[] = {
       {"x + gian*F", "column 5: unknown name 'gian' (did you mean 'gain'?)"},
-      {"x + nrom(F)", "column 5: unknown function 'nrom' (did you mean 'norm'?)"},
+      {"x + nrom(F)",
+       "column 5: unknown function 'nrom' (did you mean 'norm'?)"},
       {"sum(gain)", "column 1: 'sum' needs a row, found a number"},
       {"norm(2)", "'norm' needs a row, found a number"},
       {"sqrt(x, F)", "'sqrt' has 2 arguments, expected 1"},

@@ -10,12 +10,16 @@ using namespace mixln;
 using namespace mixln::test;
 
 static std::string expandedPreset(const std::string &norm,
-                                  const ModelConfig &config = config()) {
+                                  const ModelConfig &model) {
   MLIRContext context;
   NormRequest request;
   request.norm = norm;
-  auto module = import(context, config, request);
+  auto module = import(context, model, request);
   return module && expand(*module) ? entries(*module) : "failed";
+}
+
+static std::string expandedPreset(const std::string &norm) {
+  return expandedPreset(norm, config());
 }
 
 static std::string expandedFile(const char *text) {
@@ -36,8 +40,8 @@ TEST(Import, EveryPresetWithEveryKind) {
       request.norm = preset.name;
       request.normKind = kind;
       request.postNum = 2;
-      auto module = import(
-          context, config(R"({"num_key_value_heads": 1})"), request);
+      auto module =
+          import(context, config(R"({"num_key_value_heads": 1})"), request);
       ASSERT_TRUE(module) << preset.name << " " << kind;
       EXPECT_TRUE(expand(*module)) << preset.name << " " << kind;
     }

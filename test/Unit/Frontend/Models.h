@@ -1,4 +1,5 @@
-//===- Models.h - Models for the tests of the front --------------*- C++ -*-===//
+//===- Models.h - Models for the tests of the front --------------*- C++
+//-*-===//
 
 #ifndef MIXLN_TEST_UNIT_FRONTEND_MODELS_H
 #define MIXLN_TEST_UNIT_FRONTEND_MODELS_H
@@ -41,9 +42,9 @@ import(mlir::MLIRContext &context, const ModelConfig &config,
 }
 
 /// The same from the text of a norm file.
-inline mlir::OwningOpRef<mlir::ModuleOp>
-importFile(mlir::MLIRContext &context, const ModelConfig &config,
-           const char *text) {
+inline mlir::OwningOpRef<mlir::ModuleOp> importFile(mlir::MLIRContext &context,
+                                                    const ModelConfig &config,
+                                                    const char *text) {
   std::string error;
   auto spec = parseNormFile(text, "norm.json", "", error);
   EXPECT_TRUE(succeeded(spec)) << error;

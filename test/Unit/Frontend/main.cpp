@@ -28,8 +28,8 @@ static int printImport(int argc, char **argv) {
   if (succeeded(config)) {
     auto spec = resolveNorm(request, *config, error);
     if (succeeded(spec)) {
-      if (auto module = importModel(&context, *config, *spec, batch, seqLen,
-                                    error);
+      if (auto module =
+              importModel(&context, *config, *spec, batch, seqLen, error);
           succeeded(module)) {
         if (llvm::StringRef(argv[1]) == "--explain")
           return failed(explain(**module, llvm::outs()));

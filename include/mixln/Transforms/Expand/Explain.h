@@ -20,9 +20,8 @@ mlir::LogicalResult explain(mlir::ModuleOp module, llvm::raw_ostream &os);
 
 /// The formula that a value inside a row program computes. `nameOf` names the
 /// program's arguments; norms are recognised by the shape of `kinds`.
-std::string
-formulaOf(mlir::Value value, llvm::ArrayRef<NormKindOp> kinds,
-          std::function<std::string(mlir::BlockArgument)> nameOf);
+std::string formulaOf(mlir::Value value, llvm::ArrayRef<NormKindOp> kinds,
+                      std::function<std::string(mlir::BlockArgument)> nameOf);
 
 } // namespace mixln
 
