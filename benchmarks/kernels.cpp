@@ -9,11 +9,13 @@
 
 #include "KernelHarness.h"
 
+#include "mixln/Conversion/AttentionToVector.h"
+#include "mixln/Conversion/EmbeddingToVector.h"
 #include "mixln/Conversion/MatmulToVector.h"
 
 #include <algorithm>
 #include <atomic>
-#include <pthread.h>
+#include <ctime>
 #include <thread>
 
 using namespace mixln;
@@ -22,7 +24,13 @@ using mlir::Value;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+/// Seconds. With one thread those that it computed: other programs on the
+/// machine do not count.
+double now(bool computed) {
+  timespec time;
+  clock_gettime(computed ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time);
+  return time.tv_sec + time.tv_nsec * 1e-9;
+}
 
 /// Threads that wait spinning, so that a launch costs little.
 class Team {
@@ -38,6 +46,7 @@ public:
     for (std::thread &thread : threads)
       thread.join();
   }
+  int64_t getSize() const { return size; }
   void run(rt::KernelFunction kernel, void *const *pointers,
            const int64_t *sizes, int64_t tasks) {
     job = {kernel, pointers, sizes, tasks};
@@ -82,15 +91,13 @@ private:
 };
 
 /// Milliseconds of the median of several runs.
-double median(llvm::function_ref<void()> run, int repetitions = 9) {
+double median(bool computed, llvm::function_ref<void()> run) {
   std::vector<double> times;
   run();
-  for (int i = 0; i < repetitions; ++i) {
-    auto start = Clock::now();
+  for (int i = 0; i < 9; ++i) {
+    double start = now(computed);
     run();
-    times.push_back(
-        std::chrono::duration<double, std::milli>(Clock::now() - start)
-            .count());
+    times.push_back((now(computed) - start) * 1e3);
   }
   std::sort(times.begin(), times.end());
   return times[times.size() / 2];
@@ -108,8 +115,9 @@ struct Bench {
   double time(const std::string &symbol, std::vector<void *> pointers,
               llvm::ArrayRef<int64_t> sizes, int64_t tasks) {
     rt::KernelFunction kernel = kernels.get(symbol);
-    return median(
-        [&] { team.run(kernel, pointers.data(), sizes.data(), tasks); });
+    return median(team.getSize() == 1, [&] {
+      team.run(kernel, pointers.data(), sizes.data(), tasks);
+    });
   }
   void report(const std::string &what, double ms, double flops) {
     double rate = flops / ms * 1e-6;
@@ -157,8 +165,8 @@ void benchMatmuls(Bench &bench, int64_t m, int64_t n, int64_t k) {
       bench.time("pack_t", {w.get(), packed.get()}, packSizes({true}, n, k),
                  packTasks(target, n, k));
   double backPack =
-      bench.time("pack_n", {w.get(), packedBack.get()}, packSizes({false}, k, n),
-                 packTasks(target, k, n));
+      bench.time("pack_n", {w.get(), packedBack.get()},
+                 packSizes({false}, k, n), packTasks(target, k, n));
   MatmulLaunch launch = matmulLaunch(target, {}, m, {{n, k}});
   double ms = bench.time("packed", {x.get(), packed.get(), y.get()},
                          launch.sizes, launch.tasks);
@@ -174,8 +182,71 @@ void benchMatmuls(Bench &bench, int64_t m, int64_t n, int64_t k) {
   ms = bench.time("gradient", {y.get(), x.get(), dw.get()}, launch.sizes,
                   launch.tasks);
   bench.report("dW      " + shape, ms, flops);
+  Buffer packedX(packedElements(target, k, m));
+  packedX.fill(bench.random);
+  MatmulSpec gradientPacked;
+  gradientPacked.transposeLhs = true;
+  launch = matmulLaunch(target, gradientPacked, n, {{k, m}});
+  ms = bench.time("gradient_packed", {y.get(), packedX.get(), dw.get()},
+                  launch.sizes, launch.tasks);
+  bench.report("dW, X packed " + shape, ms, flops);
   std::printf("  packing %.3f ms (from [out,in]), %.3f ms (for dX)\n",
               forwardPack, backPack);
+}
+
+const std::pair<AttentionSpec, int64_t> kAttentions[] = {
+    {{256, 64, 8, 8}, 8}, {{256, 32, 4, 4}, 8}, {{1024, 64, 8, 8}, 2}};
+
+void benchAttention(Bench &bench, const AttentionSpec &spec,
+                    int64_t sequences) {
+  int64_t rows = sequences * spec.seqLen;
+  std::vector<Buffer> buffers;
+  std::vector<void *> pointers;
+  for (int64_t elements :
+       {rows * spec.heads * spec.headDim, rows * spec.kvHeads * spec.headDim,
+        rows * spec.kvHeads * spec.headDim, spec.seqLen * spec.headDim / 2,
+        spec.seqLen * spec.headDim / 2, rows * spec.heads * spec.headDim,
+        rows * spec.heads, rows * spec.heads * spec.headDim,
+        rows * spec.heads * spec.headDim, rows * spec.kvHeads * spec.headDim,
+        rows * spec.kvHeads * spec.headDim}) {
+    buffers.emplace_back(elements);
+    buffers.back().fill(bench.random);
+    pointers.push_back(buffers.back().get());
+  }
+  // Causal: half of the pairs of query and key.
+  double flops = 2.0 * sequences * spec.heads * spec.headDim *
+                 (spec.seqLen * (spec.seqLen + 1) / 2);
+  int64_t tasks = attentionTasks(spec, sequences);
+  bench.report(spec.name(), bench.time(spec.name(), pointers, {}, tasks),
+               2 * flops);
+  bench.report(spec.name() + " backward",
+               bench.time(spec.name() + ".grad", pointers, {}, tasks),
+               4 * flops);
+}
+
+void benchEmbedding(Bench &bench) {
+  int64_t rows = 2048, columns = 512, vocabulary = 32000;
+  Buffer table(vocabulary * columns), out(rows * columns);
+  table.fill(bench.random);
+  out.fill(bench.random);
+  std::vector<int32_t> ids(rows), order(rows), starts(rows + 1, rows);
+  for (int64_t i = 0; i < rows; ++i) {
+    ids[i] = i / 2 * 13;
+    order[i] = i;
+    if (i % 2 == 0)
+      starts[i / 2] = i;
+  }
+  double ms = bench.time("embedding", {table.get(), ids.data(), out.get()},
+                         {rows, columns}, embeddingTasks(rows, columns));
+  auto tasks = embeddingGradTasks({false}, rows, columns, vocabulary);
+  std::vector<void *> pointers = {out.get(), ids.data(), order.data(),
+                                  starts.data(), table.get()};
+  double zero = bench.time("embedding_grad.zero", pointers,
+                           {rows, columns, vocabulary}, tasks[0]);
+  double sum = bench.time("embedding_grad.sum", pointers,
+                          {rows, columns, vocabulary}, tasks[1]);
+  std::printf("embedding %.3f ms, gradient: zeros %.3f ms, sums %.3f ms\n", ms,
+              zero, sum);
 }
 
 double compileAlone(const TargetInfo &target, const char *what,
@@ -201,12 +272,23 @@ int main(int argc, char **argv) {
   gradient.rhsPacked = false;
   compileAlone(*target, "matmul packed",
                [](KernelBuilder &b) { emitMatmulKernel(b, "k", {}); });
-  compileAlone(*target, "matmul in place", [&](KernelBuilder &b) {
-    emitMatmulKernel(b, "k", gradient);
-  });
+  compileAlone(*target, "matmul in place",
+               [&](KernelBuilder &b) { emitMatmulKernel(b, "k", gradient); });
   compileAlone(*target, "pack", [](KernelBuilder &b) {
     emitPackKernel(b, "p", {true});
     emitPackKernel(b, "q", {false});
+  });
+
+  compileAlone(*target, "attention", [](KernelBuilder &b) {
+    emitAttentionKernel(b, "k", kAttentions[0].first);
+  });
+  compileAlone(*target, "attention_grad", [](KernelBuilder &b) {
+    emitAttentionGradKernel(b, "k", kAttentions[0].first);
+  });
+  llvm::SmallVector<std::string> phases;
+  compileAlone(*target, "embedding", [&](KernelBuilder &b) {
+    emitEmbeddingKernel(b, "k");
+    emitEmbeddingGradKernel(b, "g", {false}, phases);
   });
 
   Bench bench(threads, *target);
@@ -215,7 +297,16 @@ int main(int argc, char **argv) {
   emitPackKernel(b, "pack_t", {true});
   emitPackKernel(b, "pack_n", {false});
   emitMatmulKernel(b, "packed", {});
+  MatmulSpec gradientPacked;
+  gradientPacked.transposeLhs = true;
+  emitMatmulKernel(b, "gradient_packed", gradientPacked);
   emitMatmulKernel(b, "gradient", gradient);
+  emitEmbeddingKernel(b, "embedding");
+  emitEmbeddingGradKernel(b, "embedding_grad", {false}, phases);
+  for (const auto &[spec, sequences] : kAttentions) {
+    emitAttentionKernel(b, spec.name(), spec);
+    emitAttentionGradKernel(b, spec.name() + ".grad", spec);
+  }
   std::printf("compile all                  %7.1f ms\n",
               bench.kernels.compile() * 1e3);
 
@@ -228,6 +319,9 @@ int main(int argc, char **argv) {
   bench.peak = flops / ms * 1e-6;
   bench.report("registers only", ms, flops);
 
+  for (const auto &[spec, sequences] : kAttentions)
+    benchAttention(bench, spec, sequences);
+  benchEmbedding(bench);
   benchMatmuls(bench, 2048, 512, 512);
   benchMatmuls(bench, 2048, 1536, 512);
   benchMatmuls(bench, 2048, 1368, 512);

@@ -18,9 +18,9 @@ int64_t mixln::embeddingTasks(int64_t rows, int64_t columns) {
   return tasksFor(rows * columns, rows);
 }
 
-SmallVector<int64_t>
-mixln::embeddingGradTasks(const EmbeddingGradSpec &spec, int64_t rows,
-                          int64_t columns, int64_t vocabulary) {
+SmallVector<int64_t> mixln::embeddingGradTasks(const EmbeddingGradSpec &spec,
+                                               int64_t rows, int64_t columns,
+                                               int64_t vocabulary) {
   int64_t sums = tasksFor(rows * columns, rows);
   if (spec.accumulate)
     return {sums};
@@ -90,14 +90,15 @@ void mixln::emitEmbeddingGradKernel(KernelBuilder &b, StringRef symbol,
         Value to = b.offset(grad, b.mul(token, columns));
         forColumns(b, columns, [&](Value column, Value mask) {
           Value at = b.offset(to, column);
-          Value sum = b.loop(begin, end, 1, {b.loadVector(at, mask)},
-                             [&](Value i, ValueRange carried) {
-                               Value row = b.loadI32(order, i);
-                               Value from = b.offset(
-                                   dy, b.add(b.mul(row, columns), column));
-                               return SmallVector<Value>{b.addF(
-                                   carried[0], b.loadVector(from, mask))};
-                             })[0];
+          Value sum =
+              b.loop(begin, end, 1, {b.loadVector(at, mask)},
+                     [&](Value i, ValueRange carried) {
+                       Value row = b.loadI32(order, i);
+                       Value from =
+                           b.offset(dy, b.add(b.mul(row, columns), column));
+                       return SmallVector<Value>{
+                           b.addF(carried[0], b.loadVector(from, mask))};
+                     })[0];
           b.storeVector(sum, at, mask);
         });
       });

@@ -190,11 +190,6 @@ template <typename... Ts> static bool acceptsAny(Attribute attr) {
   return isa<Ts...>(attr);
 }
 
-static bool acceptsSource(Attribute attr) {
-  auto text = dyn_cast<StringAttr>(attr);
-  return text && llvm::is_contained({"x", "block", "x+block"}, text.getValue());
-}
-
 static bool acceptsSkipFactor(Attribute attr) {
   auto text = dyn_cast<StringAttr>(attr);
   return (text && text.getValue() == "1-b") ||
@@ -216,14 +211,17 @@ static const PlacementKey placementKeys[] = {
      acceptsAny<FloatAttr, CoefficientAttr>},
     {"c", "a number", acceptsAny<FloatAttr>},
     {"gp", "\"sum\" or \"skip\"", acceptsGradientScale},
-    {"read", "\"x\", \"block\" or \"x+block\"", acceptsSource},
-    {"skip", "\"x\", \"block\" or \"x+block\"", acceptsSource},
+    {"read", "a string such as \"x+block\"", acceptsAny<StringAttr>},
+    {"skip", "a string such as \"x+block\"", acceptsAny<StringAttr>},
     {"inner", "a dictionary of #mixln.norm", acceptsAny<DictionaryAttr>},
     {"inner_per_head", "nothing (a flag)", acceptsAny<UnitAttr>},
     {"head_scale", "nothing (a flag)", acceptsAny<UnitAttr>},
     {"formulas", "the symbol of a mixln.placement",
      acceptsAny<FlatSymbolRefAttr>},
-    {"init_gain", "a dictionary of numbers", acceptsAny<DictionaryAttr>},
+    {"read_values", "array<f64: ...>", acceptsAny<DenseF64ArrayAttr>},
+    {"combine_values", "array<f64: ...>", acceptsAny<DenseF64ArrayAttr>},
+    {"init_factor", "a dictionary of numbers", acceptsAny<DictionaryAttr>},
+    {"init_xavier", "a dictionary of numbers", acceptsAny<DictionaryAttr>},
 };
 
 LogicalResult
@@ -239,6 +237,18 @@ PlacementAttr::verify(function_ref<InFlightDiagnostic()> emitError,
       return emitError() << "'" << name << "' of a placement is "
                          << named.getValue() << ", expected " << key->expected;
   }
+  for (StringRef init : {"init_factor", "init_xavier"})
+    if (auto gains = keys.getAs<DictionaryAttr>(init))
+      for (NamedAttribute named : gains) {
+        StringRef name = named.getName().getValue();
+        if (!llvm::is_contained({"qk", "v", "o", "ffn_in", "ffn_out"}, name))
+          return emitError() << "unknown weight class '" << name << "' in "
+                             << init
+                             << ", expected qk, v, o, ffn_in or ffn_out";
+        if (!isa<FloatAttr>(named.getValue()))
+          return emitError() << "'" << name << "' of " << init << " is "
+                             << named.getValue() << ", expected a number";
+      }
   if (auto inner = keys.getAs<DictionaryAttr>("inner"))
     for (NamedAttribute named : inner) {
       StringRef name = named.getName().getValue();

@@ -22,6 +22,27 @@ static void printRoleKeyword(OpAsmPrinter &printer, Operation *,
   printer << stringifyRole(role.getValue());
 }
 
+// The printer of upstream rounds the numbers of an array to six digits; an
+// immediate must survive being printed.
+static ParseResult parseExactNumbers(OpAsmParser &parser,
+                                     DenseF64ArrayAttr &numbers) {
+  SmallVector<double> list;
+  auto parseNumber = [&] { return parser.parseFloat(list.emplace_back()); };
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseNumber))
+    return failure();
+  numbers = parser.getBuilder().getDenseF64ArrayAttr(list);
+  return success();
+}
+
+static void printExactNumbers(OpAsmPrinter &printer, Operation *,
+                              DenseF64ArrayAttr numbers) {
+  printer << "[";
+  llvm::interleaveComma(numbers.asArrayRef(), printer, [&](double number) {
+    printer.printFloat(APFloat(number));
+  });
+  printer << "]";
+}
+
 //===----------------------------------------------------------------------===//
 // ModelOp
 //===----------------------------------------------------------------------===//
@@ -110,18 +131,71 @@ LogicalResult NormKindOp::verify() {
   return success();
 }
 
-LogicalResult PlacementOp::verify() {
-  for (Region *region : getRegions()) {
-    if (region->empty())
-      continue;
-    Block &block = region->front();
-    if (!isa_and_nonnull<YieldOp>(block.empty() ? nullptr : &block.back()))
-      return emitOpError("every region must end in mixln.yield");
-    auto yield = cast<YieldOp>(block.back());
-    if (yield.getRows().empty() || !yield.getSums().empty())
-      return emitOpError("every region must yield rows and no sums");
+/// The type that the argument named `name` of a placement's region has; null
+/// where any row will do.
+static Type placementArgumentType(PlacementOp op, StringRef name, Type row,
+                                  bool &isKnown) {
+  auto param = op.getParams().getAs<DictionaryAttr>(name);
+  isKnown = param || !name.contains('.');
+  auto shape = param ? param.getAs<StringAttr>("shape") : StringAttr();
+  if (shape && shape.getValue() == "scalar")
+    return Float32Type::get(op.getContext());
+  return row;
+}
+
+static LogicalResult verifyPlacementRegion(PlacementOp op, Region &region,
+                                           ArrayAttr inputs) {
+  if (region.empty())
+    return success();
+  Block &block = region.front();
+  auto yield =
+      dyn_cast_or_null<YieldOp>(block.empty() ? nullptr : &block.back());
+  if (!yield)
+    return op.emitOpError("every region must end in mixln.yield");
+  if (yield.getRows().empty() || !yield.getSums().empty())
+    return op.emitOpError("every region must yield rows and no sums");
+  Type row = yield.getRows().front().getType();
+  if (failed(rowWidth(row)))
+    return op.emitOpError() << "yields " << row << ", expected vector<Nxf32>";
+  if (!llvm::all_equal(yield.getRows().getTypes()))
+    return op.emitOpError("yields rows of different widths");
+  if (block.getNumArguments() < inputs.size())
+    return op.emitOpError() << "region has " << block.getNumArguments()
+                            << " arguments, expected the " << inputs.size()
+                            << " named ones and numbers";
+  for (auto [i, argument] : llvm::enumerate(block.getArguments())) {
+    Type expected = Float32Type::get(op.getContext());
+    if (i < inputs.size()) {
+      StringRef name = cast<StringAttr>(inputs[i]).getValue();
+      bool isKnown = false;
+      expected = placementArgumentType(op, name, row, isKnown);
+      if (!isKnown)
+        return op.emitOpError() << "argument '" << name
+                                << "' is no stream, no source and not in "
+                                   "params";
+    }
+    if (argument.getType() != expected)
+      return op.emitOpError() << "argument " << i << " has type "
+                              << argument.getType() << ", expected "
+                              << expected;
   }
   return success();
+}
+
+LogicalResult PlacementOp::verify() {
+  for (NamedAttribute named : getParams()) {
+    auto param = dyn_cast<DictionaryAttr>(named.getValue());
+    auto shape = param ? param.getAs<StringAttr>("shape") : StringAttr();
+    if (!shape || (shape.getValue() != "row" && shape.getValue() != "scalar"))
+      return emitOpError() << "parameter '" << named.getName().getValue()
+                           << "' needs the shape \"row\" or \"scalar\"";
+    if (!param.getAs<FloatAttr>("init") || !param.getAs<StringAttr>("class"))
+      return emitOpError() << "parameter '" << named.getName().getValue()
+                           << "' needs a number init and a string class";
+  }
+  if (failed(verifyPlacementRegion(*this, getRead(), getReadInputs())))
+    return failure();
+  return verifyPlacementRegion(*this, getCombine(), getCombineInputs());
 }
 
 //===----------------------------------------------------------------------===//

@@ -26,6 +26,10 @@ LogicalResult DispatchOp::verify() {
   for (int64_t offset : llvm::concat<const int64_t>(getReads(), getWrites()))
     if (offset < 0)
       return emitOpError() << "offset " << offset << " is negative";
+  if (std::optional<ArrayRef<int64_t>> workspace = getWorkspace())
+    if (workspace->size() != 2 || (*workspace)[0] < 0 || (*workspace)[1] <= 0)
+      return emitOpError(
+          "workspace must be an offset and a positive number of bytes");
   return success();
 }
 

@@ -18,22 +18,27 @@ int64_t Arena::getBytes(RankedTensorType type) {
 
 void Arena::forget(int64_t begin, int64_t end) {
   end = std::min(end, getSize());
-  for (int64_t i = begin / kCellBytes; i < end / kCellBytes; ++i)
-    cells[i].bytes = 0;
+  if (begin >= end)
+    return;
+  int64_t first = begin / kCellBytes;
+  std::fill(sizes.begin() + first, sizes.begin() + end / kCellBytes, 0);
   // An element that began before and reached in is gone too.
-  if (int64_t first = begin / kCellBytes; first > 0 &&
-                                          first <= int64_t(cells.size()) &&
-                                          cells[first - 1].bytes > kCellBytes)
-    cells[first - 1].bytes = 0;
+  if (first > 0 && sizes[first - 1] > kCellBytes)
+    sizes[first - 1] = 0;
 }
 
 void Arena::write(int64_t offset, RankedTensorType type, const Array &value) {
   int64_t end = offset + getBytes(type), bytes = elementBytes(type);
-  if (end > getSize())
-    cells.resize((end + kCellBytes - 1) / kCellBytes);
+  if (end > getSize()) {
+    values.resize((end + kCellBytes - 1) / kCellBytes);
+    sizes.resize(values.size());
+  }
   forget(offset, end);
-  for (int64_t i = 0; i < value.getNumElements(); ++i)
-    cells[(offset + i * bytes) / kCellBytes] = {value.data[i], uint8_t(bytes)};
+  for (int64_t i = 0; i < value.getNumElements(); ++i) {
+    int64_t cell = (offset + i * bytes) / kCellBytes;
+    values[cell] = value.data[i];
+    sizes[cell] = bytes;
+  }
 }
 
 Array Arena::read(int64_t offset, RankedTensorType type,
@@ -43,8 +48,8 @@ Array Arena::read(int64_t offset, RankedTensorType type,
   unwritten = -1;
   for (int64_t i = 0; i < value.getNumElements(); ++i) {
     int64_t at = offset + i * bytes, cell = at / kCellBytes;
-    if (cell < int64_t(cells.size()) && cells[cell].bytes == bytes)
-      value.data[i] = cells[cell].value;
+    if (cell < int64_t(sizes.size()) && sizes[cell] == bytes)
+      value.data[i] = values[cell];
     else if (unwritten < 0)
       unwritten = at;
   }

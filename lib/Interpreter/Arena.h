@@ -26,17 +26,15 @@ public:
              int64_t &unwritten) const;
   /// Makes [begin, end) unwritten.
   void forget(int64_t begin, int64_t end);
-  int64_t getSize() const { return cells.size() * kCellBytes; }
+  int64_t getSize() const { return sizes.size() * kCellBytes; }
 
 private:
   /// The smallest element is a bf16.
   static constexpr int64_t kCellBytes = 2;
-  /// `bytes` is the size of the element that starts here, 0 if none does.
-  struct Cell {
-    double value = 0;
-    uint8_t bytes = 0;
-  };
-  std::vector<Cell> cells;
+  /// Of the element that starts in a cell: its value, and its size in bytes,
+  /// 0 where none starts.
+  std::vector<double> values;
+  std::vector<uint8_t> sizes;
 };
 
 } // namespace mixln

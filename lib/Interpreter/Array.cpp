@@ -25,15 +25,12 @@ Array Array::undefined(llvm::ArrayRef<int64_t> shape) {
   return full(shape, std::numeric_limits<double>::quiet_NaN());
 }
 
-double mixln::relativeError(const Array &found, const Array &expected,
-                            bool nanMatchesNan) {
+double mixln::relativeError(const Array &found, const Array &expected) {
   if (found.data.size() != expected.data.size())
     return std::numeric_limits<double>::infinity();
   double difference = 0, norm = 0;
   for (size_t i = 0; i < found.data.size(); ++i) {
     double a = found.data[i], b = expected.data[i];
-    if (nanMatchesNan && std::isnan(a) && std::isnan(b))
-      continue;
     // Equal infinities do not differ.
     if (a != b)
       difference += (a - b) * (a - b);

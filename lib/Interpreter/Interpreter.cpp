@@ -18,6 +18,31 @@ static std::string describeShape(ArrayRef<int64_t> shape) {
   return text + "]";
 }
 
+/// The arena is held whole, several bytes for each of its own.
+static constexpr int64_t kMaxArenaBytes = int64_t(1) << 34;
+
+/// An error unless a value of `type` can stand at `offset` of an arena.
+static LogicalResult checkPlace(Operation *op, int64_t offset, Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || !tensor.hasStaticShape() ||
+      !tensor.getElementType().isIntOrFloat() ||
+      (tensor.getElementTypeBitWidth() != 16 &&
+       tensor.getElementTypeBitWidth() != 32))
+    return op->emitError() << "has a value of type " << type
+                           << " in the arena, expected a tensor of f32, bf16 "
+                              "or i32";
+  int64_t bytes = tensor.getElementTypeBitWidth() / 8;
+  if (offset < 0 || offset % bytes != 0)
+    return op->emitError() << "offset " << offset << " is not a multiple of "
+                           << bytes;
+  if (tensor.getNumElements() > kMaxArenaBytes / bytes ||
+      offset > kMaxArenaBytes - Arena::getBytes(tensor))
+    return op->emitError() << "offset " << offset << " of " << type
+                           << " reaches beyond the " << kMaxArenaBytes
+                           << " bytes that the interpreter holds";
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Variables
 //===----------------------------------------------------------------------===//
@@ -50,10 +75,22 @@ LogicalResult Interpreter::setVariable(StringRef name, Array value) {
     return variable.emitError()
            << "variable has shape " << describeShape(shape)
            << " but is given one of shape " << describeShape(value.shape);
-  if (int64_t offset = getOffset(name); offset >= 0)
+  if (int64_t offset = getOffset(name); offset >= 0) {
+    if (failed(checkPlace(variable, offset, typeOf(variable))))
+      return failure();
     arena->write(offset, typeOf(variable), value);
+  }
   variables[name] = std::move(value);
+  written.insert(name);
   return success();
+}
+
+bool Interpreter::isWritten(StringRef name) const {
+  int64_t offset = getOffset(name), unwritten = -1;
+  if (offset < 0)
+    return written.contains(name);
+  arena->read(offset, typeOf(symbols.lookup<VariableOp>(name)), unwritten);
+  return unwritten < 0;
 }
 
 const Array &Interpreter::getVariable(StringRef name) {
@@ -90,9 +127,16 @@ LogicalResult Interpreter::run(StringRef name) {
   arena->forget(end, arena->getSize());
 
   LogicalResult result = success();
-  for (Operation &op : entry.getBody().front())
+  for (Operation &op : entry.getBody().front()) {
     if (failed(result = runOperation(op)))
       break;
+    // A value dies with its last use: entries of real models do not fit whole.
+    for (Value value : llvm::concat<Value>(op.getOperands(), op.getResults()))
+      if (llvm::none_of(value.getUsers(), [&](Operation *user) {
+            return op.isBeforeInBlock(user);
+          }))
+        values.erase(value);
+  }
   values.clear();
   return result;
 }
@@ -133,9 +177,23 @@ struct ByteRange {
 };
 } // namespace
 
+/// The range that only this launch uses; empty if there is none.
+static ByteRange workspaceOf(DispatchOp op) {
+  auto workspace = op->getAttrOfType<DenseI64ArrayAttr>("workspace");
+  if (!workspace || workspace.size() != 2)
+    return {0, 0};
+  return {workspace[0], workspace[0] + workspace[1]};
+}
+
 /// A write may take the place of one read, whole; it may touch nothing else.
 static LogicalResult checkWrites(DispatchOp op, ArrayRef<ByteRange> reads,
                                  ArrayRef<ByteRange> writes) {
+  ByteRange workspace = workspaceOf(op);
+  for (const ByteRange &range : llvm::concat<const ByteRange>(reads, writes))
+    if (workspace.begin < workspace.end && range.overlaps(workspace))
+      return op.emitError()
+             << "workspace [" << workspace.begin << ", " << workspace.end
+             << ") overlaps bytes [" << range.begin << ", " << range.end << ")";
   for (auto [i, write] : llvm::enumerate(writes)) {
     for (auto [j, other] : llvm::enumerate(writes.take_front(i)))
       if (write.overlaps(other))
@@ -154,22 +212,50 @@ static LogicalResult checkWrites(DispatchOp op, ArrayRef<ByteRange> reads,
   return success();
 }
 
+static SmallVector<ByteRange> rangesOf(ArrayRef<int64_t> offsets,
+                                       ArrayRef<Type> types) {
+  SmallVector<ByteRange> ranges;
+  for (auto [offset, type] : llvm::zip_equal(offsets, types))
+    ranges.push_back(
+        {offset, offset + Arena::getBytes(cast<RankedTensorType>(type))});
+  return ranges;
+}
+
+/// What a dispatch says must be enough to launch its kernel: nothing is taken
+/// from the prototype's own domain and values.
+static LogicalResult checkLaunch(DispatchOp op, Operation *prototype) {
+  auto rowwise = dyn_cast<RowwiseOp>(prototype);
+  size_t domain = rowwise ? rowwise.getDomain().size() : 0;
+  size_t values = rowwise ? rowwise.getValues().size() : 0;
+  if (op.getDomain().size() != domain)
+    return op.emitError() << "domain has " << op.getDomain().size()
+                          << " dimensions, the kernel's has " << domain;
+  if (llvm::any_of(op.getDomain(), [](int64_t extent) { return extent <= 0; }))
+    return op.emitError("domain has an extent that is not positive");
+  if (op.getValues().size() != values)
+    return op.emitError() << "has " << op.getValues().size()
+                          << " values, the kernel has " << values;
+  return success();
+}
+
 LogicalResult Interpreter::runDispatch(Operation &operation) {
   auto op = cast<DispatchOp>(operation);
+  Operation *prototype =
+      symbols.lookup<KernelOp>(op.getKernel()).getPrototype();
   auto typesOf = [](ArrayAttr types) {
     return llvm::map_to_vector(types.getAsValueRange<TypeAttr>(),
                                [](Type type) { return type; });
   };
   SmallVector<Type> readTypes = typesOf(op.getReadTypes());
   SmallVector<Type> writeTypes = typesOf(op.getWriteTypes());
-  auto rangesOf = [](ArrayRef<int64_t> offsets, ArrayRef<Type> types) {
-    SmallVector<ByteRange> ranges;
-    for (auto [offset, type] : llvm::zip_equal(offsets, types))
-      ranges.push_back(
-          {offset, offset + Arena::getBytes(cast<RankedTensorType>(type))});
-    return ranges;
-  };
-  if (failed(checkWrites(op, rangesOf(op.getReads(), readTypes),
+  for (auto [offset, type] : llvm::zip_equal(op.getReads(), readTypes))
+    if (failed(checkPlace(op, offset, type)))
+      return failure();
+  for (auto [offset, type] : llvm::zip_equal(op.getWrites(), writeTypes))
+    if (failed(checkPlace(op, offset, type)))
+      return failure();
+  if (failed(checkLaunch(op, prototype)) ||
+      failed(checkWrites(op, rangesOf(op.getReads(), readTypes),
                          rangesOf(op.getWrites(), writeTypes))))
     return failure();
 
@@ -188,12 +274,13 @@ LogicalResult Interpreter::runDispatch(Operation &operation) {
   execution.values = op.getValues();
   execution.resultTypes = writeTypes;
   execution.tape = tape;
-  auto kernel = symbols.lookup<KernelOp>(op.getKernel());
-  if (failed(interpretOperation(kernel.getPrototype(), operands, results,
-                                execution))) {
+  if (failed(interpretOperation(prototype, operands, results, execution))) {
     op.emitRemark("dispatched here");
     return failure();
   }
+  // What stood in the workspace is gone.
+  ByteRange workspace = workspaceOf(op);
+  arena->forget(workspace.begin, workspace.end);
   for (auto [i, offset] : llvm::enumerate(op.getWrites())) {
     auto type = cast<RankedTensorType>(writeTypes[i]);
     if (ArrayRef<int64_t>(results[i].shape) != type.getShape())

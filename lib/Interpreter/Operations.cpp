@@ -3,6 +3,8 @@
 #include "Operations.h"
 
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace mixln;
@@ -32,6 +34,39 @@ LogicalResult mixln::expectEqual(Operation *op, const Twine &what,
     return success();
   return op->emitError() << what << " is " << found << ", expected "
                          << expected;
+}
+
+std::string mixln::describeNumber(double number) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%.9g", number);
+  return text;
+}
+
+static double toDouble(APFloat value) {
+  bool losesInfo = false;
+  value.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven,
+                &losesInfo);
+  return value.convertToDouble();
+}
+
+static double toDouble(const APInt &value) {
+  return value.getBitWidth() == 1 ? double(value.getBoolValue())
+                                  : double(value.getSExtValue());
+}
+
+bool mixln::readElements(Attribute attr, std::vector<double> &values) {
+  values.clear();
+  if (auto number = dyn_cast<FloatAttr>(attr))
+    values.push_back(toDouble(number.getValue()));
+  else if (auto integer = dyn_cast<IntegerAttr>(attr))
+    values.push_back(toDouble(integer.getValue()));
+  else if (auto floats = dyn_cast<DenseFPElementsAttr>(attr))
+    for (APFloat value : floats.getValues<APFloat>())
+      values.push_back(toDouble(std::move(value)));
+  else if (auto integers = dyn_cast<DenseIntElementsAttr>(attr))
+    for (const APInt &value : integers.getValues<APInt>())
+      values.push_back(toDouble(value));
+  return !values.empty();
 }
 
 static LogicalResult checkOperands(Operation *op, Operands operands) {

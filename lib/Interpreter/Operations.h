@@ -32,6 +32,13 @@ llvm::LogicalResult expectRank(mlir::Operation *op, llvm::StringRef what,
 llvm::LogicalResult expectEqual(mlir::Operation *op, const llvm::Twine &what,
                                 int64_t found, int64_t expected);
 
+/// An element for an error: `5`, `0.5`, `nan`.
+std::string describeNumber(double number);
+
+/// The elements of a number or a dense constant, splats expanded; false for
+/// attributes of other kinds. A true i1 is 1.
+bool readElements(mlir::Attribute attr, std::vector<double> &values);
+
 llvm::LogicalResult interpretRowwise(RowwiseOp op, Operands operands, Rows rows,
                                      const Execution &execution,
                                      Results &results);

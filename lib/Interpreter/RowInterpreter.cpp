@@ -1,6 +1,7 @@
 //===- RowInterpreter.cpp - Executes the body of a row program ------------===//
 
 #include "mixln/Interpreter/RowInterpreter.h"
+#include "Operations.h"
 #include "mixln/IR/Mixln.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -164,43 +165,18 @@ static bool compare(arith::CmpIPredicate predicate, int64_t a, int64_t b) {
   return false;
 }
 
-/// Elements of a constant, splats expanded; false if it is of another kind.
-static bool readConstant(Attribute attr, std::vector<double> &values) {
-  auto number = [](const APInt &value) -> double {
-    return value.getBitWidth() == 1 ? double(value.getBoolValue())
-                                    : double(value.getSExtValue());
-  };
-  if (auto floating = dyn_cast<FloatAttr>(attr)) {
-    values.assign(1, floating.getValueAsDouble());
-    return true;
-  }
-  if (auto integer = dyn_cast<IntegerAttr>(attr)) {
-    values.assign(1, number(integer.getValue()));
-    return true;
-  }
-  auto elements = dyn_cast<DenseElementsAttr>(attr);
-  if (!elements)
-    return false;
-  values.clear();
-  if (isa<FloatType>(elements.getElementType())) {
-    for (APFloat value : elements.getValues<APFloat>()) {
-      bool losesInfo = false;
-      value.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven,
-                    &losesInfo);
-      values.push_back(value.convertToDouble());
-    }
-    return true;
-  }
-  for (APInt value : elements.getValues<APInt>())
-    values.push_back(number(value));
-  return true;
+/// fn(a, b) on integers; NaN where one of them was never written.
+template <typename Fn> static double onIntegers(double a, double b, Fn fn) {
+  if (std::isnan(a) || std::isnan(b))
+    return a + b;
+  return static_cast<double>(fn(int64_t(a), int64_t(b)));
 }
 
 bool RowProgram::addArithmetic(Operation &op) {
   return TypeSwitch<Operation *, bool>(&op)
       .Case<arith::ConstantOp>([&](arith::ConstantOp constant) {
         unsigned out = addSlot(constant.getResult());
-        return readConstant(constant.getValue(), slots[out]);
+        return readElements(constant.getValue(), slots[out]);
       })
       .Case<arith::AddFOp, arith::AddIOp>([&](auto) {
         addBinary(op, [](double a, double b) { return a + b; });
@@ -238,31 +214,34 @@ bool RowProgram::addArithmetic(Operation &op) {
       })
       .Case<arith::CmpIOp>([&](arith::CmpIOp cmp) {
         addBinary(op, [predicate = cmp.getPredicate()](double a, double b) {
-          return double(compare(predicate, int64_t(a), int64_t(b)));
+          return onIntegers(a, b, [=](int64_t x, int64_t y) {
+            return compare(predicate, x, y);
+          });
         });
         return true;
       })
       .Case<arith::AndIOp>([&](auto) {
         addBinary(op, [](double a, double b) {
-          return double(int64_t(a) & int64_t(b));
+          return onIntegers(a, b, [](int64_t x, int64_t y) { return x & y; });
         });
         return true;
       })
       .Case<arith::OrIOp>([&](auto) {
         addBinary(op, [](double a, double b) {
-          return double(int64_t(a) | int64_t(b));
+          return onIntegers(a, b, [](int64_t x, int64_t y) { return x | y; });
         });
         return true;
       })
       .Case<arith::XOrIOp>([&](auto) {
         addBinary(op, [](double a, double b) {
-          return double(int64_t(a) ^ int64_t(b));
+          return onIntegers(a, b, [](int64_t x, int64_t y) { return x ^ y; });
         });
         return true;
       })
       .Case<arith::SelectOp>([&](auto) {
-        addTernary(op,
-                   [](double c, double a, double b) { return c != 0 ? a : b; });
+        addTernary(op, [](double c, double a, double b) {
+          return std::isnan(c) ? c : (c != 0 ? a : b);
+        });
         return true;
       })
       .Case<arith::SIToFPOp>([&](arith::SIToFPOp convert) {

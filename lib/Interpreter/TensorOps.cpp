@@ -113,7 +113,7 @@ LogicalResult mixln::interpretEmbedding(EmbeddingOp op, Operands operands,
   for (auto [position, r] : llvm::enumerate(*list)) {
     double id = ids.data[r];
     if (!isIndex(id, table.shape[0]))
-      return op.emitError() << "id " << id << " at row " << r
+      return op.emitError() << "id " << describeNumber(id) << " at row " << r
                             << " is no row of a table of " << table.shape[0];
     std::copy_n(table.data.begin() + int64_t(id) * width, width,
                 result.data.begin() + position * width);
@@ -152,15 +152,17 @@ LogicalResult mixln::interpretEmbeddingGrad(EmbeddingGradOp op,
     double begin = starts.data[run], end = starts.data[run + 1];
     if (!isIndex(begin, rows + 1) || !isIndex(end, rows + 1) || begin > end)
       return op.emitError() << "run " << run << " of the token order is from "
-                            << begin << " to " << end << " of " << rows;
+                            << describeNumber(begin) << " to "
+                            << describeNumber(end) << " of " << rows;
     for (int64_t i = begin; i < int64_t(end); ++i) {
       if (!isIndex(order.data[i], rows))
-        return op.emitError() << "position " << order.data[i] << " at " << i
-                              << " of the token order is none of " << rows;
+        return op.emitError()
+               << "position " << describeNumber(order.data[i]) << " at " << i
+               << " of the token order is none of " << rows;
       int64_t r = order.data[i];
       double id = ids.data[r];
       if (!isIndex(id, result.shape[0]))
-        return op.emitError() << "id " << id << " at row " << r
+        return op.emitError() << "id " << describeNumber(id) << " at row " << r
                               << " is no row of a table of " << result.shape[0];
       if (id != ids.data[int64_t(order.data[int64_t(begin)])])
         return op.emitError()
@@ -248,22 +250,11 @@ static LogicalResult interpretConcat(tensor::ConcatOp op, Operands operands,
 }
 
 static LogicalResult interpretConstant(arith::ConstantOp op, Results &results) {
-  auto elements = dyn_cast<DenseElementsAttr>(op.getValue());
-  if (!elements)
+  auto type = dyn_cast<RankedTensorType>(op.getType());
+  Array result;
+  if (!type || !readElements(op.getValue(), result.data))
     return op.emitError("the interpreter reads dense constants only");
-  Array result = Array::undefined(elements.getType().getShape());
-  bool isFloat = isa<FloatType>(elements.getElementType());
-  if (isFloat)
-    llvm::transform(elements.getValues<APFloat>(), result.data.begin(),
-                    [](APFloat value) {
-                      bool losesInfo = false;
-                      value.convert(APFloat::IEEEdouble(),
-                                    APFloat::rmNearestTiesToEven, &losesInfo);
-                      return value.convertToDouble();
-                    });
-  else
-    llvm::transform(elements.getValues<APInt>(), result.data.begin(),
-                    [](const APInt &value) { return value.getSExtValue(); });
+  result.shape.assign(type.getShape().begin(), type.getShape().end());
   results.push_back(std::move(result));
   return success();
 }

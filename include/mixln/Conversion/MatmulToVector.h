@@ -22,14 +22,17 @@
 
 namespace mixln {
 
-/// C_i[M, N_i] = op(A_i) * op(B_i), or with `reduce` C = sum_i op(A_i) * op(B_i).
-/// A list of length one is used for all products.
+/// C_i[M, N_i] = op(A_i) * op(B_i), or with `reduce` C = sum_i op(A_i) *
+/// op(B_i). A list of length one is used for all products.
 struct MatmulSpec {
   int64_t numLhs = 1;
   int64_t numRhs = 1;
   /// A_i is stored [K, M].
   bool transposeLhs = false;
   /// B_i is in the panels of `pack`; otherwise it is [K, N], read in place.
+  /// A gradient of a weight (transposeLhs) may do either: packing X costs
+  /// about 2 % of one product, may be shared by several, and gains 2 to 8 %
+  /// with AVX-512, a third with AVX2.
   bool rhsPacked = true;
   /// Adds to C. The kernel then has the operands `into`, at the addresses of
   /// its results.
@@ -81,10 +84,8 @@ llvm::SmallVector<int64_t> packSizes(const PackSpec &spec, int64_t n, int64_t k,
 void emitPackKernel(KernelBuilder &b, llvm::StringRef symbol,
                     const PackSpec &spec);
 
-/// Rows of the register tile and columns of a panel, by which other kernels
-/// cut their work.
+/// Rows of the register tile, by which other kernels cut their work.
 int64_t tileRows(const TargetInfo &target);
-int64_t tileVectors(const TargetInfo &target);
 
 /// Private functions that other kernels build on.
 ///
@@ -106,7 +107,10 @@ struct MicroKernelSpec {
   int64_t rhsStride = 0;
   /// B may end after `columns`.
   bool maskRhs = false;
-  /// Elements to prefetch ahead of both operands, in steps of k; 0 = none.
+  /// All columns exist: no masks at all. AVX-512 masks for free, AVX2 does not.
+  bool whole = false;
+  /// Steps of k that both operands are prefetched ahead (a packed B is not:
+  /// the hardware does it); 0 = none.
   int64_t prefetchSteps = 0;
 };
 mlir::LLVM::LLVMFuncOp microKernel(KernelBuilder &b,

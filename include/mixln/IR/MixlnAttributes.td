@@ -112,15 +112,18 @@ def Mixln_PlacementAttr : Mixln_Attr<"Placement", "placement"> {
     | `a`, `b` | factor of the skip, of the branch: f64 or `#mixln.coefficient`; `a = "1-b"` |
     | `c` | f64, after the input norm |
     | `gp` | "sum" or "skip": what z - silu(g) * stop_gradient(z) scales |
-    | `read`, `skip` | "x", "block" (the block's input), "x+block" |
+    | `read`, `skip` | what is read, added: a sum of streams, "block" (the block's input) and "e" (the embedding), e.g. "x+block" |
     | `x_norm` | `#mixln.norm` that replaces x before it is read and added |
     | `inner` | {q, k, v, ctx, ffn_mid = `#mixln.norm`} inside the branch |
     | `inner_per_head` | unit: the q, k and v norms span a head, not the row |
     | `head_scale` | unit: a learned gain per head on the attention's context |
-    | `formulas` | `@placement`: this sub-layer's regions, instead of the keys above that stand outside the branch |
-    | `init_gain` | {qk, v, o, ffn_in, ffn_out = ...} initial std by weight class, f64 |
+    | `formulas` | `@placement`: its region `read` stands for the key `read`, its region `combine` for all keys that act after the branch |
+    | `read_values`, `combine_values` | numbers that the regions of `formulas` take as trailing arguments |
+    | `init_factor` | {qk, v, o, ffn_in, ffn_out = f64}: initial std of these weights in units of initializer_range |
+    | `init_xavier` | likewise, in units of sqrt(2 / (rows + columns)) |
 
-    A key that is absent has no effect (a, b, c = 1; read, skip = "x").
+    A key that is absent has no effect (a, b, c = 1; read and skip are the
+    first stream). The keys act on the first stream.
 
     Example: `#mixln.placement<in = #mixln.norm<rms>, c = 5.0e-01>`
   }];

@@ -92,31 +92,43 @@ def Mixln_NormKindOp : Mixln_Op<"norm_kind", [
 
 def Mixln_PlacementOp : Mixln_Op<"placement", [
     Symbol, IsolatedFromAbove]> {
-  let summary = "a wiring of one sub-layer, or of the model's ends, as regions";
+  let summary = "a wiring of sub-layers, or of the model's ends, as regions";
   let description = [{
-    What formulas of a norm file become where the attributes of
-    `#mixln.placement` cannot say it.
+    What formulas of a norm file become. A sub-layer names it by the key
+    `formulas` of `#mixln.placement`; several may share one.
 
-    `inputs` names the arguments of each region: streams, sources ("block",
-    "e"), "F" (combine only) and parameters, in order: rows are
-    `vector<Nxf32>`, [1] parameters `f32`. Parameters appear in `params` with
-    their full name inside the layer (`{i}` is replaced by the layer), shape,
-    initial value. Every region yields its rows: `read` one, `combine` one a
-    stream of the model (unchanged ones included), `init` one a stream,
-    `readout` one. A sub-layer's placement has `read` and `combine`; the
-    model's ends (`@init`, `@readout`) have one region each. An empty region is
-    absent.
+    - `read` yields what the branch reads (before the keys `in` and `c` act);
+      in the placement `@readout`, what the head reads.
+    - `combine` yields every stream of the model after the branch, unchanged
+      ones included; in the placement `@init`, every stream before layer 0.
 
-    `values` are immediates appended as trailing f32 arguments of each region:
-    numbers that differ from layer to layer.
+    An empty region is absent. The strings name the arguments of each region in
+    order: streams, sources ("block", "e") and "F" (in `combine`) are rows,
+    `vector<Nxf32>`; any other name is a key of `params`, with "{i}" where the
+    layer's number stands, and is a row or, for the shape "scalar", f32. Further
+    f32 arguments are numbers that differ from layer to layer; their values
+    stand in the sub-layer's `read_values`, `combine_values`.
+
+    Example:
+    ```mlir
+    mixln.placement @gated
+      params {"model.layers.{i}.mlp_gain" = {shape = "scalar", init = 0.5 : f64,
+                                             class = "scale"}}
+      read [] {} combine ["x", "F", "model.layers.{i}.mlp_gain"] {
+    ^bb0(%x: vector<32xf32>, %f: vector<32xf32>, %g: f32):
+      %0 = vector.broadcast %g : f32 to vector<32xf32>
+      %1 = arith.mulf %0, %f : vector<32xf32>
+      %2 = arith.addf %x, %1 : vector<32xf32>
+      mixln.yield rows(%2 : vector<32xf32>)
+    }
+    ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, ArrayAttr:$inputs,
-                       DictionaryAttr:$params,
-                       DefaultValuedAttr<DenseF64ArrayAttr, "{}">:$values);
+  let arguments = (ins SymbolNameAttr:$sym_name, DictionaryAttr:$params,
+                       StrArrayAttr:$read_inputs, StrArrayAttr:$combine_inputs);
   let regions = (region MaxSizedRegion<1>:$read, MaxSizedRegion<1>:$combine);
   let assemblyFormat = [{
-    $sym_name `inputs` $inputs `params` $params (`values` $values^)?
-    attr-dict-with-keyword `read` $read `combine` $combine
+    $sym_name `params` $params attr-dict-with-keyword
+    `read` $read_inputs $read `combine` $combine_inputs $combine
   }];
   let hasVerifier = 1;
 }

@@ -33,7 +33,10 @@ def Mixln_DispatchOp : Mixln_Op<"dispatch", [
     `reads` are the prototype's operands, `writes` its results: byte offsets in
     the arena, with the types of this launch. An operand that the kernel adds
     into stands in both at the same offset. `domain` is the iteration domain of
-    a row program, empty for other kernels.
+    a row program, empty for other kernels. `workspace` is the offset and the
+    number of bytes of the range that only this launch uses; `tasks` has the
+    number of tasks of each phase, `sizes` the extents that the kernel reads at
+    run time; `flops` and `bytes` are what the launch computes and moves.
 
     Example:
     ```mlir
@@ -45,9 +48,14 @@ def Mixln_DispatchOp : Mixln_Op<"dispatch", [
   let arguments = (ins FlatSymbolRefAttr:$kernel, DenseI64ArrayAttr:$domain,
                        DenseF64ArrayAttr:$values, DenseI64ArrayAttr:$reads,
                        TypeArrayAttr:$read_types, DenseI64ArrayAttr:$writes,
-                       TypeArrayAttr:$write_types);
+                       TypeArrayAttr:$write_types,
+                       OptionalAttr<DenseI64ArrayAttr>:$workspace,
+                       OptionalAttr<DenseI64ArrayAttr>:$tasks,
+                       OptionalAttr<DenseI64ArrayAttr>:$sizes,
+                       OptionalAttr<F64Attr>:$flops,
+                       OptionalAttr<F64Attr>:$bytes);
   let assemblyFormat = [{
-    $kernel `domain` $domain `values` $values `reads` $reads `:` $read_types
+    $kernel `domain` $domain `values` custom<ExactNumbers>($values) `reads` $reads `:` $read_types
     `writes` $writes `:` $write_types attr-dict
   }];
   let hasVerifier = 1;

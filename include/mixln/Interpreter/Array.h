@@ -32,10 +32,9 @@ struct Array {
 int64_t countElements(llvm::ArrayRef<int64_t> shape);
 
 /// Norm of `found - expected` over the norm of `expected` (over one where that
-/// is zero). NaN where either has one, unless both have it at the same
-/// elements and `nanMatchesNan`.
-double relativeError(const Array &found, const Array &expected,
-                     bool nanMatchesNan = false);
+/// is zero); infinite where the numbers of elements differ. NaN in either gives
+/// NaN: compare with `!(error <= tolerance)`.
+double relativeError(const Array &found, const Array &expected);
 
 } // namespace mixln
 

@@ -18,6 +18,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 
 #include <memory>
 
@@ -80,6 +81,8 @@ public:
   llvm::LogicalResult setVariable(llvm::StringRef name, Array value);
   /// The variable must exist.
   const Array &getVariable(llvm::StringRef name);
+  /// Whether every element has been set or stored.
+  bool isWritten(llvm::StringRef name) const;
 
   bool hasEntry(llvm::StringRef name) const;
   llvm::LogicalResult run(llvm::StringRef entry);
@@ -97,6 +100,7 @@ private:
   mlir::ModuleOp module;
   mlir::SymbolTable symbols;
   llvm::StringMap<Array> variables;
+  llvm::StringSet<> written;
   llvm::DenseMap<mlir::Value, Array> values;
   std::unique_ptr<Arena> arena;
   StopGradientTape *tape = nullptr;

@@ -47,7 +47,12 @@ def MixlnFuse : Pass<"mixln-fuse", "::mlir::ModuleOp"> {
   let description = [{
     The pass that `mixln-merge` runs on the forward, now on everything:
     residual + norm, forward and backward, come out of it for every placement.
+    With `verify-paths` it is an error if two row programs are left with
+    nothing between them.
   }];
+  let options = [
+    Option<"verifyPaths", "verify-paths", "bool", "false",
+           "fail where two row programs follow each other directly">];
   let dependentDialects = ["::mixln::MixlnDialect"];
 }
 
@@ -70,6 +75,30 @@ def MixlnPack : Pass<"mixln-pack", "::mlir::ModuleOp"> {
   let summary = "lay out the right sides of matmuls in panels";
   let description = [{
     One `mixln.pack` for each (weight, transposition) of an entry.
+  }];
+  let dependentDialects = ["::mixln::MixlnDialect"];
+}
+
+def MixlnPlanMemory : Pass<"mixln-plan-memory", "::mlir::ModuleOp"> {
+  let summary = "give every value a place in one arena";
+  let description = [{
+    Variables get fixed offsets; the values inside entries share the bytes
+    behind them, results over operands where the kernel allows it, parts of a
+    concatenation and stored values where they will be read. From C++ the pass
+    asks the target's kernels; in mixln-opt the reference kernels stand in.
+  }];
+  let options = [
+    Option<"verify", "verify", "bool", "false",
+           "simulate the planned entries and check what each operation reads">];
+  let dependentDialects = ["::mixln::MixlnDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def MixlnFormDispatches : Pass<"mixln-form-dispatches", "::mlir::ModuleOp"> {
+  let summary = "turn planned operations into dispatches of kernels";
+  let description = [{
+    Operations with equal keys become dispatches of one kernel; reshapes,
+    slices, concatenations, loads and stores vanish.
   }];
   let dependentDialects = ["::mixln::MixlnDialect"];
 }

@@ -76,8 +76,7 @@ static LLVM::LLVMFuncOp gradRow(KernelBuilder &b) {
           b.storeVector(p, scores);
           b.storeVector(ds, grads);
         };
-        b.loop(b.constant(0), whole, lanes,
-               [&](Value at) { body(at, false); });
+        b.loop(b.constant(0), whole, lanes, [&](Value at) { body(at, false); });
         b.loop(whole, end, lanes, [&](Value at) { body(at, true); });
       });
 }
@@ -102,21 +101,20 @@ static LLVM::LLVMFuncOp addTransposed(KernelBuilder &b,
         for (int64_t at = 0; at < paddedDim; at += width) {
           int64_t columns = std::min(width, paddedDim - at);
           micro.vectors = columns / b.lanes();
-          forRowTiles(
-              b, zero, endQuery, micro,
-              [&](LLVM::LLVMFuncOp callee, Value key) {
-                Value query = b.maximum(key, firstQuery);
-                Value skip = b.sub(query, firstQuery);
-                Value lhs = b.offset(args[0], b.add(b.mul(skip, lda), key));
-                Value rhs = b.offset(
-                    args[2], b.add(b.mul(skip, stride), b.constant(at)));
-                Value out = b.offset(
-                    args[3], b.add(b.mul(key, stride), b.constant(at)));
-                b.call(callee,
-                       {lhs, lda, rhs, stride, out, stride,
-                        b.sub(endQuery, query), b.constant(columns),
-                        b.constant(1)});
-              });
+          forRowTiles(b, zero, endQuery, micro,
+                      [&](LLVM::LLVMFuncOp callee, Value key) {
+                        Value query = b.maximum(key, firstQuery);
+                        Value skip = b.sub(query, firstQuery);
+                        Value lhs =
+                            b.offset(args[0], b.add(b.mul(skip, lda), key));
+                        Value rhs = b.offset(args[2], b.add(b.mul(skip, stride),
+                                                            b.constant(at)));
+                        Value out = b.offset(
+                            args[3], b.add(b.mul(key, stride), b.constant(at)));
+                        b.call(callee, {lhs, lda, rhs, stride, out, stride,
+                                        b.sub(endQuery, query),
+                                        b.constant(columns), b.constant(1)});
+                      });
         }
       });
 }
@@ -199,16 +197,15 @@ void mixln::emitAttentionGradKernel(KernelBuilder &b, StringRef symbol,
                        load(b, b.offset(pointers[7], from), mask), sums);
         });
         Value mean = b.mulF(b.sumLanes(sums), b.constantF32(kLn2));
-        Value lse = b.loadF32(b.offset(
-            pointers[6],
-            b.add(b.mul(b.add(firstRow, query), spec.heads), head)));
+        Value lse = b.loadF32(
+            b.offset(pointers[6],
+                     b.add(b.mul(b.add(firstRow, query), spec.heads), head)));
         Value rowAt = b.mul(row, layout.scoreStride);
         // Zeros reach past the strip: a tile of keys that begins at this
         // query reads as many columns as it has rows.
-        b.call(softmaxGrad,
-               {b.offset(scores, rowAt), b.offset(grads, rowAt),
-                b.add(query, 1), b.add(query, rows),
-                b.mulF(lse, b.constantF32(kLog2E)), mean});
+        b.call(softmaxGrad, {b.offset(scores, rowAt), b.offset(grads, rowAt),
+                             b.add(query, 1), b.add(query, rows),
+                             b.mulF(lse, b.constantF32(kLog2E)), mean});
       });
       b.call(times, {grads, stride, place(places.keys),
                      b.offset(place(places.queryGrad), rowsAt), padded, count,
@@ -232,12 +229,12 @@ void mixln::emitAttentionGradKernel(KernelBuilder &b, StringRef symbol,
           strip(head, queryAt, firstQuery, first,
                 b.minimum(b.constant(rows), b.sub(endQuery, first)));
         });
-        b.call(unrotate, {place(places.queryGrad), cosAt, sinAt,
-                          b.constantF32(1), b.offset(pointers[8], at), queryLd,
-                          count});
-        b.call(addTo, {place(places.probabilities), stride,
-                       place(places.outGrad), place(places.valueGrad),
-                       firstQuery, endQuery});
+        b.call(unrotate,
+               {place(places.queryGrad), cosAt, sinAt, b.constantF32(1),
+                b.offset(pointers[8], at), queryLd, count});
+        b.call(addTo,
+               {place(places.probabilities), stride, place(places.outGrad),
+                place(places.valueGrad), firstQuery, endQuery});
         b.call(addTo, {place(places.scoreGrad), stride, place(places.queries),
                        place(places.keyGrad), firstQuery, endQuery});
       });

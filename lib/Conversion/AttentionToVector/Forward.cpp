@@ -36,12 +36,11 @@ struct Places {
     values = scratch.take(spec.seqLen * layout.paddedDim);
     queries = scratch.take(rows * layout.paddedDim);
     scores = scratch.take(rows * layout.scoreStride);
-    sums = scratch.take(rows);
     maxima = scratch.take(spec.seqLen + target.lanes);
     total = scratch.take(spec.seqLen + target.lanes);
   }
   Scratch scratch;
-  int64_t keys, panels, values, queries, scores, sums, maxima, total;
+  int64_t keys, panels, values, queries, scores, maxima, total;
 };
 
 } // namespace
@@ -56,15 +55,14 @@ static LLVM::LLVMFuncOp softmaxRow(KernelBuilder &b) {
         int64_t lanes = b.lanes();
         Value zero = b.constant(0), width = b.constant(lanes);
         Value whole = b.mul(b.divide(valid, width), lanes);
-        Value least = b.broadcast(
-            b.constantF32(-std::numeric_limits<float>::infinity()));
+        Value least =
+            b.broadcast(b.constantF32(-std::numeric_limits<float>::infinity()));
 
-        Value maxima = b.loop(zero, whole, lanes, {least},
-                              [&](Value at, ValueRange carried) {
-                                Value x = b.loadVector(b.offset(scores, at));
-                                return SmallVector<Value>{
-                                    b.maxF(x, carried[0])};
-                              })[0];
+        Value maxima = b.loop(
+            zero, whole, lanes, {least}, [&](Value at, ValueRange carried) {
+              Value x = b.loadVector(b.offset(scores, at));
+              return SmallVector<Value>{b.maxF(x, carried[0])};
+            })[0];
         Value mask = b.maskFor(b.sub(valid, whole));
         Value last = b.loadVector(b.offset(scores, whole), mask);
         maxima = b.maxF(b.select(mask, last, least), maxima);
@@ -72,24 +70,24 @@ static LLVM::LLVMFuncOp softmaxRow(KernelBuilder &b) {
         b.storeF32(max, args[3]);
         Value shift = b.broadcast(max);
 
-        Value sums =
-            b.loop(zero, whole, lanes, {b.zeroVector()},
-                   [&](Value at, ValueRange carried) {
-                     Value place = b.offset(scores, at);
-                     Value p = exp2(b, b.subF(b.loadVector(place), shift));
-                     b.storeVector(p, place);
-                     return SmallVector<Value>{b.addF(p, carried[0])};
-                   })[0];
-        sums = b.loop(whole, end, lanes, {sums},
-                      [&](Value at, ValueRange carried) {
-                        Value place = b.offset(scores, at);
-                        Value mask = b.maskFor(b.sub(valid, at));
-                        Value x = b.loadVector(place, mask);
-                        Value p = b.select(mask, exp2(b, b.subF(x, shift)),
-                                           b.zeroVector());
-                        b.storeVector(p, place);
-                        return SmallVector<Value>{b.addF(p, carried[0])};
-                      })[0];
+        Value sums = b.loop(zero, whole, lanes, {b.zeroVector()},
+                            [&](Value at, ValueRange carried) {
+                              Value place = b.offset(scores, at);
+                              Value p =
+                                  exp2(b, b.subF(b.loadVector(place), shift));
+                              b.storeVector(p, place);
+                              return SmallVector<Value>{b.addF(p, carried[0])};
+                            })[0];
+        sums = b.loop(
+            whole, end, lanes, {sums}, [&](Value at, ValueRange carried) {
+              Value place = b.offset(scores, at);
+              Value mask = b.maskFor(b.sub(valid, at));
+              Value x = b.loadVector(place, mask);
+              Value p =
+                  b.select(mask, exp2(b, b.subF(x, shift)), b.zeroVector());
+              b.storeVector(p, place);
+              return SmallVector<Value>{b.addF(p, carried[0])};
+            })[0];
         b.storeF32(b.sumLanes(sums), args[4]);
       });
 }
@@ -145,24 +143,24 @@ void mixln::emitAttentionKernel(KernelBuilder &b, StringRef symbol,
         b.call(rotate, {b.offset(pointers[0], at), b.constant(queryStride),
                         b.offset(cos, tableAt), b.offset(sin, tableAt),
                         b.constantF32(scale), place(places.queries), count});
-        b.call(block, {place(places.queries), padded, place(places.panels),
-                       zero, place(places.scores), stride, zero, count, zero,
-                       b.ceilDivide(end, panelColumns(target)), end, depth,
-                       zero});
+        b.call(block,
+               {place(places.queries), padded, place(places.panels), zero,
+                place(places.scores), stride, zero, count, zero,
+                b.ceilDivide(end, panelColumns(target)), end, depth, zero});
         b.loop(zero, count, 1, [&](Value row) {
           Value query = b.add(first, row);
-          b.call(softmax,
-                 {b.offset(place(places.scores),
-                           b.mul(row, layout.scoreStride)),
-                  b.add(query, 1), end, b.offset(place(places.maxima), query),
-                  b.offset(place(places.total), query)});
+          b.call(
+              softmax,
+              {b.offset(place(places.scores), b.mul(row, layout.scoreStride)),
+               b.add(query, 1), end, b.offset(place(places.maxima), query),
+               b.offset(place(places.total), query)});
         });
         Value out = b.offset(pointers[5], at);
         b.call(times, {place(places.scores), stride, place(places.values), out,
                        b.constant(queryStride), count, end, depth});
         b.loop(zero, count, 1, [&](Value row) {
-          Value sum = b.loadF32(
-              b.offset(place(places.total), b.add(first, row)));
+          Value sum =
+              b.loadF32(b.offset(place(places.total), b.add(first, row)));
           Value factor = b.broadcast(b.divF(b.constantF32(1), sum));
           Value outRow = b.offset(out, b.mul(row, queryStride));
           forVectors(b, dim, [&](int64_t at, Value mask) {
@@ -182,8 +180,8 @@ void mixln::emitAttentionKernel(KernelBuilder &b, StringRef symbol,
       b.loop(zero, seqLen, 1, [&](Value query) {
         Value lse = b.loadF32(b.offset(place(places.maxima), query));
         Value row = b.add(firstRow, query);
-        b.storeF32(lse, b.offset(pointers[6],
-                                 b.add(b.mul(row, spec.heads), head)));
+        b.storeF32(lse,
+                   b.offset(pointers[6], b.add(b.mul(row, spec.heads), head)));
       });
     });
   });

@@ -48,18 +48,17 @@ Value attention::exp2(KernelBuilder &b, Value x) {
   };
   Value floor, rest, every;
   if (wide) {
-    every = LLVM::ConstantOp::create(b, b.getI16Type(),
-                                     b.getI16IntegerAttr(-1));
+    every =
+        LLVM::ConstantOp::create(b, b.getI16Type(), b.getI16IntegerAttr(-1));
     // x - floor(x), no exceptions; 4 = the current rounding mode.
-    rest = intrinsic("llvm.x86.avx512.mask.reduce.ps.512",
-                     {x, constantI32(9), b.zeroVector(), every,
-                      constantI32(4)});
+    rest =
+        intrinsic("llvm.x86.avx512.mask.reduce.ps.512",
+                  {x, constantI32(9), b.zeroVector(), every, constantI32(4)});
   } else {
     // A NaN stays one.
     Value least = b.broadcast(b.constantF32(-126));
-    x = b.select(
-        arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, least), least,
-        x);
+    x = b.select(arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, least),
+                 least, x);
     floor = math::FloorOp::create(b, x);
     rest = b.subF(x, floor);
   }
@@ -208,15 +207,14 @@ LLVM::LLVMFuncOp attention::timesRows(KernelBuilder &b,
         for (int64_t at = 0; at < paddedDim; at += width) {
           micro.vectors = std::min(width, paddedDim - at) / b.lanes();
           Value columns = b.sub(args[7], b.constant(at));
-          forRowTiles(b, zero, args[5], micro,
-                      [&](LLVM::LLVMFuncOp callee, Value row) {
-                        Value lhs = b.offset(args[0], b.mul(row, lda));
-                        Value out = b.offset(
-                            args[3], b.add(b.mul(row, ldc), b.constant(at)));
-                        b.call(callee,
-                               {lhs, lda, b.offset(args[2], at), stride, out,
+          forRowTiles(
+              b, zero, args[5], micro, [&](LLVM::LLVMFuncOp callee, Value row) {
+                Value lhs = b.offset(args[0], b.mul(row, lda));
+                Value out =
+                    b.offset(args[3], b.add(b.mul(row, ldc), b.constant(at)));
+                b.call(callee, {lhs, lda, b.offset(args[2], at), stride, out,
                                 ldc, depth, columns, zero});
-                      });
+              });
         }
       });
 }

@@ -15,9 +15,9 @@ namespace mixln::attention {
 /// Extents in memory: rows of scratch are whole vectors.
 struct Layout {
   Layout(const TargetInfo &target, const AttentionSpec &spec);
-  int64_t paddedDim;  ///< head_dim in whole vectors
-  int64_t panels;     ///< panels of T columns
-  int64_t packed;     ///< elements of all panels
+  int64_t paddedDim; ///< head_dim in whole vectors
+  int64_t panels;    ///< panels of T columns
+  int64_t packed;    ///< elements of all panels
   /// Elements from a row of scores to the next one; room for zeros to the
   /// right of the diagonal.
   int64_t scoreStride;

@@ -15,17 +15,24 @@ using namespace mixln;
 
 namespace {
 
-/// Shape of the register tile and depth of a block.
+/// Shape of the register tile.
 struct Tile {
-  int64_t rows, vectors, depth;
+  int64_t rows, vectors;
 };
 
 } // namespace
 
 static Tile tileFor(const TargetInfo &target, bool rhsPacked) {
   if (target.lanes == 16)
-    return rhsPacked ? Tile{6, 4, 1408} : Tile{8, 3, 512};
-  return rhsPacked ? Tile{6, 2, 1408} : Tile{6, 2, 512};
+    return rhsPacked ? Tile{6, 4} : Tile{8, 3};
+  return Tile{6, 2};
+}
+
+/// Most steps of the inner dimension in one block: a panel of B fits in L2
+/// beside rows of A; where rows are read across (of A^T, of B in place), each
+/// step is another page, and fewer steps are better.
+static int64_t blockDepth(bool transposeLhs, bool rhsPacked) {
+  return transposeLhs || !rhsPacked ? 512 : 1408;
 }
 
 int64_t mixln::panelColumns(const TargetInfo &target) {
@@ -34,9 +41,6 @@ int64_t mixln::panelColumns(const TargetInfo &target) {
 
 int64_t mixln::tileRows(const TargetInfo &target) {
   return tileFor(target, true).rows;
-}
-int64_t mixln::tileVectors(const TargetInfo &target) {
-  return tileFor(target, true).vectors;
 }
 
 std::string MatmulSpec::name() const {
@@ -86,9 +90,8 @@ MatmulLaunch mixln::matmulLaunch(const TargetInfo &target,
 
 LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, bool transposeLhs,
                                       bool rhsPacked) {
-  std::string name = llvm::formatv("mixln.block.{0}{1}",
-                                   transposeLhs ? "t" : "n",
-                                   rhsPacked ? "p" : "n");
+  std::string name = llvm::formatv(
+      "mixln.block.{0}{1}", transposeLhs ? "t" : "n", rhsPacked ? "p" : "n");
   Type ptr = b.ptrType(), i64 = b.getI64Type();
   SmallVector<Type> arguments = {ptr, i64, ptr, i64, ptr};
   arguments.append(8, i64);
@@ -105,13 +108,15 @@ LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, bool transposeLhs,
     micro.transposeLhs = transposeLhs;
     micro.rhsStride = rhsPacked ? width : 0;
     micro.maskRhs = !rhsPacked;
-    micro.prefetchSteps = !rhsPacked && transposeLhs ? 16 : 0;
+    micro.prefetchSteps = transposeLhs ? 16 : 0;
 
-    Value step = b.maximum(
-        b.divide(b.sub(b.add(depth, b.ceilDivide(depth, tile.depth)),
-                       b.constant(1)),
-                 b.maximum(b.ceilDivide(depth, tile.depth), b.constant(1))),
-        b.constant(1));
+    // Blocks of equal depth rather than full ones and a short last one.
+    Value blocks =
+        b.maximum(b.ceilDivide(depth, blockDepth(transposeLhs, rhsPacked)),
+                  b.constant(1));
+    Value step =
+        b.maximum(b.divide(b.sub(b.add(depth, blocks), b.constant(1)), blocks),
+                  b.constant(1));
     b.loop(b.constant(0), depth, step, [&](Value k) {
       Value count = b.minimum(step, b.sub(depth, k));
       Value add =
@@ -123,8 +128,9 @@ LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, bool transposeLhs,
             rhsPacked
                 ? b.offset(rhs, b.add(b.mul(column, depth), b.mul(k, width)))
                 : b.offset(rhs, b.add(b.mul(k, ldb), column));
-        switchOnVectors(b, columns, tile.vectors, [&](int64_t vectors) {
+        auto tiles = [&](int64_t vectors, bool whole) {
           micro.vectors = vectors;
+          micro.whole = whole;
           forRowTiles(b, firstRow, lastRow, micro,
                       [&](LLVM::LLVMFuncOp callee, Value row) {
                         Value lhsTile =
@@ -136,7 +142,16 @@ LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, bool transposeLhs,
                         b.call(callee, {lhsTile, lda, rhsPanel, ldb, outTile,
                                         ldc, count, columns, add});
                       });
-        });
+        };
+        auto masked = [&] {
+          switchOnVectors(b, columns, tile.vectors,
+                          [&](int64_t vectors) { tiles(vectors, false); });
+        };
+        if (b.lanes() == 16)
+          return masked();
+        b.ifElse(
+            b.equal(columns, b.constant(width)),
+            [&] { tiles(tile.vectors, true); }, masked);
       });
     });
   });
@@ -169,8 +184,8 @@ void mixln::emitMatmulKernel(KernelBuilder &b, StringRef symbol,
       SmallVector<Value> extents;
       for (int64_t j = 0; j < 5; ++j)
         extents.push_back(b.loadI64(args.sizes, 2 + 5 * i + j));
-      auto [firstPanel, lastPanel] = b.partition(
-          b.ceilDivide(extents[1], width), columnTask, columnTasks);
+      auto [firstPanel, lastPanel] =
+          b.partition(b.ceilDivide(extents[1], width), columnTask, columnTasks);
       bool add = spec.accumulate || (spec.reduce && i > 0);
       b.call(block, {lhs, extents[2], rhs, extents[3], out, extents[4],
                      firstRow, lastRow, firstPanel, lastPanel, extents[1],

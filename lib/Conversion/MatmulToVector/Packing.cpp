@@ -48,7 +48,8 @@ static LLVM::LLVMFuncOp packTransposed(KernelBuilder &b) {
         int64_t lanes = b.lanes(), width = panelColumns(b.getTarget());
         Value square = b.constant(lanes);
         Value whole = b.mul(b.divide(depth, square), lanes);
-        Value vectorEnd = b.select(b.less(columns, square), b.constant(0), whole);
+        Value vectorEnd =
+            b.select(b.less(columns, square), b.constant(0), whole);
         b.loop(b.constant(0), vectorEnd, lanes, [&](Value k) {
           SmallVector<Value> rows;
           for (int64_t i = 0; i < lanes; ++i)
@@ -109,9 +110,8 @@ void mixln::emitPackKernel(KernelBuilder &b, StringRef symbol,
   LLVM::LLVMFuncOp pack = packFunction(b, spec.transposed);
   b.kernelFunction(symbol, [&](KernelBuilder::Arguments args) {
     Value n = b.loadI64(args.sizes, 0), depth = b.loadI64(args.sizes, 1);
-    auto [first, last] =
-        b.partition(b.ceilDivide(n, panelColumns(b.getTarget())), args.task,
-                    args.tasks);
+    auto [first, last] = b.partition(
+        b.ceilDivide(n, panelColumns(b.getTarget())), args.task, args.tasks);
     b.call(pack, {b.loadPtr(args.pointers, 0), b.loadI64(args.sizes, 2),
                   b.loadPtr(args.pointers, 1), n, depth, first, last});
   });

@@ -89,8 +89,8 @@ Expected<SmallVector<char, 0>> mixln::emitObject(mlir::ModuleOp module,
   return object;
 }
 
-Expected<SmallVector<char, 0>>
-mixln::compileKernels(mlir::ModuleOp module, const TargetInfo &target) {
+Expected<SmallVector<char, 0>> mixln::compileKernels(mlir::ModuleOp module,
+                                                     const TargetInfo &target) {
   if (failed(lowerKernelsToLLVM(module)))
     return createStringError("the kernels do not lower to the llvm dialect");
   return emitObject(module, target);

@@ -179,7 +179,7 @@ struct Program {
 //   loss_sum    [1]       sum of the losses of the micro-batch's counted labels
 //                         (unscaled; written by gradient, gradient_add, loss)
 //   grad_norm   [1]       global L2 norm before clipping (written by update)
-//   logits      [R, V]    written by `logits`; lives in the transient part of
+//   output_logits [R, V]  written by `logits`; lives in the transient part of
 //                         the arena, valid until the next call
 //   stream_rms  [L+1]     RMS over all positions of the residual stream after
 //                         the embedding and after each layer (gradient.measured)

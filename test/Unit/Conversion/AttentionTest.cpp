@@ -17,9 +17,9 @@ struct Case {
 };
 
 const Case kCases[] = {
-    {{16, 16, 2, 2}, 2},  {{13, 18, 3, 1}, 2},   {{1, 2, 1, 1}, 1},
-    {{5, 32, 4, 2}, 3},   {{256, 64, 2, 2}, 1},  {{100, 64, 4, 2}, 1},
-    {{300, 32, 2, 1}, 1}, {{131, 128, 1, 1}, 2}, {{97, 40, 2, 2}, 1},
+    {{16, 16, 2, 2}, 2},   {{13, 18, 3, 1}, 2},   {{1, 2, 1, 1}, 1},
+    {{5, 32, 4, 2}, 3},    {{256, 64, 2, 2}, 1},  {{100, 64, 4, 2}, 1},
+    {{300, 32, 2, 1}, 1},  {{131, 128, 1, 1}, 2}, {{97, 40, 2, 2}, 1},
     {{1024, 16, 1, 1}, 1}, {{67, 80, 2, 1}, 1}};
 
 using Doubles = std::vector<double>;
@@ -123,7 +123,8 @@ TEST_P(AttentionTest, ForwardAndBackward) {
     for (int64_t i = 0; i < q.size(); ++i)
       q[i] *= 4;
     for (int64_t i = 0; i < cos.size(); ++i) {
-      double angle = i / (dim / 2) * std::pow(1e4, -2.0 * (i % (dim / 2)) / dim);
+      double angle =
+          i / (dim / 2) * std::pow(1e4, -2.0 * (i % (dim / 2)) / dim);
       cos[i] = std::cos(angle);
       sin[i] = std::sin(angle);
     }
@@ -131,10 +132,10 @@ TEST_P(AttentionTest, ForwardAndBackward) {
       buffer->fill(std::nanf(""));
 
     int64_t tasks = attentionTasks(spec, sequences);
-    kernels.run(spec.name(),
-                {q.get(), k.get(), v.get(), cos.get(), sin.get(), ctx.get(),
-                 lse.get()},
-                {}, tasks, attentionScratchBytes(target, spec));
+    kernels.run(
+        spec.name(),
+        {q.get(), k.get(), v.get(), cos.get(), sin.get(), ctx.get(), lse.get()},
+        {}, tasks, attentionScratchBytes(target, spec));
     kernels.run(spec.name() + ".grad",
                 {q.get(), k.get(), v.get(), cos.get(), sin.get(), ctx.get(),
                  lse.get(), dctx.get(), dq.get(), dk.get(), dv.get()},

@@ -22,9 +22,10 @@ TEST_P(EmbeddingTest, ForwardAndBackward) {
     emitEmbeddingGradKernel(b, "grad_add", {true}, addPhases);
   });
   std::mt19937 random(12);
-  for (auto [rows, columns, vocabulary] :
-       {std::array<int64_t, 3>{1, 1, 1}, {40, 13, 7}, {1000, 96, 300},
-        {300, 67, 2000}}) {
+  for (auto [rows, columns, vocabulary] : {std::array<int64_t, 3>{1, 1, 1},
+                                           {40, 13, 7},
+                                           {1000, 96, 300},
+                                           {300, 67, 2000}}) {
     std::vector<int32_t> ids(rows), order(rows), starts(rows + 1, rows);
     for (int32_t &id : ids)
       id = random() % vocabulary;
@@ -52,10 +53,10 @@ TEST_P(EmbeddingTest, ForwardAndBackward) {
     grad.fill(std::nanf(""));
     auto tasks = embeddingGradTasks({false}, rows, columns, vocabulary);
     for (size_t i = 0; i < phases.size(); ++i)
-      kernels.run(phases[i],
-                  {dy.get(), ids.data(), order.data(), starts.data(),
-                   grad.get()},
-                  {rows, columns, vocabulary}, tasks[i]);
+      kernels.run(
+          phases[i],
+          {dy.get(), ids.data(), order.data(), starts.data(), grad.get()},
+          {rows, columns, vocabulary}, tasks[i]);
     expected.assign(grad.size(), 0);
     for (int64_t i = 0; i < dy.size(); ++i)
       expected[ids[i / columns] * columns + i % columns] += dy[i];

@@ -21,20 +21,32 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <vector>
 
 namespace mixln::test {
 
-/// Storage as an arena gives it.
+/// Numbers that end at a page which must not be touched, so that a kernel that
+/// reads or writes past the end is stopped.
 class Buffer {
 public:
-  explicit Buffer(int64_t elements)
-      : count(elements),
-        data(static_cast<float *>(std::aligned_alloc(
-            rt::kArenaAlignment, (elements * 4 + 63) / 64 * 64 + 64))) {}
+  explicit Buffer(int64_t elements) : count(elements) {
+    int64_t page = sysconf(_SC_PAGESIZE);
+    int64_t usable = (elements * 4 + page - 1) / page * page;
+    mapped = usable + page;
+    memory = static_cast<char *>(mmap(nullptr, mapped, PROT_READ | PROT_WRITE,
+                                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    mprotect(memory + usable, page, PROT_NONE);
+    data = reinterpret_cast<float *>(memory + usable) - elements;
+  }
   Buffer(Buffer &&other)
-      : count(other.count), data(std::exchange(other.data, nullptr)) {}
-  ~Buffer() { std::free(data); }
+      : count(other.count), mapped(other.mapped),
+        memory(std::exchange(other.memory, nullptr)), data(other.data) {}
+  ~Buffer() {
+    if (memory)
+      munmap(memory, mapped);
+  }
 
   Buffer &fill(std::mt19937 &random) {
     std::uniform_real_distribution<float> values(-1, 1);
@@ -53,6 +65,8 @@ public:
 
 private:
   int64_t count;
+  int64_t mapped;
+  char *memory;
   float *data;
 };
 
@@ -76,9 +90,9 @@ public:
     auto object = compileKernels(*module, target);
     if (!object)
       fail(object.takeError());
-    double seconds = std::chrono::duration<double>(
-                         std::chrono::steady_clock::now() - start)
-                         .count();
+    double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+            .count();
     auto loaded = KernelJit::create(*object);
     if (!loaded)
       fail(loaded.takeError());
@@ -97,7 +111,7 @@ public:
            llvm::ArrayRef<int64_t> sizes, int64_t tasks,
            int64_t scratchBytes = 0) {
     rt::KernelFunction function = get(symbol);
-    Buffer scratch(scratchBytes / 4 + 16);
+    Buffer scratch(scratchBytes / 4);
     // Nothing may rely on what scratch holds.
     scratch.fill(std::nanf(""));
     for (int64_t task = 0; task < tasks; ++task)

@@ -214,6 +214,64 @@ TEST_P(MatmulTest, LeadingDimensions) {
   EXPECT_LE(relativeError(c, expected), kTolerance);
 }
 
+/// Products of a training step, on sampled rows; the tasks run backwards, which
+/// must not matter.
+TEST_P(MatmulTest, RealShapes) {
+  MatmulSpec forward, gradient;
+  gradient.transposeLhs = true;
+  gradient.rhsPacked = false;
+  Kernels &kernels = load([&](KernelBuilder &b) {
+    emitPackKernel(b, "pack", {true});
+    emitMatmulKernel(b, "forward", forward);
+    emitMatmulKernel(b, "gradient", gradient);
+  });
+  const TargetInfo &target = kernels.getTarget();
+  std::mt19937 random(14);
+  int64_t tokens = 2048;
+  for (auto [out, in] : {std::pair<int64_t, int64_t>{512, 1368}, {1368, 512}}) {
+    Buffer x(tokens * in), w(out * in), y(tokens * out), dw(out * in);
+    x.fill(random);
+    w.fill(random);
+    y.fill(std::nanf(""));
+    dw.fill(std::nanf(""));
+    Buffer packed(packedElements(target, out, in));
+    kernels.run("pack", {w.get(), packed.get()}, packSizes({true}, out, in),
+                packTasks(target, out, in));
+    auto runBackwards = [&](const char *symbol, std::vector<void *> pointers,
+                            const MatmulLaunch &launch) {
+      for (int64_t task = launch.tasks; task-- > 0;)
+        kernels.get(symbol)(pointers.data(), launch.sizes.data(), nullptr, task,
+                            launch.tasks, nullptr);
+    };
+    MatmulLaunch launch = matmulLaunch(target, forward, tokens, {{out, in}});
+    EXPECT_GE(launch.tasks, 16);
+    runBackwards("forward", {x.get(), packed.get(), y.get()}, launch);
+    launch = matmulLaunch(target, gradient, out, {{in, tokens}});
+    EXPECT_GE(launch.tasks, 16);
+    runBackwards("gradient", {y.get(), x.get(), dw.get()}, launch);
+
+    auto checkRow = [&](const Buffer &result, int64_t row, int64_t columns,
+                        int64_t depth, auto left, auto right) {
+      Buffer found(columns);
+      std::vector<double> expected(columns);
+      for (int64_t j = 0; j < columns; ++j) {
+        found[j] = result[row * columns + j];
+        for (int64_t p = 0; p < depth; ++p)
+          expected[j] += double(left(p)) * right(p, j);
+      }
+      EXPECT_LE(relativeError(found, expected), kTolerance) << row;
+    };
+    for (int64_t row : {0, 5, 125, 126, 127, 132, 511}) {
+      checkRow(
+          y, row, out, in, [&](int64_t p) { return x[row * in + p]; },
+          [&](int64_t p, int64_t j) { return w[j * in + p]; });
+      checkRow(
+          dw, row, in, tokens, [&](int64_t p) { return y[p * out + row]; },
+          [&](int64_t p, int64_t j) { return x[p * in + j]; });
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Targets, MatmulTest, targetNames(), targetTestName);
 
 } // namespace

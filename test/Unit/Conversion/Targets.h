@@ -36,9 +36,7 @@ private:
   std::unique_ptr<Kernels> kernels;
 };
 
-inline auto targetNames() {
-  return ::testing::Values("native", "x86-64-v3");
-}
+inline auto targetNames() { return ::testing::Values("native", "x86-64-v3"); }
 
 inline std::string
 targetTestName(const ::testing::TestParamInfo<const char *> &info) {

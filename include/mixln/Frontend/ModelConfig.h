@@ -1,0 +1,52 @@
+//===- ModelConfig.h - A Hugging Face LLaMA config --------------*- C++ -*-===//
+
+#ifndef MIXLN_FRONTEND_MODELCONFIG_H
+#define MIXLN_FRONTEND_MODELCONFIG_H
+
+#include "mlir/Support/LLVM.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/LogicalResult.h"
+
+#include <cstdint>
+#include <string>
+
+namespace mixln {
+
+/// The sizes and constants of a model, checked. What the file says about norms
+/// is kept as text, for resolveNorm().
+struct ModelConfig {
+  std::string file; ///< its name in errors
+  std::string json; ///< the whole text, for the configs of checkpoints
+
+  int64_t hiddenSize = 0;
+  int64_t intermediateSize = 0;
+  int64_t numAttentionHeads = 0;
+  int64_t numKeyValueHeads = 0;
+  int64_t numHiddenLayers = 0;
+  int64_t vocabSize = 0;
+  int64_t maxPositions = 0; ///< 0: not given
+  double rmsNormEps = 1e-6;
+  double ropeTheta = 10000;
+  double initializerRange = 0.02;
+  double embeddingStd = 0.02;
+
+  std::string modelType = "llama"; ///< names the placement if normType does not
+  std::string normType; ///< empty: not given
+  int64_t postNum = -1; ///< -1: not given
+  std::string normKind; ///< empty: not given
+  std::string normSpec; ///< JSON text of an inline norm file, or empty
+
+  int64_t headDim() const { return hiddenSize / numAttentionHeads; }
+};
+
+/// Reads and checks a config. On failure `error` is one whole message: file,
+/// key, what was found, what was expected.
+mlir::FailureOr<ModelConfig> loadModelConfig(llvm::StringRef path,
+                                             std::string &error);
+mlir::FailureOr<ModelConfig> parseModelConfig(llvm::StringRef text,
+                                              llvm::StringRef file,
+                                              std::string &error);
+
+} // namespace mixln
+
+#endif // MIXLN_FRONTEND_MODELCONFIG_H

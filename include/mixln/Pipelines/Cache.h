@@ -1,0 +1,33 @@
+//===- Cache.h - Compiled executables by what made them ---------*- C++ -*-===//
+//
+// mixln-train compiles once for each combination of config, placement, shapes,
+// types, CPU and compiler, and keeps the executable under the hash of all of
+// them. Simultaneous starts are safe: each compiles into a name of its own and
+// renames.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MIXLN_PIPELINES_CACHE_H
+#define MIXLN_PIPELINES_CACHE_H
+
+#include "mixln/Pipelines/Compile.h"
+
+#include <string>
+
+namespace mixln {
+
+/// MIXLN_CACHE_DIR, else XDG_CACHE_HOME/mixln, else ~/.cache/mixln.
+std::string getCacheDirectory();
+
+/// Creates `directory` with mode 0700 if it is not there. Returns why it must
+/// not be used (owned or writable by others, not a folder), or nothing.
+std::string prepareCacheDirectory(llvm::StringRef directory);
+
+/// Hash of everything that changes the executable: the contents of the config
+/// and of a norm file, the flags, the compiler and the runtime.
+/// Returns what is wrong through `error`.
+std::string getCacheKey(const CompileOptions &options, std::string &error);
+
+} // namespace mixln
+
+#endif // MIXLN_PIPELINES_CACHE_H

@@ -1,0 +1,52 @@
+//===- Compile.h - From a config to an executable ---------------*- C++ -*-===//
+
+#ifndef MIXLN_PIPELINES_COMPILE_H
+#define MIXLN_PIPELINES_COMPILE_H
+
+#include "mixln/Pipelines/Phases.h"
+
+#include "llvm/Support/LogicalResult.h"
+
+#include <string>
+
+namespace mixln {
+
+/// What fixes an executable. Everything else is a run-time flag.
+struct CompileOptions {
+  /// A Hugging Face config (.json) or IR (.mlir) at the end of `done`.
+  std::string input;
+  /// A preset with its K, a file, or units per layer; empty: the config's.
+  std::string norm;
+  /// K of the preset, where not part of `norm`.
+  std::optional<int64_t> postNum;
+  /// The norm kind of all sites; empty: the config's, or rms.
+  std::string normKind;
+  int64_t batchSize = 1;
+  int64_t seqLen = 256;
+  std::string dtype = "fp32";
+  std::string target = "cpu";
+  std::string cpu = "native";
+  std::string output;
+
+  Phase done = Phase::Import;
+  Phase last = Phase::Emit;
+  std::string dumpDirectory;
+  int64_t chunkRows = 512;
+  int64_t chunkThreshold = int64_t(32) << 20;
+  /// Print what was understood of the placement, the plan, the joins.
+  bool explain = false;
+  bool printPlan = false;
+  bool remarks = false;
+  bool verbose = false;
+  /// Path of the running tool: the runtime stands beside it.
+  std::string toolPath;
+};
+
+/// Compiles; messages go to standard error, IR and explanations to `output` or
+/// standard output. Returns the process's exit status: 0, 1 (the compiler
+/// failed) or 2 (bad input).
+int compile(const CompileOptions &options);
+
+} // namespace mixln
+
+#endif // MIXLN_PIPELINES_COMPILE_H

@@ -1,0 +1,44 @@
+//===- PlanMemory.h - Values to offsets in one arena ------------*- C++ -*-===//
+//
+// After the plan, every operation of an entry that runs a kernel carries:
+//
+//   mixln.reads      byte offset of each operand in the arena
+//   mixln.writes     byte offset of each result
+//   mixln.workspace  offset and bytes, where the kernel wants a workspace
+//   mixln.tasks, mixln.sizes   how the kernel is launched
+//
+// and every variable the attribute `offset`. The module has
+// `mixln.arena_bytes` and `mixln.scratch_bytes`; each entry has
+// `mixln.peak_bytes`, what it uses behind the variables, and
+// `mixln.live_bytes`, the most it has alive there at a time.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MIXLN_TRANSFORMS_PLAN_PLANMEMORY_H
+#define MIXLN_TRANSFORMS_PLAN_PLANMEMORY_H
+
+#include "mixln/Target/KernelGenerator.h"
+
+#include "mlir/Pass/Pass.h"
+
+namespace mixln {
+
+/// Outputs larger than this lie in the bytes that entries share: they are
+/// valid until the next call.
+constexpr int64_t kLargestPersistentOutput = 1 << 20;
+
+/// Plans the memory of every entry of `module`.
+llvm::LogicalResult planMemory(mlir::ModuleOp module, KernelGenerator &kernels);
+
+/// Replaces planned operations by dispatches of kernels; needs planMemory().
+llvm::LogicalResult formDispatches(mlir::ModuleOp module,
+                                   KernelGenerator &kernels);
+
+/// Passes that ask `kernels`, which must outlive them. The ones that Passes.td
+/// declares ask the reference kernels.
+std::unique_ptr<mlir::Pass> createPlanMemoryPass(KernelGenerator &kernels);
+std::unique_ptr<mlir::Pass> createFormDispatchesPass(KernelGenerator &kernels);
+
+} // namespace mixln
+
+#endif // MIXLN_TRANSFORMS_PLAN_PLANMEMORY_H

@@ -1,0 +1,241 @@
+//===- Compile.cpp - From a config to an executable -----------------------===//
+
+#include "mixln/Pipelines/Compile.h"
+
+#include "mixln-rt/program-json.h"
+#include "mixln-rt/program.h"
+#include "mixln/Frontend/Import.h"
+#include "mixln/Frontend/ModelConfig.h"
+#include "mixln/Frontend/NormSpec.h"
+#include "mixln/IR/Mixln.h"
+#include "mixln/Target/CPU.h"
+#include "mixln/Target/CpuKernels.h"
+#include "mixln/Target/Executable.h"
+#include "mixln/Target/PlanTable.h"
+#include "mixln/Target/PrintPlan.h"
+#include "mixln/Transforms/Differentiate/Differentiate.h"
+#include "mixln/Transforms/Passes.h"
+
+#include "mlir/IR/AsmState.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/ToolOutputFile.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <chrono>
+
+using namespace mlir;
+using namespace mixln;
+
+static constexpr int kFailed = 1, kBadInput = 2;
+
+static int report(const Twine &message, int status) {
+  llvm::errs() << "mixlnc: " << message << "\n";
+  return status;
+}
+
+namespace {
+/// Says how long a step of the compilation took, with --verbose.
+class Timer {
+public:
+  explicit Timer(bool enabled) : enabled(enabled) {}
+  void lap(StringRef what) {
+    auto now = std::chrono::steady_clock::now();
+    if (enabled)
+      llvm::errs() << llvm::formatv(
+          "mixlnc: {0,-16}{1,8:f3} s\n", what,
+          std::chrono::duration<double>(now - last).count());
+    last = now;
+  }
+
+private:
+  bool enabled;
+  std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
+};
+
+class Compilation {
+public:
+  explicit Compilation(const CompileOptions &options)
+      : options(options), timer(options.verbose) {
+    DialectRegistry registry;
+    registry.insert<MixlnDialect, arith::ArithDialect, math::MathDialect,
+                    tensor::TensorDialect, vector::VectorDialect>();
+    registerKernelDialects(registry);
+    registerDifferentiableModels(registry);
+    context.appendDialectRegistry(registry);
+    context.loadAllAvailableDialects();
+    // Dialects are loaded, and passes work on one module: threads would only
+    // cost start-up time.
+    context.disableMultithreading();
+  }
+
+  int run();
+
+private:
+  int readInput();
+  int writeModule();
+  int emit(KernelGenerator &generator, const TargetInfo &target);
+
+  const CompileOptions &options;
+  MLIRContext context;
+  OwningOpRef<ModuleOp> module;
+  Timer timer;
+};
+} // namespace
+
+int Compilation::readInput() {
+  std::string error;
+  if (StringRef(options.input).ends_with(".mlir")) {
+    module = parseSourceFile<ModuleOp>(options.input, &context);
+    if (!module)
+      return kBadInput;
+    timer.lap("parse");
+    return 0;
+  }
+  FailureOr<ModelConfig> config = loadModelConfig(options.input, error);
+  if (failed(config))
+    return report(error, kBadInput);
+  if (config->maxPositions > 0 && options.seqLen > config->maxPositions)
+    return report(options.input + ": --seq_len " + Twine(options.seqLen) +
+                      " is more than the config's maximum of " +
+                      Twine(config->maxPositions) + " positions",
+                  kBadInput);
+  NormRequest request;
+  request.norm = options.norm;
+  request.normKind = options.normKind;
+  if (options.postNum)
+    request.postNum = *options.postNum;
+  FailureOr<NormSpec> norm = resolveNorm(request, *config, error);
+  if (failed(norm))
+    return report(error, kBadInput);
+  FailureOr<OwningOpRef<ModuleOp>> imported =
+      importModel(&context, *config, *norm, options.batchSize, options.seqLen,
+                  error);
+  if (failed(imported))
+    return report(error, kBadInput);
+  module = std::move(*imported);
+  timer.lap("import");
+  return 0;
+}
+
+int Compilation::writeModule() {
+  std::string error;
+  StringRef path = options.output.empty() ? "-" : StringRef(options.output);
+  std::error_code code;
+  llvm::ToolOutputFile file(path, code, llvm::sys::fs::OF_None);
+  if (code)
+    return report("cannot write " + path + ": " + code.message(), kBadInput);
+  module->print(file.os());
+  file.os() << "\n";
+  file.keep();
+  return 0;
+}
+
+/// Whether an executable can appear at `path`; found out before the long work.
+static std::string checkOutput(StringRef path) {
+  StringRef folder = llvm::sys::path::parent_path(path);
+  if (folder.empty())
+    folder = ".";
+  if (llvm::sys::fs::is_directory(path))
+    return ("cannot write " + path + ": it is a folder").str();
+  if (auto error = llvm::sys::fs::access(folder, llvm::sys::fs::AccessMode::Write))
+    return ("cannot write " + path + ": folder " + folder + ": " +
+            error.message())
+        .str();
+  return {};
+}
+
+int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
+  OwningOpRef<ModuleOp> kernels =
+      ModuleOp::create(UnknownLoc::get(&context));
+  KernelPhases phases;
+  for (KernelOp kernel : module->getOps<KernelOp>()) {
+    SmallVector<std::string> symbols;
+    if (failed(generator.emitKernel(kernel.getPrototype(), kernel.getSymName(),
+                                    *kernels, symbols)))
+      return kFailed;
+    phases[kernel.getSymName()] = symbols;
+  }
+  timer.lap("kernels");
+
+  ProgramTarget about;
+  about.compiler = "mixln 0.1.0";
+  about.target = options.target;
+  about.cpu = target.cpu;
+  about.cpuFeatures = target.requiredFeatures();
+  FailureOr<rt::Program> program =
+      buildProgram(*module, generator, phases, about);
+  if (failed(program))
+    return kFailed;
+  if (options.printPlan)
+    printPlan(*program, llvm::outs());
+
+  if (failed(lowerKernelsToLLVM(*kernels)) ||
+      failed(addProgramGlobals(*kernels, *program)))
+    return report("phase lower failed", kFailed);
+  timer.lap("lower");
+  if (options.last == Phase::Lower) {
+    module = std::move(kernels);
+    return writeModule();
+  }
+  auto object = emitObject(*kernels, target);
+  if (!object)
+    return report(llvm::toString(object.takeError()), kFailed);
+  timer.lap("code");
+  if (std::string error =
+          linkExecutable(StringRef(object->data(), object->size()),
+                         options.toolPath, options.output);
+      !error.empty())
+    return report(error, kFailed);
+  timer.lap("link");
+  return 0;
+}
+
+int Compilation::run() {
+  llvm::SourceMgr sources;
+  SourceMgrDiagnosticHandler handler(sources, &context);
+  bool emitsExecutable = options.last == Phase::Emit && !options.explain;
+  if (emitsExecutable) {
+    if (options.output.empty())
+      return report("-o is missing: where to write the executable", kBadInput);
+    if (std::string error = checkOutput(options.output); !error.empty())
+      return report(error, kBadInput);
+  }
+  auto target = TargetInfo::create(options.cpu);
+  if (!target)
+    return report("--mcpu: " + llvm::toString(target.takeError()), kBadInput);
+  if (int status = readInput())
+    return status;
+  if (!options.dumpDirectory.empty() && options.done == Phase::Import &&
+      failed(dumpPhase(*module, Phase::Import, options.dumpDirectory)))
+    return kBadInput;
+  if (options.done == Phase::Import &&
+      failed(verifyPhase(Phase::Import, *module, PhaseOptions())))
+    return kBadInput;
+  if (options.explain)
+    return report("--explain is not there yet", kFailed);
+
+  CpuKernels generator(*target);
+  PhaseOptions phaseOptions;
+  phaseOptions.generator = &generator;
+  phaseOptions.chunkRows = options.chunkRows;
+  phaseOptions.chunkThreshold = options.chunkThreshold;
+  PhaseRun phaseRun;
+  phaseRun.done = options.done;
+  phaseRun.last = std::min(options.last, Phase::Plan);
+  phaseRun.dumpDirectory = options.dumpDirectory;
+  phaseRun.reproducer =
+      options.output.empty() ? "" : options.output + ".failed.mlir";
+  if (failed(runPhases(*module, phaseRun, phaseOptions)))
+    return kFailed;
+  timer.lap("phases");
+  if (options.last <= Phase::Plan)
+    return writeModule();
+  return emit(generator, *target);
+}
+
+int mixln::compile(const CompileOptions &options) {
+  return Compilation(options).run();
+}

@@ -1,0 +1,159 @@
+//===- CompileFlags.cpp - The flags that fix an executable ----------------===//
+
+#include "mixln/Pipelines/CompileFlags.h"
+
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/ADT/Twine.h"
+
+using namespace llvm;
+using namespace mixln;
+
+static std::string setPositive(int64_t &into, StringRef value) {
+  int64_t number;
+  if (value.getAsInteger(10, number) || number <= 0)
+    return "is '" + value.str() + "', expected a positive whole number";
+  into = number;
+  return {};
+}
+
+static std::string setPhase(Phase &into, StringRef value) {
+  if (std::optional<Phase> phase = parsePhase(value)) {
+    into = *phase;
+    return {};
+  }
+  std::string names;
+  for (const PhaseInfo &info : getPhases())
+    names += (names.empty() ? "" : ", ") + info.name.str();
+  return "is '" + value.str() + "', expected one of " + names;
+}
+
+static const CompileFlag flags[] = {
+    {"model_config", "FILE", "Hugging Face config of the model (JSON)",
+     [](CompileOptions &o, StringRef v) {
+       o.input = v.str();
+       return std::string();
+     }},
+    {"norm", "SPEC",
+     "placement: a preset with its K (post_pre:3), a file, or units per layer "
+     "(3xpost,9xpre); default: the config's",
+     [](CompileOptions &o, StringRef v) {
+       o.norm = v.str();
+       return v.empty() ? std::string("is empty") : std::string();
+     }},
+    {"post_num", "K", "K of the preset, where it has one",
+     [](CompileOptions &o, StringRef v) {
+       int64_t number;
+       if (v.getAsInteger(10, number) || number < 0)
+         return "is '" + v.str() + "', expected a whole number of layers";
+       o.postNum = number;
+       return std::string();
+     }},
+    {"norm_kind", "KIND",
+     "norm of all sites: rms, layernorm, l2, dyt, derf, seednorm or one of the "
+     "norm file",
+     [](CompileOptions &o, StringRef v) {
+       o.normKind = v.str();
+       return std::string();
+     }},
+    {"batch_size", "B", "sequences of a micro-batch",
+     [](CompileOptions &o, StringRef v) { return setPositive(o.batchSize, v); }},
+    {"seq_len", "T", "tokens of a sequence (256)",
+     [](CompileOptions &o, StringRef v) { return setPositive(o.seqLen, v); }},
+    {"dtype", "TYPE", "fp32 (float32)",
+     [](CompileOptions &o, StringRef v) {
+       o.dtype = StringSwitch<std::string>(v)
+                     .Cases({"fp32", "float32"}, "fp32")
+                     .Default("");
+       return o.dtype.empty() ? "is '" + v.str() + "', expected fp32"
+                              : std::string();
+     }},
+    {"target", "cpu", "what to compile for",
+     [](CompileOptions &o, StringRef v) {
+       o.target = v.str();
+       return v == "cpu" ? std::string()
+                         : "is '" + v.str() + "', expected cpu";
+     }},
+    {"mcpu", "NAME", "CPU to compile for (native)",
+     [](CompileOptions &o, StringRef v) {
+       o.cpu = v.str();
+       return std::string();
+     }},
+    {"compile_from", "PHASE", "the input is IR at the end of the phase before",
+     [](CompileOptions &o, StringRef v) {
+       Phase first = Phase::Expand;
+       std::string error = setPhase(first, v);
+       if (error.empty() && first == Phase::Import)
+         return std::string();
+       if (error.empty())
+         o.done = static_cast<Phase>(static_cast<int>(first) - 1);
+       return error;
+     }},
+    {"compile_to", "PHASE", "stop after this phase and print its IR",
+     [](CompileOptions &o, StringRef v) { return setPhase(o.last, v); }},
+    {"dump_phases_to", "DIR", "write the IR after each phase into DIR",
+     [](CompileOptions &o, StringRef v) {
+       o.dumpDirectory = v.str();
+       return std::string();
+     }},
+    {"chunk_rows", "N", "rows of a chunk of the loss head (512)",
+     [](CompileOptions &o, StringRef v) { return setPositive(o.chunkRows, v); }},
+    {"chunk_threshold", "BYTES",
+     "intermediates larger than this are computed in chunks (32 MiB)",
+     [](CompileOptions &o, StringRef v) {
+       return setPositive(o.chunkThreshold, v);
+     }},
+};
+
+ArrayRef<CompileFlag> mixln::getCompileFlags() { return flags; }
+
+std::string mixln::canonicalFlag(StringRef argument) {
+  std::string name = argument.ltrim('-').str();
+  std::replace(name.begin(), name.end(), '-', '_');
+  return StringSwitch<std::string>(name)
+      .Case("norm_type", "norm")
+      .Cases({"max_length", "sequence_length"}, "seq_len")
+      .Default(name);
+}
+
+const CompileFlag *mixln::findCompileFlag(StringRef name) {
+  const auto *flag =
+      find_if(flags, [&](const CompileFlag &f) { return f.name == name; });
+  return flag == std::end(flags) ? nullptr : flag;
+}
+
+std::string mixln::takeCompileFlags(SmallVectorImpl<std::string> &arguments,
+                                    CompileOptions &options) {
+  SmallVector<std::string> rest;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    auto [spelled, inlineValue] = StringRef(arguments[i]).split('=');
+    bool hasValue = arguments[i].size() > spelled.size();
+    const CompileFlag *flag = spelled.starts_with("--")
+                                  ? findCompileFlag(canonicalFlag(spelled))
+                                  : nullptr;
+    if (!flag) {
+      rest.push_back(arguments[i]);
+      continue;
+    }
+    if (!hasValue && i + 1 == arguments.size())
+      return spelled.str() + " lacks its value " + flag->placeholder.str();
+    std::string value = hasValue ? inlineValue.str() : arguments[++i];
+    if (std::string error = flag->set(options, value); !error.empty())
+      return spelled.str() + " " + error;
+  }
+  arguments = std::move(rest);
+  return {};
+}
+
+std::optional<std::string> mixln::nearestName(StringRef name,
+                                          ArrayRef<StringRef> candidates) {
+  std::optional<std::string> best;
+  unsigned bestDistance = std::max<unsigned>(2, name.size() / 3) + 1;
+  for (StringRef candidate : candidates) {
+    unsigned distance = name.edit_distance(candidate);
+    if (distance < bestDistance) {
+      bestDistance = distance;
+      best = candidate.str();
+    }
+  }
+  return best;
+}

@@ -1,0 +1,252 @@
+//===- CpuKernels.cpp - Kernels of the CPU target -------------------------===//
+//
+// From an operation to the specification that a builder of lib/Conversion
+// takes. A specification has no extents that the kernel reads at run time, so
+// its name is the kernel's key.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mixln/Target/CpuKernels.h"
+
+#include "mixln/Conversion/AttentionToVector.h"
+#include "mixln/Conversion/EmbeddingToVector.h"
+#include "mixln/Conversion/MatmulToVector.h"
+#include "mixln/Conversion/RowsToVector.h"
+#include "mixln/IR/Mixln.h"
+#include "mixln/IR/Sites.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mixln;
+
+static RankedTensorType typeOf(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+static bool isPacked(Value value) {
+  return isa_and_nonnull<PackedAttr>(typeOf(value).getEncoding());
+}
+
+//===----------------------------------------------------------------------===//
+// Specifications
+//===----------------------------------------------------------------------===//
+
+static MatmulSpec specOf(MatmulOp op) {
+  MatmulSpec spec;
+  spec.numLhs = op.getLhs().size();
+  spec.numRhs = op.getRhs().size();
+  spec.transposeLhs = op.getTransposeLhs();
+  spec.rhsPacked = isPacked(op.getRhs().front());
+  spec.accumulate = !op.getInto().empty();
+  spec.reduce = op.getReduce();
+  return spec;
+}
+
+static PackSpec specOf(PackOp op) {
+  PackSpec spec;
+  spec.transposed =
+      cast<PackedAttr>(typeOf(op.getResult()).getEncoding()).getTransposed();
+  return spec;
+}
+
+template <typename OpTy> static AttentionSpec attentionSpecOf(OpTy op) {
+  AttentionSpec spec;
+  spec.seqLen = op.getSeqLen();
+  spec.headDim = op.getHeadDim();
+  spec.heads = op.getHeads();
+  spec.kvHeads = op.getKvHeads();
+  return spec;
+}
+
+static MatmulLaunch matmulLaunchOf(MatmulOp op, const TargetInfo &target) {
+  SmallVector<MatmulExtents> products;
+  for (unsigned i = 0; i < op.getNumProducts(); ++i) {
+    MatmulExtents extents;
+    extents.n = op.getN(i);
+    extents.k = op.getK(i);
+    products.push_back(extents);
+  }
+  return matmulLaunch(target, specOf(op), op.getM(), products);
+}
+
+//===----------------------------------------------------------------------===//
+// Keys and names
+//===----------------------------------------------------------------------===//
+
+/// A short name from the operation's site, for readers of profiles.
+static std::string rowName(RowwiseOp op) {
+  std::string site = getSite(op).str();
+  // Equal layers share the kernel: its name has no layer.
+  std::string name;
+  for (StringRef part : llvm::split(site, '+')) {
+    SmallVector<StringRef> words;
+    part.split(words, '.');
+    std::string piece;
+    for (StringRef word : words)
+      if (word != "layers" && !llvm::all_of(word, llvm::isDigit))
+        piece += (piece.empty() ? "" : "_") + word.str();
+    if (!name.empty())
+      name += "+";
+    name += piece;
+  }
+  int64_t width = 1;
+  for (Value row : op.getRows())
+    if (auto vector = dyn_cast_or_null<VectorType>(
+            op.getRowArgument(0).getType());
+        vector && row)
+      width = vector.getDimSize(0);
+  if (name.size() > 48)
+    name.resize(48);
+  return "rows." + (name.empty() ? "program" : name) + "." +
+         std::to_string(width);
+}
+
+std::string CpuKernels::getKey(Operation *op) {
+  return TypeSwitch<Operation *, std::string>(op)
+      .Case([](RowwiseOp op) { return getRowKey(op); })
+      .Case([](MatmulOp op) { return specOf(op).name(); })
+      .Case([](PackOp op) { return specOf(op).name(); })
+      .Case([](AttentionOp op) {
+        return "attention." + attentionSpecOf(op).name();
+      })
+      .Case([](AttentionGradOp op) {
+        return "attention_grad." + attentionSpecOf(op).name();
+      })
+      .Case([](EmbeddingOp) { return std::string("embedding"); })
+      .Case([](EmbeddingGradOp op) {
+        return std::string(op.getInto() ? "embedding_grad.add"
+                                        : "embedding_grad");
+      })
+      .Default([](Operation *) { return std::string(); });
+}
+
+std::string CpuKernels::getName(Operation *op) {
+  if (auto row = dyn_cast<RowwiseOp>(op))
+    return rowName(row);
+  return getKey(op);
+}
+
+//===----------------------------------------------------------------------===//
+// Launches
+//===----------------------------------------------------------------------===//
+
+Launch CpuKernels::getLaunch(Operation *op) {
+  auto rowsOf = [](Value value) { return typeOf(value).getDimSize(0); };
+  auto columnsOf = [](Value value) { return typeOf(value).getDimSize(1); };
+  return TypeSwitch<Operation *, Launch>(op)
+      .Case([](RowwiseOp op) { return getRowLaunch(op); })
+      .Case([&](MatmulOp op) {
+        MatmulLaunch matmul = matmulLaunchOf(op, target);
+        Launch launch;
+        launch.tasks = {matmul.tasks};
+        launch.sizes = matmul.sizes;
+        return launch;
+      })
+      .Case([&](PackOp op) {
+        PackSpec spec = specOf(op);
+        // The panels' columns are the product's: rows of a weight that is
+        // read transposed.
+        int64_t n = spec.transposed ? rowsOf(op.getValue())
+                                    : columnsOf(op.getValue());
+        int64_t k = spec.transposed ? columnsOf(op.getValue())
+                                    : rowsOf(op.getValue());
+        Launch launch;
+        launch.tasks = {packTasks(target, n, k)};
+        launch.sizes = packSizes(spec, n, k);
+        return launch;
+      })
+      .Case([&](AttentionOp op) {
+        AttentionSpec spec = attentionSpecOf(op);
+        Launch launch;
+        launch.tasks = {attentionTasks(spec, rowsOf(op.getQ()) / spec.seqLen)};
+        launch.scratchBytes = attentionScratchBytes(target, spec);
+        return launch;
+      })
+      .Case([&](AttentionGradOp op) {
+        AttentionSpec spec = attentionSpecOf(op);
+        Launch launch;
+        launch.tasks = {attentionTasks(spec, rowsOf(op.getQ()) / spec.seqLen)};
+        launch.scratchBytes = attentionGradScratchBytes(target, spec);
+        return launch;
+      })
+      .Case([&](EmbeddingOp op) {
+        int64_t rows = rowsOf(op.getResult());
+        int64_t columns = columnsOf(op.getResult());
+        Launch launch;
+        launch.tasks = {embeddingTasks(rows, columns)};
+        launch.sizes = {rows, columns};
+        return launch;
+      })
+      .Case([&](EmbeddingGradOp op) {
+        EmbeddingGradSpec spec{/*accumulate=*/op.getInto() != nullptr};
+        int64_t rows = rowsOf(op.getDy()), columns = columnsOf(op.getDy());
+        int64_t vocabulary = rowsOf(op.getResult());
+        Launch launch;
+        launch.tasks = embeddingGradTasks(spec, rows, columns, vocabulary);
+        launch.sizes = {rows, columns, vocabulary};
+        return launch;
+      })
+      .Default([](Operation *) { return Launch(); });
+}
+
+int64_t CpuKernels::getBytes(RankedTensorType type) {
+  int64_t elements = type.getNumElements();
+  if (auto packed = dyn_cast_or_null<PackedAttr>(type.getEncoding())) {
+    int64_t n = type.getDimSize(packed.getTransposed() ? 0 : 1);
+    int64_t k = type.getDimSize(packed.getTransposed() ? 1 : 0);
+    elements = packedElements(target, n, k);
+  }
+  return elements * type.getElementTypeBitWidth() / 8;
+}
+
+bool CpuKernels::canWriteInPlace(Operation *op, unsigned operand,
+                                 unsigned result) {
+  // All others read their operands again after the first result is written.
+  if (auto row = dyn_cast<RowwiseOp>(op))
+    return canRowWriteInPlace(row, operand, result);
+  return false;
+}
+
+//===----------------------------------------------------------------------===//
+// Code
+//===----------------------------------------------------------------------===//
+
+LogicalResult
+CpuKernels::emitKernel(Operation *op, StringRef symbol, ModuleOp module,
+                       SmallVectorImpl<std::string> &phases) {
+  KernelBuilder builder(module, target);
+  if (auto row = dyn_cast<RowwiseOp>(op))
+    return emitRowKernel(row, symbol, builder, phases);
+  if (auto grad = dyn_cast<EmbeddingGradOp>(op)) {
+    emitEmbeddingGradKernel(builder, symbol,
+                            EmbeddingGradSpec{grad.getInto() != nullptr},
+                            phases);
+    return success();
+  }
+  phases.push_back(symbol.str());
+  return TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](MatmulOp op) {
+        emitMatmulKernel(builder, symbol, specOf(op));
+        return success();
+      })
+      .Case([&](PackOp op) {
+        emitPackKernel(builder, symbol, specOf(op));
+        return success();
+      })
+      .Case([&](AttentionOp op) {
+        emitAttentionKernel(builder, symbol, attentionSpecOf(op));
+        return success();
+      })
+      .Case([&](AttentionGradOp op) {
+        emitAttentionGradKernel(builder, symbol, attentionSpecOf(op));
+        return success();
+      })
+      .Case([&](EmbeddingOp) {
+        emitEmbeddingKernel(builder, symbol);
+        return success();
+      })
+      .Default([](Operation *op) {
+        return op->emitError("has no kernel on a CPU");
+      });
+}

@@ -1,0 +1,166 @@
+//===- Executable.cpp - Links a program with the runtime ------------------===//
+//
+// The runtime is a list of archives beside the tools. Any C++ compiler driver
+// can link them: it only adds the C library. MIXLN_LINKER names another one.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mixln/Target/Executable.h"
+
+#include "mixln-rt/program-json.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace mixln;
+
+//===----------------------------------------------------------------------===//
+// Globals
+//===----------------------------------------------------------------------===//
+
+static void addInteger(OpBuilder &builder, Location loc, StringRef name,
+                       int64_t value) {
+  LLVM::GlobalOp::create(builder, loc, builder.getI64Type(),
+                         /*isConstant=*/true, LLVM::Linkage::External, name,
+                         builder.getI64IntegerAttr(value));
+}
+
+LogicalResult mixln::addProgramGlobals(ModuleOp kernels,
+                                       const rt::Program &program) {
+  OpBuilder builder = OpBuilder::atBlockEnd(kernels.getBody());
+  Location loc = kernels.getLoc();
+  std::string text = rt::serialize(program);
+  LLVM::GlobalOp::create(
+      builder, loc,
+      LLVM::LLVMArrayType::get(builder.getI8Type(), text.size()),
+      /*isConstant=*/true, LLVM::Linkage::External, "mixln_program_text",
+      builder.getStringAttr(text));
+  addInteger(builder, loc, "mixln_program_size", text.size());
+
+  SmallVector<StringRef> phases;
+  for (const rt::Kernel &kernel : program.kernels)
+    llvm::append_range(phases, kernel.phases);
+  addInteger(builder, loc, "mixln_kernel_count", phases.size());
+  auto pointer = LLVM::LLVMPointerType::get(kernels.getContext());
+  auto tableType = LLVM::LLVMArrayType::get(pointer, phases.size());
+  auto table = LLVM::GlobalOp::create(builder, loc, tableType,
+                                      /*isConstant=*/true,
+                                      LLVM::Linkage::External,
+                                      "mixln_kernel_table", Attribute());
+  Block *block = builder.createBlock(&table.getInitializerRegion());
+  builder.setInsertionPointToStart(block);
+  Value entries = LLVM::UndefOp::create(builder, loc, tableType);
+  for (auto [i, phase] : llvm::enumerate(phases)) {
+    if (!kernels.lookupSymbol(phase))
+      return kernels.emitError() << "kernel phase " << phase << " has no code";
+    Value function = LLVM::AddressOfOp::create(builder, loc, pointer, phase);
+    entries = LLVM::InsertValueOp::create(builder, loc, entries, function,
+                                          static_cast<int64_t>(i));
+  }
+  LLVM::ReturnOp::create(builder, loc, entries);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Linking
+//===----------------------------------------------------------------------===//
+
+static std::string findLinker() {
+  if (const char *named = std::getenv("MIXLN_LINKER"))
+    return named;
+  for (StringRef name : {"clang++-22", "clang++", "g++", "c++"})
+    if (auto path = llvm::sys::findProgramByName(name))
+      return *path;
+  return {};
+}
+
+/// The linker's arguments for the runtime: the lines of mixln-link.txt, where
+/// names of files beside it become paths.
+static std::string readLinkLine(StringRef library,
+                                SmallVectorImpl<std::string> &arguments) {
+  SmallString<128> list(library);
+  llvm::sys::path::append(list, "mixln-link.txt");
+  auto buffer = llvm::MemoryBuffer::getFile(list, /*IsText=*/true);
+  if (!buffer)
+    return ("cannot read " + list + ": " + buffer.getError().message()).str();
+  SmallVector<StringRef> lines;
+  (*buffer)->getBuffer().split(lines, '\n', -1, /*KeepEmpty=*/false);
+  for (StringRef line : lines) {
+    SmallString<128> file(library);
+    llvm::sys::path::append(file, line.trim());
+    arguments.push_back(llvm::sys::fs::exists(file) ? std::string(file)
+                                                    : line.trim().str());
+  }
+  return {};
+}
+
+std::string mixln::linkExecutable(StringRef object, StringRef toolPath,
+                                  StringRef output) {
+  SmallString<128> library(llvm::sys::path::parent_path(
+      llvm::sys::path::parent_path(toolPath)));
+  llvm::sys::path::append(library, "lib");
+  SmallVector<std::string> runtime;
+  if (std::string error = readLinkLine(library, runtime); !error.empty())
+    return error;
+  std::string linker = findLinker();
+  if (linker.empty())
+    return "no C++ compiler found to link with (looked for clang++-22, "
+           "clang++, g++, c++); set MIXLN_LINKER to one";
+
+  SmallString<128> objectPath, errorPath, partial;
+  int descriptor;
+  if (auto error = llvm::sys::fs::createTemporaryFile("mixln-program", "o",
+                                                      descriptor, objectPath))
+    return "cannot create a temporary file: " + error.message();
+  llvm::FileRemover removeObject(objectPath);
+  {
+    llvm::raw_fd_ostream stream(descriptor, /*shouldClose=*/true);
+    stream << object;
+    stream.close();
+    if (stream.has_error())
+      return ("cannot write " + objectPath + ": " + stream.error().message())
+          .str();
+  }
+  if (auto error = llvm::sys::fs::createTemporaryFile("mixln-link", "log",
+                                                      errorPath))
+    return "cannot create a temporary file: " + error.message();
+  llvm::FileRemover removeLog(errorPath);
+  if (auto error = llvm::sys::fs::createUniqueFile(output + ".%%%%%%.tmp",
+                                                   partial))
+    return ("cannot write " + output + ": " + error.message()).str();
+  llvm::FileRemover removePartial(partial);
+
+  SmallVector<StringRef> arguments = {linker, objectPath};
+  llvm::append_range(arguments, runtime);
+  SmallVector<StringRef> tail = {"-static-libstdc++", "-static-libgcc",
+                                 "-pthread", "-Wl,--gc-sections", "-o",
+                                 partial};
+  if (StringRef(linker).contains("clang"))
+    tail.insert(tail.begin(), "-fuse-ld=lld");
+  llvm::append_range(arguments, tail);
+  std::optional<StringRef> redirects[] = {std::nullopt, errorPath.str(),
+                                          errorPath.str()};
+  std::string message;
+  int status = llvm::sys::ExecuteAndWait(linker, arguments, std::nullopt,
+                                         redirects, 0, 0, &message);
+  if (status != 0) {
+    auto log = llvm::MemoryBuffer::getFile(errorPath);
+    return linker + " could not link the executable: " + message +
+           (log ? (*log)->getBuffer().str() : std::string());
+  }
+  // A unique file is created readable by its owner alone.
+  if (auto error = llvm::sys::fs::setPermissions(
+          partial, static_cast<llvm::sys::fs::perms>(0755)))
+    return ("cannot make " + partial + " executable: " + error.message()).str();
+  if (auto error = llvm::sys::fs::rename(partial, output))
+    return ("cannot write " + output + ": " + error.message()).str();
+  removePartial.releaseFile();
+  return {};
+}

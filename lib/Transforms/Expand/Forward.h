@@ -1,0 +1,75 @@
+//===- Forward.h - The forward pass of a model, once an entry ----*- C++ -*-===//
+
+#ifndef MIXLN_LIB_TRANSFORMS_EXPAND_FORWARD_H
+#define MIXLN_LIB_TRANSFORMS_EXPAND_FORWARD_H
+
+#include "PlacementRule.h"
+#include "Variables.h"
+
+#include "llvm/ADT/StringMap.h"
+
+namespace mixln {
+
+/// Appends the forward to an entry, declaring variables as it meets them.
+/// Methods that return null or failure have reported why.
+class Forward {
+public:
+  Forward(ModelOp model, Variables &variables, mlir::Block *entry);
+
+  /// Everything up to the logits [R, V].
+  mlir::Value logits();
+  /// The sum over the counted labels of the loss, [1].
+  mlir::Value loss(mlir::Value logits);
+  /// The RMS of the first stream before layer 0 and after each layer, [L+1].
+  mlir::Value streamRms();
+
+  void store(mlir::Value value, mlir::StringRef variable);
+
+private:
+  using Streams = llvm::SmallVector<mlir::Value>;
+
+  mlir::Value load(mlir::StringRef variable);
+  mlir::LogicalResult block(BlockOp block, int64_t layer);
+  /// Replaces the streams by those after one sub-layer.
+  mlir::LogicalResult subLayer(const SubLayer &subLayer);
+  mlir::Value attention(const SubLayer &subLayer, mlir::Value input);
+  mlir::Value mlp(const SubLayer &subLayer, mlir::Value input);
+  /// input * W^T; the matrix is declared with its initial values.
+  mlir::Value project(const SubLayer &subLayer, mlir::Value input,
+                      mlir::StringRef weight, int64_t outputs,
+                      mlir::StringRef weightClass, mlir::StringRef name);
+  mlir::Value matmul(mlir::Value input, mlir::StringRef weight,
+                     const mlir::Twine &site, const mlir::Twine &name);
+  /// The inner norm at `site`, if the placement has one.
+  mlir::LogicalResult innerNorm(const SubLayer &subLayer, mlir::StringRef site,
+                                mlir::StringRef name, mlir::Value &value);
+  mlir::Value headScale(mlir::Value context);
+  /// [R, heads * width] as [R, heads, width], and back.
+  mlir::Value splitHeads(mlir::Value value, int64_t width);
+  mlir::Value joinHeads(mlir::Value value);
+  /// Emits a finished wiring as one row program over the leading dimensions of
+  /// its rows. What it only hands through is no part of the program.
+  mlir::FailureOr<Streams>
+  emit(Wiring &wiring, mlir::ArrayRef<int64_t> domain,
+       mlir::function_ref<mlir::Value(mlir::StringRef)> lookup,
+       const mlir::Twine &site);
+  mlir::FailureOr<Streams> emitEnd(mlir::StringRef name, bool isInit);
+  /// A stream, `block`, `e` or `F`.
+  mlir::Value lookup(mlir::StringRef name);
+  std::string siteName(const mlir::Twine &name);
+
+  ModelOp model;
+  Variables &variables;
+  mlir::OpBuilder builder;
+  mlir::Location loc;
+  int64_t rows, hidden, headDim;
+  int64_t layer = -1;
+  llvm::StringMap<mlir::Value> loaded;
+  mlir::Value embedding, blockInput, branch;
+  Streams streams;
+  Streams firstStream; ///< before layer 0 and after each layer
+};
+
+} // namespace mixln
+
+#endif // MIXLN_LIB_TRANSFORMS_EXPAND_FORWARD_H

@@ -1,0 +1,220 @@
+//===- RowRewrite.cpp - Building a row program from others ----------------===//
+
+#include "mixln/Transforms/Merge/RowRewrite.h"
+#include "mixln/IR/Sites.h"
+
+using namespace mlir;
+using namespace mixln;
+
+void RowRewrite::addRow(Value value, AffineMap map, BlockArgument argument) {
+  for (Row &row : rows)
+    if (row.value == value && row.map == map)
+      return row.arguments.push_back(argument);
+  rows.push_back({value, map, {argument}});
+}
+
+void RowRewrite::addShared(Value value, BlockArgument argument) {
+  for (Shared &known : shared)
+    if (known.value == value)
+      return known.arguments.push_back(argument);
+  shared.push_back({value, {argument}});
+}
+
+void RowRewrite::addValue(double value, BlockArgument argument) {
+  values.push_back({value, argument});
+}
+
+void RowRewrite::addRowResult(Value yielded, OpResult old) {
+  for (RowResult &known : rowResults)
+    if (known.yielded == yielded &&
+        known.old.front().getType() == old.getType())
+      return known.old.push_back(old);
+  rowResults.push_back({yielded, {old}});
+}
+
+void RowRewrite::addSum(Value yielded, AffineMap map, Value into,
+                        OpResult old) {
+  for (Sum &known : sums)
+    if (known.yielded == yielded && known.map == map && known.into == into)
+      return known.old.push_back(old);
+  sums.push_back({yielded, map, into, {old}});
+}
+
+void RowRewrite::addOperandsOf(RowwiseOp op,
+                               ArrayRef<BlockArgument> arguments) {
+  unsigned rowCount = op.getRows().size();
+  unsigned sharedEnd = rowCount + op.getShared().size();
+  for (BlockArgument argument : arguments) {
+    unsigned i = argument.getArgNumber();
+    if (i < rowCount)
+      addRow(op.getRows()[i], op.getRowMap(i), argument);
+    else if (i < sharedEnd)
+      addShared(op.getShared()[i - rowCount], argument);
+    else
+      addValue(op.getValues()[i - sharedEnd], argument);
+  }
+}
+
+void RowRewrite::addSumOf(RowwiseOp op, unsigned i) {
+  Value into;
+  for (auto [sum, init] : llvm::zip(op.getIntoSums(), op.getInto()))
+    if (sum == i)
+      into = init;
+  addSum(op.getYield().getSums()[i], op.getSumMap(i), into,
+         cast<OpResult>(op.getSumResults()[i]));
+}
+
+/// What a region yields for a row result of type `tensor`, with the tensor's
+/// element type.
+static Type yieldTypeOf(RankedTensorType tensor, unsigned domainRank) {
+  Type element = tensor.getElementType();
+  if (tensor.getRank() == static_cast<int64_t>(domainRank))
+    return element;
+  return VectorType::get(tensor.getShape().back(), element);
+}
+
+RowwiseOp RowRewrite::build(OpBuilder &builder, Location loc,
+                            ArrayRef<Block *> bodies) {
+  if (rowResults.empty() && sums.empty())
+    return {};
+  SmallVector<Value> rowValues, sharedValues, yieldedRows, yieldedSums, into;
+  SmallVector<AffineMap> rowMaps, sumMaps;
+  SmallVector<double> numbers;
+  SmallVector<Type> rowTypes, sumTypes;
+  SmallVector<int64_t> intoSums;
+  for (Row &row : rows) {
+    rowValues.push_back(row.value);
+    rowMaps.push_back(row.map);
+  }
+  for (Shared &known : shared)
+    sharedValues.push_back(known.value);
+  for (auto &[number, argument] : values)
+    numbers.push_back(number);
+  for (RowResult &result : rowResults)
+    rowTypes.push_back(yieldTypeOf(
+        cast<RankedTensorType>(result.old.front().getType()), domain.size()));
+  for (auto [i, sum] : llvm::enumerate(sums)) {
+    sumTypes.push_back(sum.yielded.getType());
+    sumMaps.push_back(sum.map);
+    if (sum.into) {
+      intoSums.push_back(i);
+      into.push_back(sum.into);
+    }
+  }
+  auto op =
+      RowwiseOp::create(builder, loc, domain, rowValues, rowMaps, sharedValues,
+                        numbers, rowTypes, sumTypes, sumMaps, into, intoSums);
+
+  Block *body = op.getBodyBlock();
+  // What is yielded may be an argument of an old body: those are replaced here.
+  llvm::SmallDenseMap<Value, Value> replaced;
+  auto replace = [&](BlockArgument argument, Value with) {
+    argument.replaceAllUsesWith(with);
+    replaced[argument] = with;
+  };
+  for (auto [i, row] : llvm::enumerate(rows))
+    for (BlockArgument argument : row.arguments)
+      replace(argument, op.getRowArgument(i));
+  for (auto [i, known] : llvm::enumerate(shared))
+    for (BlockArgument argument : known.arguments)
+      replace(argument, op.getSharedArgument(i));
+  for (auto [i, value] : llvm::enumerate(values))
+    replace(value.second, op.getValueArgument(i));
+  for (Block *old : bodies) {
+    if (!old->empty() && isa<YieldOp>(old->back()))
+      old->back().erase();
+    body->getOperations().splice(body->end(), old->getOperations());
+  }
+  auto current = [&](Value value) {
+    auto found = replaced.find(value);
+    return found == replaced.end() ? value : found->second;
+  };
+  for (RowResult &result : rowResults)
+    yieldedRows.push_back(current(result.yielded));
+  for (Sum &sum : sums)
+    yieldedSums.push_back(current(sum.yielded));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToEnd(body);
+  YieldOp::create(builder, loc, yieldedRows, yieldedSums);
+
+  auto take = [](OpResult result, ArrayRef<OpResult> olds) {
+    for (OpResult old : olds) {
+      if (getName(result).empty() && !getName(old).empty())
+        setName(result, getName(old));
+      old.replaceAllUsesWith(result);
+    }
+  };
+  for (auto [i, result] : llvm::enumerate(rowResults))
+    take(op->getResult(i), result.old);
+  for (auto [i, sum] : llvm::enumerate(sums))
+    take(op->getResult(rowResults.size() + i), sum.old);
+  return op;
+}
+
+void mixln::copyAttributes(Operation *from, Operation *to) {
+  for (NamedAttribute attribute : from->getDiscardableAttrs())
+    if (attribute.getName() != "mixln.names")
+      to->setDiscardableAttr(attribute.getName(), attribute.getValue());
+}
+
+/// The parts of `a` and `b`, each once, joined by '+'.
+static std::string joinedSite(StringRef a, StringRef b) {
+  SmallVector<StringRef> parts, more;
+  a.split(parts, '+', -1, /*KeepEmpty=*/false);
+  b.split(more, '+', -1, /*KeepEmpty=*/false);
+  for (StringRef part : more)
+    if (!llvm::is_contained(parts, part))
+      parts.push_back(part);
+  return llvm::join(parts, "+");
+}
+
+RowwiseOp mixln::joinRows(OpBuilder &builder, RowwiseOp a, RowwiseOp b) {
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(b);
+  SmallVector<int64_t> domain(a.getDomain());
+  RowRewrite rewrite(domain);
+  rewrite.addOperandsOf(a, a.getBodyBlock()->getArguments());
+
+  SmallVector<BlockArgument> arguments;
+  for (BlockArgument argument : b.getBodyBlock()->getArguments()) {
+    unsigned i = argument.getArgNumber();
+    if (i < b.getRows().size() && b.getRows()[i].getDefiningOp() == a) {
+      unsigned result = cast<OpResult>(b.getRows()[i]).getResultNumber();
+      argument.replaceAllUsesWith(a.getYield().getRows()[result]);
+    } else {
+      arguments.push_back(argument);
+    }
+  }
+  rewrite.addOperandsOf(b, arguments);
+
+  auto usedOutside = [&](Value result) {
+    return llvm::any_of(result.getUsers(),
+                        [&](Operation *user) { return user != b; });
+  };
+  for (auto [result, yielded] :
+       llvm::zip(a.getRowResults(), a.getYield().getRows()))
+    if (usedOutside(result))
+      rewrite.addRowResult(yielded, cast<OpResult>(result));
+  for (auto [result, yielded] :
+       llvm::zip(b.getRowResults(), b.getYield().getRows()))
+    rewrite.addRowResult(yielded, cast<OpResult>(result));
+  for (unsigned i = 0; i < a.getSumResults().size(); ++i)
+    rewrite.addSumOf(a, i);
+  for (unsigned i = 0; i < b.getSumResults().size(); ++i)
+    rewrite.addSumOf(b, i);
+
+  auto loc = FusedLoc::get(builder.getContext(), {a.getLoc(), b.getLoc()});
+  RowwiseOp joined =
+      rewrite.build(builder, loc, {a.getBodyBlock(), b.getBodyBlock()});
+  if (joined) {
+    copyAttributes(a, joined);
+    copyAttributes(b, joined);
+    std::string site = joinedSite(getSite(a), getSite(b));
+    int64_t layer = getLayer(b) >= 0 ? getLayer(b) : getLayer(a);
+    if (!site.empty() || layer >= 0)
+      setSite(joined, site, layer);
+  }
+  b.erase();
+  a.erase();
+  return joined;
+}

@@ -1,0 +1,208 @@
+//===- PlanMemory.cpp - Values to offsets in one arena --------------------===//
+//
+// Before:
+//
+//   mixln.variable @x : tensor<8x32xf32> input
+//   mixln.variable @y : tensor<8x32xf32> output
+//   mixln.entry @double {
+//     %x = mixln.load @x : tensor<8x32xf32>
+//     %y = mixln.rowwise [8] rows(%x : tensor<8x32xf32>) -> ... { ... }
+//     mixln.store %y, @y : tensor<8x32xf32>
+//   }
+//
+// After: the same with
+//
+//   mixln.variable @x ... {offset = 0 : i64}
+//   mixln.variable @y ... {offset = 1024 : i64}
+//   %y = mixln.rowwise ... {mixln.reads = array<i64: 0>,
+//                           mixln.writes = array<i64: 1024>}
+//
+// Variables lie first, for good. What an entry needs in addition starts behind
+// them, the same bytes for every entry.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mixln/Transforms/Plan/PlanMemory.h"
+
+#include "mixln/Transforms/Passes.h"
+#include "mixln/Transforms/Plan/Arena.h"
+#include "mixln/Transforms/Plan/Placement.h"
+#include "mixln/Transforms/Plan/ReferenceKernels.h"
+#include "mixln/Transforms/Plan/Schedule.h"
+#include "mixln/Transforms/Plan/VerifyPlan.h"
+
+using namespace mlir;
+using namespace mixln;
+
+namespace {
+class MemoryPlanner {
+public:
+  MemoryPlanner(ModuleOp module, KernelGenerator &kernels)
+      : module(module), kernels(kernels), builder(module.getContext()) {}
+
+  LogicalResult run();
+
+private:
+  void placeVariables();
+  LogicalResult planEntry(EntryOp entry);
+  void annotate(Operation *op, Storages &storages, int64_t workspace,
+                const Launch &launch);
+
+  ModuleOp module;
+  KernelGenerator &kernels;
+  Builder builder;
+  llvm::DenseMap<Operation *, int64_t> offsets; ///< of variables
+  int64_t shared = 0; ///< where the bytes that entries share begin
+  int64_t arenaBytes = 0, scratchBytes = 0;
+};
+} // namespace
+
+void MemoryPlanner::placeVariables() {
+  SmallVector<VariableOp> large;
+  int64_t end = 0;
+  auto place = [&](VariableOp variable) {
+    offsets[variable] = end;
+    end += alignArena(
+        kernels.getBytes(cast<RankedTensorType>(variable.getType())));
+  };
+  for (auto variable : module.getOps<VariableOp>()) {
+    auto type = cast<RankedTensorType>(variable.getType());
+    if (variable.getRole() == Role::Output &&
+        kernels.getBytes(type) > kLargestPersistentOutput)
+      large.push_back(variable);
+    else
+      place(variable);
+  }
+  shared = end;
+  llvm::for_each(large, place);
+  arenaBytes = end;
+  for (auto [variable, offset] : offsets)
+    variable->setAttr("offset", builder.getI64IntegerAttr(offset));
+}
+
+void MemoryPlanner::annotate(Operation *op, Storages &storages,
+                             int64_t workspace, const Launch &launch) {
+  auto offsetsOf = [&](auto values) {
+    SmallVector<int64_t> list;
+    for (Value value : values)
+      list.push_back(storages.getOffset(value));
+    return builder.getDenseI64ArrayAttr(list);
+  };
+  op->setDiscardableAttr("mixln.reads", offsetsOf(op->getOperands()));
+  op->setDiscardableAttr("mixln.writes", offsetsOf(op->getResults()));
+  op->setDiscardableAttr("mixln.tasks",
+                         builder.getDenseI64ArrayAttr(launch.tasks));
+  op->setDiscardableAttr("mixln.sizes",
+                         builder.getDenseI64ArrayAttr(launch.sizes));
+  if (launch.workspaceBytes > 0)
+    op->setDiscardableAttr(
+        "mixln.workspace",
+        builder.getDenseI64ArrayAttr({workspace, launch.workspaceBytes}));
+}
+
+LogicalResult MemoryPlanner::planEntry(EntryOp entry) {
+  normalizeVariables(entry);
+  shortenLifetimes(entry);
+  FailureOr<PlacedEntry> placed = placeEntry(entry, kernels);
+  if (failed(placed))
+    return failure();
+
+  std::vector<ArenaBlock> blocks;
+  SmallVector<Storage *> moving;
+  for (Storage *storage : placed->storages->getStorages()) {
+    if (!storage->variable) {
+      moving.push_back(storage);
+      blocks.push_back({storage->bytes, storage->begin, storage->end, -1});
+      continue;
+    }
+    storage->offset = offsets.lookup(storage->variable);
+    if (storage->offset < shared)
+      continue;
+    // Before an entry writes a large output its bytes are free, unless the
+    // entry reads what the last one left there.
+    int64_t begin = Lifetimes::kForever;
+    for (Storage::Member member : storage->members) {
+      const Root &root = placed->lifetimes->getRoots()[member.root];
+      if (root.begin >= 0 || root.end >= 0)
+        begin = std::min(begin, root.begin);
+    }
+    moving.push_back(storage);
+    blocks.push_back(
+        {storage->bytes, begin, storage->end, storage->offset - shared});
+  }
+  SmallVector<std::pair<Operation *, Launch>> launches;
+  for (Operation &op : entry.getBody().front())
+    if (isKernel(&op)) {
+      launches.push_back({&op, kernels.getLaunch(&op)});
+      const Launch &launch = launches.back().second;
+      scratchBytes = std::max(scratchBytes, launch.scratchBytes);
+      if (launch.workspaceBytes > 0) {
+        int64_t position = placed->lifetimes->getPosition(&op);
+        blocks.push_back({launch.workspaceBytes, position, position, -1});
+      }
+    }
+
+  int64_t live = getLiveBytes(blocks);
+  int64_t peak = blocks.empty() ? 0 : packArena(blocks);
+  for (auto [storage, block] : llvm::zip(moving, blocks))
+    storage->offset = shared + block.offset;
+  size_t nextWorkspace = moving.size();
+  for (auto &[op, launch] : launches) {
+    int64_t workspace = launch.workspaceBytes > 0
+                            ? shared + blocks[nextWorkspace++].offset
+                            : 0;
+    annotate(op, *placed->storages, workspace, launch);
+  }
+  arenaBytes = std::max(arenaBytes, shared + peak);
+  entry->setDiscardableAttr("mixln.peak_bytes",
+                            builder.getI64IntegerAttr(peak));
+  entry->setDiscardableAttr("mixln.live_bytes",
+                            builder.getI64IntegerAttr(live));
+  return success();
+}
+
+LogicalResult MemoryPlanner::run() {
+  placeVariables();
+  for (auto entry : module.getOps<EntryOp>())
+    if (failed(planEntry(entry)))
+      return failure();
+  module->setAttr("mixln.arena_bytes", builder.getI64IntegerAttr(arenaBytes));
+  module->setAttr("mixln.shared_offset", builder.getI64IntegerAttr(shared));
+  module->setAttr("mixln.scratch_bytes",
+                  builder.getI64IntegerAttr(alignArena(scratchBytes)));
+  return success();
+}
+
+LogicalResult mixln::planMemory(ModuleOp module, KernelGenerator &kernels) {
+  return MemoryPlanner(module, kernels).run();
+}
+
+//===----------------------------------------------------------------------===//
+// Passes
+//===----------------------------------------------------------------------===//
+
+namespace mixln {
+#define GEN_PASS_DEF_MIXLNPLANMEMORY
+#include "mixln/Transforms/Passes.h.inc"
+} // namespace mixln
+
+namespace {
+struct PlanMemoryPass : mixln::impl::MixlnPlanMemoryBase<PlanMemoryPass> {
+  using MixlnPlanMemoryBase::MixlnPlanMemoryBase;
+  explicit PlanMemoryPass(KernelGenerator &kernels) : kernels(&kernels) {}
+
+  void runOnOperation() override {
+    ReferenceKernels reference;
+    KernelGenerator &asked = kernels ? *kernels : reference;
+    if (failed(planMemory(getOperation(), asked)) ||
+        (verify && failed(verifyPlacement(getOperation(), asked))))
+      signalPassFailure();
+  }
+
+  KernelGenerator *kernels = nullptr;
+};
+} // namespace
+
+std::unique_ptr<Pass> mixln::createPlanMemoryPass(KernelGenerator &kernels) {
+  return std::make_unique<PlanMemoryPass>(kernels);
+}

@@ -1,0 +1,34 @@
+//===- Commands.h - What an executable can be told --------------*- C++ -*-===//
+
+#ifndef MIXLN_RT_CLI_COMMANDS_H
+#define MIXLN_RT_CLI_COMMANDS_H
+
+#include "mixln-rt/program.h"
+
+#include <string>
+#include <vector>
+
+namespace mixln::rt {
+
+/// An executable's own parts.
+struct Executable {
+  const Program &program;
+  const KernelFunction *kernels;
+  int64_t kernelCount;
+  std::string name; ///< as it was started
+};
+
+using Arguments = std::vector<std::string>;
+
+/// Runs a command line (without the executable's name) and returns an
+/// ExitStatus; messages go to standard error.
+int runExecutable(const Executable &executable, const Arguments &arguments);
+
+int trainCommand(const Executable &executable, const Arguments &arguments);
+int evalCommand(const Executable &executable, const Arguments &arguments);
+int replayCommand(const Executable &executable, const Arguments &arguments);
+int infoCommand(const Executable &executable, const Arguments &arguments);
+
+} // namespace mixln::rt
+
+#endif // MIXLN_RT_CLI_COMMANDS_H

@@ -1,0 +1,59 @@
+//===- InfoCommand.cpp ----------------------------------------------------===//
+
+#include "cli/Commands.h"
+#include "cli/Flags.h"
+#include "support/Errors.h"
+#include "train/Model.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+using namespace mixln::rt;
+using nlohmann::ordered_json;
+
+static ordered_json describe(const Program &program) {
+  int64_t parameters = 0;
+  for (const Tensor &tensor : program.tensors)
+    if (tensor.role == Role::Parameter)
+      parameters += elementCount(tensor);
+  ordered_json dispatches = ordered_json::object();
+  for (const Entry &entry : program.entries)
+    dispatches[entry.name] = entry.dispatches.size();
+  return {{"parameters", parameters},
+          {"flops_per_token", program.flopsPerToken},
+          {"arena_bytes", program.arenaBytes},
+          {"scratch_bytes", program.scratchBytes},
+          {"kernels", program.kernels.size()},
+          {"dispatches", dispatches},
+          {"target", program.target},
+          {"cpu", program.cpu},
+          {"dtype", program.dtype},
+          {"norm", program.norm},
+          {"batch_size", program.batchSize},
+          {"seq_len", program.seqLen},
+          {"vocab_size", program.vocabSize},
+          {"hidden_size", program.hiddenSize},
+          {"num_layers", program.numLayers},
+          {"compiler", program.compiler}};
+}
+
+int mixln::rt::infoCommand(const Executable &executable,
+                           const Arguments &arguments) {
+  Flags flags(executable.name + " info",
+              "Prints what was compiled into this executable.");
+  bool asJson = false;
+  flags.toggle("json", asJson, "as one JSON object");
+  if (!flags.parse(arguments))
+    return ExitDone;
+  ordered_json info = describe(executable.program);
+  if (asJson) {
+    std::printf("%s\n", info.dump().c_str());
+    return ExitDone;
+  }
+  for (auto &[name, value] : info.items()) {
+    std::string text =
+        value.is_string() ? value.get<std::string>() : value.dump();
+    std::printf("%-16s %s\n", name.c_str(), text.c_str());
+  }
+  return ExitDone;
+}

@@ -1,0 +1,91 @@
+//===- SharedFlags.cpp ----------------------------------------------------===//
+
+#include "cli/SharedFlags.h"
+#include "device/ThreadPool.h"
+#include "support/Errors.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <limits>
+
+using namespace mixln::rt;
+
+static constexpr double kUnbounded = std::numeric_limits<double>::infinity();
+
+void ThreadFlags::add(Flags &flags) {
+  flags.count("threads", threads, 1,
+              "worker threads; default: the CPUs this process may use");
+}
+
+int ThreadFlags::resolve() {
+  if (threads == 0) {
+    threads = availableCpus();
+    int64_t given;
+    const char *slurm = std::getenv("SLURM_CPUS_PER_TASK");
+    if (slurm && parseCount(slurm, given) && given > 0)
+      threads = std::min(threads, given);
+  }
+  constexpr int64_t kMost = 1024;
+  if (threads > kMost)
+    badInput("--threads is ", threads, ", expected at most ", kMost);
+  return static_cast<int>(threads);
+}
+
+void OptimizerFlags::add(Flags &flags) {
+  flags.choice("optimizer", kind, {"adam", "adamw"},
+               "adam (coupled decay) or adamw (decoupled decay)");
+  flags.number("beta1", optimizer.beta1, 0, 0.9999999, "Adam's first decay");
+  flags.number("beta2", optimizer.beta2, 0, 0.9999999, "Adam's second decay");
+  flags.number("eps", optimizer.eps, 0, kUnbounded,
+               "added to the root of the second moment", {"adam_eps"});
+  flags.number("weight_decay", optimizer.weightDecay, 0, kUnbounded,
+               "weight decay");
+  flags.number("grad_clipping", optimizer.gradClipping, 0, kUnbounded,
+               "largest norm of the gradient; 0 = off");
+  flags.table("lr_mult", optimizer.lrMultipliers, parameterClasses(),
+              "factors on the learning rate by parameter class");
+  flags.table("decay", optimizer.decays, parameterClasses(),
+              "weight decays by parameter class, instead of --weight_decay",
+              {"weight_decay_of"});
+}
+
+const Optimizer &OptimizerFlags::resolve() {
+  optimizer.decoupledDecay = kind == "adamw";
+  return optimizer;
+}
+
+void DataFlags::add(Flags &flags, bool evaluation) {
+  using Names = Flags::Names;
+  flags.text("data", data,
+             "JSON lines (.json.gz, .jsonl) or tokenized .bin files; a quoted"
+             " pattern",
+             evaluation ? Names{"eval_data"} : Names{});
+  flags.text("tokenizer", tokenizer, "sentencepiece model");
+  flags.choice("packing", packing, {"pad", "concat"},
+               "pad: a document a row; concat: documents end to end",
+               evaluation ? Names{"eval_packing"} : Names{});
+  flags.choice("raw", raw, {"uint16", "uint32"},
+               "the .bin files are ids without a header");
+}
+
+Packing mixln::rt::packingOf(const std::string &name) {
+  return name == "concat" ? Packing::Concat : Packing::Pad;
+}
+
+RowOptions DataFlags::rowOptions(const Program &program) const {
+  RowOptions options;
+  options.length = program.seqLen;
+  options.vocabSize = program.vocabSize;
+  options.packing = packingOf(packing);
+  options.rawBits = raw.empty() ? 0 : raw == "uint16" ? 16 : 32;
+  return options;
+}
+
+std::unique_ptr<Tokenizer> mixln::rt::openTokenizer(const std::string &path,
+                                                    const Program &program) {
+  if (path.empty())
+    return nullptr;
+  auto tokenizer = std::make_unique<Tokenizer>(path);
+  tokenizer->checkFits(program.vocabSize);
+  return tokenizer;
+}

@@ -1,0 +1,48 @@
+//===- SharedFlags.h - Flags that several commands have ---------*- C++ -*-===//
+
+#ifndef MIXLN_RT_CLI_SHAREDFLAGS_H
+#define MIXLN_RT_CLI_SHAREDFLAGS_H
+
+#include "cli/Commands.h"
+#include "cli/Flags.h"
+#include "data/Rows.h"
+#include "train/Optimizer.h"
+
+#include <memory>
+#include <string>
+
+namespace mixln::rt {
+
+/// --threads.
+struct ThreadFlags {
+  int64_t threads = 0;
+  void add(Flags &flags);
+  /// What holds when the flag is not given: the CPUs this process may use.
+  int resolve();
+};
+
+/// --optimizer and its constants.
+struct OptimizerFlags {
+  std::string kind = "adam";
+  Optimizer optimizer;
+  void add(Flags &flags);
+  const Optimizer &resolve();
+};
+
+/// --data, --tokenizer, --packing, --raw.
+struct DataFlags {
+  std::string data, tokenizer, packing = "pad", raw;
+  /// For an evaluation the flags that `train` has for one are synonyms.
+  void add(Flags &flags, bool evaluation = false);
+  RowOptions rowOptions(const Program &program) const;
+};
+
+Packing packingOf(const std::string &name);
+
+/// The tokenizer, checked against the model; null when `path` is empty.
+std::unique_ptr<Tokenizer> openTokenizer(const std::string &path,
+                                         const Program &program);
+
+} // namespace mixln::rt
+
+#endif // MIXLN_RT_CLI_SHAREDFLAGS_H

@@ -1,0 +1,243 @@
+//===- TrainCommand.cpp - Flags of `train` --------------------------------===//
+
+#include "cli/SharedFlags.h"
+#include "data/Files.h"
+#include "support/Errors.h"
+#include "train/Signals.h"
+#include "train/Train.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+using namespace mixln::rt;
+
+namespace {
+
+struct TrainFlags {
+  Flags flags;
+  const Program &program;
+  DataFlags data;
+  ThreadFlags threads;
+  OptimizerFlags optimizer;
+  TrainOptions options;
+
+  std::string saveDir, weights, scheduler = "cosine", normalization = "total";
+  std::string evalData, evalPacking = "pad", dtype;
+  int64_t batchSize = 0, totalBatchSize = 0, accumulation = 0, seqLen = 0;
+  int64_t seed = 0, maxTrainTokens = 0, evalEvery = 2000;
+  int64_t evalTokens = 10'000'000, saveEvery = 10000;
+  bool noShuffle = false;
+  std::map<std::string, double> initStd;
+  std::string runName, name, tags;
+
+  explicit TrainFlags(const Executable &executable);
+  void check();
+  void resolveBatch();
+  void resolveSteps();
+  void resolveEvaluation(const Tokenizer *tokenizer);
+
+private:
+  void addRunFlags();
+  void addScheduleFlags();
+  void addForeignFlags();
+};
+
+} // namespace
+
+TrainFlags::TrainFlags(const Executable &executable)
+    : flags(executable.name + " train", "Trains the model."),
+      program(executable.program) {
+  batchSize = program.batchSize;
+  seqLen = program.seqLen;
+  dtype = program.dtype;
+  options.schedule.warmupSteps = 1000;
+  data.add(flags);
+  addRunFlags();
+  addScheduleFlags();
+  optimizer.add(flags);
+  threads.add(flags);
+  addForeignFlags();
+}
+
+void TrainFlags::addRunFlags() {
+  flags.text("save_dir", saveDir, "folder of the run");
+  flags.text("weights", weights,
+             "start from these weights; folder with model.safetensors");
+  flags.count("batch_size", batchSize, 1,
+              "rows of a micro-batch; fixed at compile time");
+  flags.count("total_batch_size", totalBatchSize, 1, "rows of an update");
+  flags.count("gradient_accumulation", accumulation, 1,
+              "micro-batches of an update");
+  flags.count("seq_len", seqLen, 2, "T; fixed at compile time", {"max_length"});
+  flags.text("dtype", dtype, "fixed at compile time");
+  flags.toggle("no_shuffle", noShuffle, "rows in the order of the files");
+  flags.count("max_epochs", options.maxEpochs, 0,
+              "passes over the data at most; 0 = no limit");
+  flags.choice("loss_normalization", normalization, {"total", "micro_batch"},
+               "mean over the labels of the total batch, or of each"
+               " micro-batch");
+  flags.count("seed", seed, 0, "of the initial values");
+  flags.table("init_std", initStd, parameterClasses(),
+              "standard deviations of initial values by parameter class");
+  flags.text("eval_data", evalData, "text to evaluate on; a quoted pattern");
+  flags.choice("eval_packing", evalPacking, {"pad", "concat"},
+               "packing of --eval_data");
+  flags.count("eval_every", evalEvery, 0,
+              "updates between evaluations; 0 = at the end only");
+  flags.count("eval_tokens", evalTokens, 1, "counted labels of an evaluation");
+  flags.count("save_every", saveEvery, 0,
+              "updates between checkpoints; 0 = at the end only");
+  flags.text("run_name", runName, "recorded in run.json");
+  flags.text("name", name, "recorded in run.json");
+  flags.text("tags", tags, "recorded in run.json");
+}
+
+void TrainFlags::addScheduleFlags() {
+  Schedule &schedule = options.schedule;
+  flags.number("lr", options.lr, 0, std::numeric_limits<double>::infinity(),
+               "peak learning rate", {"learning_rate"});
+  flags.count("num_training_steps", schedule.steps, 0,
+              "updates; 0 writes the initial checkpoint",
+              {"steps", "max_steps"});
+  flags.count("max_train_tokens", maxTrainTokens, 1,
+              "positions to train on, instead of --num_training_steps");
+  flags.count("warmup_steps", schedule.warmupSteps, 0,
+              "updates of the linear warm-up");
+  flags.choice("scheduler", scheduler,
+               {"cosine", "linear", "cosine_restarts", "wsd", "constant"},
+               "curve of the learning rate");
+  flags.number("min_lr_ratio", schedule.minRatio, 0, 1,
+               "floor of the learning rate, as a share of the peak");
+  flags.count("cycle_length", schedule.cycleLength, 0,
+              "updates of a cycle of cosine and cosine_restarts; 0 = all",
+              {"restart_every"});
+  flags.count("restart_warmup_steps", schedule.restartWarmupSteps, 0,
+              "warm-up after each restart");
+  flags.count("decay_steps", schedule.decaySteps, 0,
+              "updates of wsd's decay; default: a tenth of all");
+}
+
+void TrainFlags::addForeignFlags() {
+  flags.ignored("single_gpu", false, "one process runs one executable");
+  flags.ignored("use_hf_model", false, "the model is compiled");
+  flags.ignored("workers", true, "one thread prepares the data");
+  flags.ignored("activation_checkpointing", false,
+                "memory was planned at compile time");
+  flags.ignored("data_seed", true, "rows come in the order of the files");
+  flags.ignored("shuffle_window", true, "rows come in the order of the files");
+  for (const char *galore :
+       {"rank", "update_proj_gap", "galore_scale", "proj_type"})
+    flags.refused(galore, "belongs to GaLore, which is not supported yet");
+  for (const char *later :
+       {"resume", "continue_from", "keep_last", "spike_zscore"})
+    flags.refused(later, "is not supported yet");
+  for (const char *compiled : {"model_config", "norm", "norm_type", "post_num",
+                               "norm_kind", "mcpu", "target"})
+    flags.refused(compiled, "is fixed at compile time (this executable: norm " +
+                                program.norm + ", " + program.target + ")");
+}
+
+void TrainFlags::resolveBatch() {
+  if (batchSize != program.batchSize)
+    badInput("--batch_size is ", batchSize,
+             ", this executable was compiled for ", program.batchSize);
+  if (seqLen != program.seqLen)
+    badInput("--seq_len is ", seqLen, ", this executable was compiled for ",
+             program.seqLen);
+  auto shortName = [](const std::string &type) {
+    return type == "float32"    ? std::string("fp32")
+           : type == "bfloat16" ? std::string("bf16")
+                                : type;
+  };
+  if (shortName(dtype) != shortName(program.dtype))
+    badInput("--dtype is ", dtype, ", this executable was compiled for ",
+             program.dtype);
+  if (totalBatchSize == 0)
+    totalBatchSize = batchSize * std::max<int64_t>(accumulation, 1);
+  if (totalBatchSize % batchSize != 0)
+    badInput("--total_batch_size ", totalBatchSize,
+             " is not a multiple of --batch_size ", batchSize);
+  if (accumulation != 0 && accumulation * batchSize != totalBatchSize)
+    badInput("--gradient_accumulation ", accumulation, " times --batch_size ",
+             batchSize, " is not --total_batch_size ", totalBatchSize);
+  accumulation = totalBatchSize / batchSize;
+  options.totalBatchSize = totalBatchSize;
+}
+
+void TrainFlags::resolveSteps() {
+  Schedule &schedule = options.schedule;
+  if (maxTrainTokens != 0) {
+    if (flags.given("num_training_steps"))
+      badInput("--max_train_tokens and --num_training_steps exclude each"
+               " other");
+    int64_t perUpdate = totalBatchSize * program.seqLen;
+    schedule.steps = (maxTrainTokens + perUpdate - 1) / perUpdate;
+  }
+  schedule.kind = scheduleKind(scheduler);
+  if (schedule.kind == ScheduleKind::Wsd && !flags.given("decay_steps"))
+    schedule.decaySteps = schedule.steps / 10;
+  schedule.check();
+  if (schedule.steps > 0 && schedule.warmupSteps >= schedule.steps)
+    note(cat("the warm-up of ", schedule.warmupSteps,
+             " updates does not end within ", schedule.steps));
+}
+
+void TrainFlags::resolveEvaluation(const Tokenizer *tokenizer) {
+  options.evalEvery = evalEvery;
+  if (evalData.empty())
+    return;
+  EvaluationOptions evaluation;
+  evaluation.files = expandGlob("--eval_data", evalData);
+  evaluation.tokenizer = tokenizer;
+  evaluation.rows = options.rows;
+  evaluation.rows.packing = packingOf(evalPacking);
+  evaluation.tokens = evalTokens;
+  openRows(evaluation.files, tokenizer, evaluation.rows);
+  options.evaluation = std::move(evaluation);
+}
+
+void TrainFlags::check() {
+  if (saveDir.empty())
+    badInput("--save_dir is required");
+  resolveBatch();
+  resolveSteps();
+  options.saveEvery = saveEvery;
+  options.optimizer = optimizer.resolve();
+  options.normalization = normalization == "total"
+                              ? LossNormalization::Total
+                              : LossNormalization::MicroBatch;
+  options.rows = data.rowOptions(program);
+  if (options.schedule.steps > 0 && data.data.empty())
+    badInput("--data is required");
+  if (!data.data.empty())
+    options.files = expandGlob("--data", data.data);
+}
+
+int mixln::rt::trainCommand(const Executable &executable,
+                            const Arguments &arguments) {
+  TrainFlags train(executable);
+  if (!train.flags.parse(arguments))
+    return ExitDone;
+  train.check();
+  auto tokenizer = openTokenizer(train.data.tokenizer, executable.program);
+  train.options.tokenizer = tokenizer.get();
+  train.resolveEvaluation(tokenizer.get());
+  RunFolder folder(train.saveDir);
+  int threads = train.threads.resolve();
+  train.options.flags = train.flags.resolved();
+
+  catchStopSignals();
+  Model model(executable.program, executable.kernels, executable.kernelCount,
+              threads);
+  if (train.weights.empty())
+    model.initialise(static_cast<uint64_t>(train.seed), train.initStd);
+  else
+    model.load(train.weights);
+  model.prepare();
+  note(cat(model.parameterCount(), " parameters, norm ",
+           executable.program.norm, ", ", train.totalBatchSize, " rows of ",
+           train.seqLen, " an update, ", threads, " threads"));
+  return rt::train(model, train.options, folder);
+}

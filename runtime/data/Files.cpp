@@ -1,0 +1,75 @@
+//===- Files.cpp ----------------------------------------------------------===//
+
+#include "data/Files.h"
+#include "support/Errors.h"
+#include "support/Hash.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <glob.h>
+
+using namespace mixln::rt;
+namespace fs = std::filesystem;
+
+std::vector<std::string> mixln::rt::expandGlob(const std::string &flag,
+                                               const std::string &pattern) {
+  glob_t found = {};
+  int status = glob(pattern.c_str(), GLOB_TILDE, nullptr, &found);
+  std::vector<std::string> files(found.gl_pathv,
+                                 found.gl_pathv + found.gl_pathc);
+  globfree(&found);
+  if (status != 0 && status != GLOB_NOMATCH)
+    badInput(flag, ": cannot read the folder of ", pattern);
+  if (files.empty())
+    badInput(flag, ": no file matches ", pattern);
+  std::sort(files.begin(), files.end());
+  for (const std::string &file : files) {
+    std::error_code error;
+    if (!fs::is_regular_file(file, error))
+      badInput(flag, ": ", file, " is not a file");
+    if (fs::file_size(file, error) == 0)
+      badInput(flag, ": ", file, " is empty");
+    if (!std::ifstream(file))
+      badInput(flag, ": cannot open ", file, ": ", systemError(errno));
+  }
+  return files;
+}
+
+std::string mixln::rt::readWholeFile(const std::string &path, size_t limit) {
+  std::error_code error;
+  if (fs::is_directory(path, error))
+    badInput("cannot read ", path, ": it is a folder");
+  std::ifstream file(path, std::ios::binary);
+  if (!file)
+    badInput("cannot open ", path, ": ", systemError(errno));
+  std::string text(limit + 1, '\0');
+  file.read(text.data(), text.size());
+  if (file.bad())
+    badInput("cannot read ", path);
+  text.resize(file.gcount());
+  if (text.size() > limit)
+    badInput(path, " is larger than ", limit, " bytes");
+  return text;
+}
+
+std::string mixln::rt::dataFingerprint(const std::vector<std::string> &files) {
+  StreamHash hash;
+  constexpr uint64_t kEnd = 1 << 20;
+  std::string part(kEnd, '\0');
+  for (const std::string &path : files) {
+    std::string name = fs::path(path).filename().string();
+    uint64_t size = fs::file_size(path);
+    hash.add(name.data(), name.size() + 1);
+    hash.add(&size, sizeof size);
+    std::ifstream file(path, std::ios::binary);
+    for (uint64_t begin : {uint64_t(0), size > kEnd ? size - kEnd : 0}) {
+      file.clear();
+      file.seekg(begin);
+      file.read(part.data(), kEnd);
+      hash.add(part.data(), file.gcount());
+    }
+  }
+  return hexHash(hash.value());
+}

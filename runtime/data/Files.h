@@ -1,0 +1,25 @@
+//===- Files.h - The files a data flag names --------------------*- C++ -*-===//
+
+#ifndef MIXLN_RT_DATA_FILES_H
+#define MIXLN_RT_DATA_FILES_H
+
+#include <string>
+#include <vector>
+
+namespace mixln::rt {
+
+/// Files that match the pattern, sorted by name. An InputError when there is
+/// none, or when one is not a readable file or is empty.
+std::vector<std::string> expandGlob(const std::string &flag,
+                                    const std::string &pattern);
+
+/// The whole of a file of at most `limit` bytes.
+std::string readWholeFile(const std::string &path, size_t limit);
+
+/// A hash of names, sizes and the first and last MiB of every file: it tells
+/// two data sets apart without reading hundreds of gigabytes.
+std::string dataFingerprint(const std::vector<std::string> &files);
+
+} // namespace mixln::rt
+
+#endif // MIXLN_RT_DATA_FILES_H

@@ -1,0 +1,108 @@
+//===- Rows.cpp -----------------------------------------------------------===//
+
+#include "data/Rows.h"
+#include "data/BinRows.h"
+#include "data/Documents.h"
+#include "support/Errors.h"
+
+#include <algorithm>
+
+using namespace mixln::rt;
+
+//===----------------------------------------------------------------------===//
+// Packer
+//===----------------------------------------------------------------------===//
+
+void Packer::addDocument(const std::vector<int> &pieces) {
+  if (packing == Packing::Concat) {
+    stream.insert(stream.end(), pieces.begin(), pieces.end());
+    stream.push_back(eos);
+    return;
+  }
+  size_t kept = std::min<size_t>(pieces.size(), length - 1);
+  size_t rowBegin = stream.size();
+  stream.insert(stream.end(), pieces.begin(), pieces.begin() + kept);
+  stream.push_back(eos);
+  stream.resize(rowBegin + length, kNotCounted);
+}
+
+bool Packer::take(Row &row) {
+  if (stream.size() - begin < static_cast<size_t>(length))
+    return false;
+  auto first = stream.begin() + begin;
+  row.labels.assign(first, first + length);
+  row.ids = row.labels;
+  std::replace(row.ids.begin(), row.ids.end(), kNotCounted, kPadding);
+  begin += length;
+  if (begin == stream.size() || begin > (size_t(1) << 20)) {
+    stream.erase(stream.begin(), stream.begin() + begin);
+    begin = 0;
+  }
+  return true;
+}
+
+void Packer::clear() {
+  stream.clear();
+  begin = 0;
+}
+
+//===----------------------------------------------------------------------===//
+// Text
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+class TextRows : public RowSource {
+public:
+  TextRows(std::vector<std::string> files, const Tokenizer &tokenizer,
+           const RowOptions &options)
+      : documents(std::move(files)), tokenizer(tokenizer),
+        packer(options.packing, options.length, tokenizer.endOfDocument()) {}
+
+  bool next(Row &row) override {
+    while (!packer.take(row)) {
+      if (!documents.next(text))
+        return false;
+      tokenizer.encode(text, pieces);
+      packer.addDocument(pieces);
+    }
+    return true;
+  }
+
+  void rewind() override {
+    documents.rewind();
+    packer.clear();
+  }
+
+private:
+  Documents documents;
+  const Tokenizer &tokenizer;
+  Packer packer;
+  std::string text;
+  std::vector<int> pieces;
+};
+
+} // namespace
+
+bool mixln::rt::isTokenized(const std::vector<std::string> &files) {
+  size_t tokenized =
+      std::count_if(files.begin(), files.end(), [](const std::string &file) {
+        return file.ends_with(".bin");
+      });
+  if (tokenized != 0 && tokenized != files.size())
+    badInput("data mix .bin files and text: ", files.front(), " and ",
+             files.back());
+  return tokenized != 0;
+}
+
+std::unique_ptr<RowSource> mixln::rt::openRows(std::vector<std::string> files,
+                                               const Tokenizer *tokenizer,
+                                               const RowOptions &options) {
+  if (isTokenized(files))
+    return openBinRows(std::move(files), options);
+  if (options.rawBits != 0)
+    badInput("--raw is for .bin files, ", files.front(), " is none");
+  if (!tokenizer)
+    badInput("--tokenizer is required to read text from ", files.front());
+  return std::make_unique<TextRows>(std::move(files), *tokenizer, options);
+}

@@ -1,0 +1,80 @@
+//===- Rows.h - Where training rows come from -------------------*- C++ -*-===//
+//
+// A row is T token ids and T labels, unshifted; label -100 does not count.
+//
+//   pad     a document is a row: its first T-1 pieces and </s>; when it is
+//           shorter, all pieces, </s>, and padding (id 0, label -100)
+//   concat  documents, each ended by </s>, end to end, cut into rows of T; the
+//           last partial row is dropped
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MIXLN_RT_DATA_ROWS_H
+#define MIXLN_RT_DATA_ROWS_H
+
+#include "data/Tokenizer.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mixln::rt {
+
+enum class Packing { Pad, Concat };
+
+constexpr int32_t kPadding = 0;
+constexpr int32_t kNotCounted = -100;
+
+struct Row {
+  std::vector<int32_t> ids;
+  std::vector<int32_t> labels;
+};
+
+/// A finite sequence of rows that can be read again from its beginning.
+class RowSource {
+public:
+  virtual ~RowSource() = default;
+  virtual bool next(Row &row) = 0;
+  virtual void rewind() = 0;
+};
+
+/// Turns encoded documents into rows.
+class Packer {
+public:
+  Packer(Packing packing, int64_t length, int32_t endOfDocument)
+      : packing(packing), length(length), eos(endOfDocument) {}
+
+  void addDocument(const std::vector<int> &pieces);
+  /// Takes the next finished row.
+  bool take(Row &row);
+  void clear();
+
+private:
+  Packing packing;
+  int64_t length;
+  int32_t eos;
+  /// pad: whole rows; concat: a stream, of which `begin` tokens are taken.
+  std::vector<int32_t> stream;
+  size_t begin = 0;
+};
+
+struct RowOptions {
+  int64_t length = 0; ///< T
+  Packing packing = Packing::Pad;
+  int64_t vocabSize = 0; ///< of the model: larger ids are an error
+  /// For .bin files without a header: 16 or 32 bits an id; 0 = has a header.
+  int rawBits = 0;
+};
+
+/// Rows of text files (JSON lines, plain or gzip) or, where all names end in
+/// .bin, of tokenized files. `tokenizer` may be null for the latter.
+std::unique_ptr<RowSource> openRows(std::vector<std::string> files,
+                                    const Tokenizer *tokenizer,
+                                    const RowOptions &options);
+
+bool isTokenized(const std::vector<std::string> &files);
+
+} // namespace mixln::rt
+
+#endif // MIXLN_RT_DATA_ROWS_H

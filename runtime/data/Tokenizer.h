@@ -1,0 +1,45 @@
+//===- Tokenizer.h - Text to token ids --------------------------*- C++ -*-===//
+
+#ifndef MIXLN_RT_DATA_TOKENIZER_H
+#define MIXLN_RT_DATA_TOKENIZER_H
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sentencepiece {
+class SentencePieceProcessor;
+}
+
+namespace mixln::rt {
+
+/// A sentencepiece model. InputErrors name the file.
+class Tokenizer {
+public:
+  explicit Tokenizer(std::string path);
+  ~Tokenizer();
+
+  /// The pieces of a text, without an end-of-document piece.
+  void encode(std::string_view text, std::vector<int> &ids) const;
+
+  int32_t endOfDocument() const { return eos; }
+  int64_t vocabSize() const { return pieces; }
+  const std::string &path() const { return filePath; }
+  const std::string &hash() const { return fileHash; }
+
+  /// An error when the model's embedding has fewer rows than there are pieces.
+  void checkFits(int64_t modelVocabSize) const;
+
+private:
+  std::string filePath;
+  std::string fileHash;
+  std::unique_ptr<sentencepiece::SentencePieceProcessor> processor;
+  int32_t eos = 0;
+  int64_t pieces = 0;
+};
+
+} // namespace mixln::rt
+
+#endif // MIXLN_RT_DATA_TOKENIZER_H

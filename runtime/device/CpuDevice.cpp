@@ -1,0 +1,137 @@
+//===- CpuDevice.cpp - Entries on the thread pool -------------------------===//
+
+#include "device/Arena.h"
+#include "device/Device.h"
+#include "device/ThreadPool.h"
+#include "support/Errors.h"
+
+#include <cstring>
+#include <immintrin.h>
+
+using namespace mixln::rt;
+
+namespace {
+
+/// A dispatch with everything looked up.
+struct Step {
+  std::vector<KernelFunction> phases;
+  std::vector<int64_t> tasks;
+  std::vector<void *> pointers;
+  const int64_t *sizes;
+  const float *values;
+};
+
+/// Tiny numbers count as zero while kernels run: Adam's moments of a
+/// parameter without gradient would otherwise slow every step down.
+class FlushDenormals {
+public:
+  FlushDenormals() : saved(_mm_getcsr()) { _mm_setcsr(saved | 0x8040); }
+  ~FlushDenormals() { _mm_setcsr(saved); }
+
+private:
+  unsigned saved;
+};
+
+class CpuDevice : public Device {
+public:
+  CpuDevice(const Program &program, const KernelFunction *kernels,
+            int64_t kernelCount, ThreadPool &pool);
+
+  void run(int64_t entry) override;
+  void write(int64_t offset, const void *from, int64_t bytes) override {
+    std::memcpy(arena.data() + offset, from, bytes);
+  }
+  void read(int64_t offset, void *to, int64_t bytes) const override {
+    std::memcpy(to, arena.data() + offset, bytes);
+  }
+  void zero(int64_t offset, int64_t bytes) override {
+    std::memset(arena.data() + offset, 0, bytes);
+  }
+
+private:
+  Step resolve(const Dispatch &dispatch, const KernelFunction *kernels,
+               int64_t kernelCount);
+
+  const Program &program;
+  ThreadPool &pool;
+  Arena arena;
+  /// Per worker: rounded up so that two workers never share a line or a page.
+  int64_t scratchStride;
+  Arena scratch;
+  std::vector<std::vector<Step>> entries;
+};
+
+} // namespace
+
+static int64_t roundUp(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+CpuDevice::CpuDevice(const Program &program, const KernelFunction *kernels,
+                     int64_t kernelCount, ThreadPool &pool)
+    : program(program), pool(pool), arena(program.arenaBytes),
+      scratchStride(roundUp(program.scratchBytes, 4096) + 4096),
+      scratch(scratchStride * pool.size()) {
+  for (const Entry &entry : program.entries) {
+    std::vector<Step> &steps = entries.emplace_back();
+    for (const Dispatch &dispatch : entry.dispatches)
+      steps.push_back(resolve(dispatch, kernels, kernelCount));
+  }
+}
+
+Step CpuDevice::resolve(const Dispatch &dispatch, const KernelFunction *kernels,
+                        int64_t kernelCount) {
+  if (dispatch.kernel < 0 ||
+      dispatch.kernel >= static_cast<int64_t>(program.kernels.size()))
+    runFailed("damaged program: dispatch of kernel ", dispatch.kernel, " of ",
+              program.kernels.size());
+  const Kernel &kernel = program.kernels[dispatch.kernel];
+  int64_t phases = kernel.phases.size();
+  if (kernel.firstFunction < 0 || kernel.firstFunction + phases > kernelCount ||
+      static_cast<int64_t>(dispatch.tasks.size()) != phases)
+    runFailed("damaged program: kernel ", kernel.name, " has ", phases,
+              " phases at ", kernel.firstFunction, " of ", kernelCount,
+              " functions, and its dispatch ", dispatch.tasks.size());
+  Step step;
+  step.phases.assign(kernels + kernel.firstFunction,
+                     kernels + kernel.firstFunction + phases);
+  step.tasks = dispatch.tasks;
+  step.sizes = dispatch.sizes.data();
+  step.values = dispatch.values.data();
+  for (const Operand &operand : dispatch.operands) {
+    if (operand.offset < 0 || operand.bytes < 0 ||
+        operand.offset > program.arenaBytes - operand.bytes)
+      runFailed("damaged program: kernel ", kernel.name, " touches bytes ",
+                operand.offset, " to ", operand.offset + operand.bytes,
+                " of an arena of ", program.arenaBytes);
+    step.pointers.push_back(arena.data() + operand.offset);
+  }
+  return step;
+}
+
+void CpuDevice::run(int64_t entry) {
+  const std::vector<Step> &steps = entries[entry];
+  pool.run([&](int worker) {
+    FlushDenormals flush;
+    int workers = pool.size();
+    char *workerScratch = scratch.data() + scratchStride * worker;
+    for (const Step &step : steps) {
+      for (size_t phase = 0; phase < step.phases.size(); ++phase) {
+        int64_t tasks = step.tasks[phase];
+        KernelFunction function = step.phases[phase];
+        int64_t end = tasks * (worker + 1) / workers;
+        for (int64_t task = tasks * worker / workers; task < end; ++task)
+          function(step.pointers.data(), step.sizes, step.values, task, tasks,
+                   workerScratch);
+        pool.barrier();
+      }
+    }
+  });
+}
+
+std::unique_ptr<Device> mixln::rt::makeCpuDevice(const Program &program,
+                                                 const KernelFunction *kernels,
+                                                 int64_t kernelCount,
+                                                 ThreadPool &pool) {
+  return std::make_unique<CpuDevice>(program, kernels, kernelCount, pool);
+}

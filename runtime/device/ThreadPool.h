@@ -1,0 +1,80 @@
+//===- ThreadPool.h - Workers that spin, then park --------------*- C++ -*-===//
+//
+// A step is some thousand short phases with a barrier after each, so a barrier
+// must cost about a microsecond: workers spin on a counter, and sleep in the
+// kernel only when nothing came for a while. All workers walk the same list
+// of phases, so that an entry wakes them once.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MIXLN_RT_DEVICE_THREADPOOL_H
+#define MIXLN_RT_DEVICE_THREADPOOL_H
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <thread>
+#include <vector>
+
+namespace mixln::rt {
+
+/// A counter that threads can wait on. Raised by one thread at a time.
+class WaitCounter {
+public:
+  uint32_t value() const { return counter.load(std::memory_order_acquire); }
+  void raise();
+  /// Returns when value() is no longer `old`; spins for about `spinCycles`
+  /// before it sleeps.
+  void waitWhile(uint32_t old, uint64_t spinCycles);
+
+private:
+  alignas(64) std::atomic<uint32_t> counter{0};
+  std::atomic<uint32_t> sleepers{0};
+};
+
+class ThreadPool {
+public:
+  /// `workers` threads, of which the caller of run() is worker 0.
+  explicit ThreadPool(int workers);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool &) = delete;
+  ThreadPool &operator=(const ThreadPool &) = delete;
+
+  int size() const { return workers; }
+
+  /// Runs body(worker) once on every worker; returns when all are done.
+  /// `body` must not throw.
+  template <typename Body> void run(const Body &body) {
+    runErased([](const void *b, int w) { (*static_cast<const Body *>(b))(w); },
+              &body);
+  }
+
+  /// Inside run(): returns when every worker has called it.
+  void barrier();
+
+  /// Runs body(i) for i in [0, tasks) on all workers, contiguous shares;
+  /// passes on the first exception.
+  void forEach(int64_t tasks, const std::function<void(int64_t)> &body);
+
+private:
+  using ErasedBody = void (*)(const void *, int);
+  void runErased(ErasedBody body, const void *context);
+  void workerMain(int worker);
+
+  int workers;
+  uint64_t barrierSpin;
+  WaitCounter started;
+  WaitCounter passed;
+  alignas(64) std::atomic<int> arrived{0};
+  alignas(64) ErasedBody currentBody = nullptr;
+  const void *currentContext = nullptr;
+  std::atomic<bool> stopping{false};
+  std::vector<std::thread> threads;
+};
+
+/// CPUs this process may use: affinity and the cgroup's quota.
+int availableCpus();
+
+} // namespace mixln::rt
+
+#endif // MIXLN_RT_DEVICE_THREADPOOL_H

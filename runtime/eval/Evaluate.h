@@ -1,0 +1,34 @@
+//===- Evaluate.h - The mean loss over given rows ---------------*- C++ -*-===//
+
+#ifndef MIXLN_RT_EVAL_EVALUATE_H
+#define MIXLN_RT_EVAL_EVALUATE_H
+
+#include "train/Model.h"
+
+#include <string>
+#include <vector>
+
+namespace mixln::rt {
+
+struct EvaluationOptions {
+  std::vector<std::string> files;
+  const Tokenizer *tokenizer = nullptr;
+  RowOptions rows;
+  int64_t tokens = 10'000'000; ///< counted labels after which it ends
+};
+
+struct Evaluation {
+  double loss = 0;
+  int64_t tokens = 0;
+  std::string id; ///< hash of the rows: unequal ones are not comparable
+  bool stopped = false;
+};
+
+/// Rows in file order until `tokens` counted labels. `stop`, asked between
+/// calls, ends it early.
+Evaluation evaluate(Model &model, const EvaluationOptions &options,
+                    bool (*stop)() = nullptr);
+
+} // namespace mixln::rt
+
+#endif // MIXLN_RT_EVAL_EVALUATE_H

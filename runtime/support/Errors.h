@@ -1,0 +1,58 @@
+//===- Errors.h - How the runtime reports failures --------------*- C++ -*-===//
+//
+// Two kinds reach the user: what the user can mend (exit status 2) and what
+// went wrong while running (exit status 1). Texts are lower case, name the
+// file, flag or tensor at fault, what was found and what was expected.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MIXLN_RT_SUPPORT_ERRORS_H
+#define MIXLN_RT_SUPPORT_ERRORS_H
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+namespace mixln::rt {
+
+enum ExitStatus : int {
+  ExitDone = 0,
+  ExitFailed = 1,
+  ExitBadInput = 2,
+  ExitStopped = 75
+};
+
+/// Bad usage or bad input.
+struct InputError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// The run itself failed.
+struct RunError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+template <typename... Parts> std::string cat(const Parts &...parts) {
+  std::ostringstream stream;
+  (stream << ... << parts);
+  return stream.str();
+}
+
+template <typename... Parts> [[noreturn]] void badInput(const Parts &...parts) {
+  throw InputError(cat(parts...));
+}
+
+template <typename... Parts>
+[[noreturn]] void runFailed(const Parts &...parts) {
+  throw RunError(cat(parts...));
+}
+
+/// "no such file or directory" for an errno value, in lower case.
+std::string systemError(int error);
+
+/// A line on standard error: "PROGRAM: TEXT".
+void note(const std::string &text);
+
+} // namespace mixln::rt
+
+#endif // MIXLN_RT_SUPPORT_ERRORS_H

@@ -1,0 +1,185 @@
+//===- Model.cpp ----------------------------------------------------------===//
+
+#include "train/Model.h"
+#include "checkpoint/ModelFolder.h"
+#include "checkpoint/Safetensors.h"
+#include "random/Philox.h"
+#include "support/Errors.h"
+
+#include <algorithm>
+#include <cmath>
+
+using namespace mixln::rt;
+
+int64_t mixln::rt::elementCount(const Tensor &tensor) {
+  int64_t count = 1;
+  for (int64_t extent : tensor.shape)
+    count *= extent;
+  return count;
+}
+
+int64_t mixln::rt::byteCount(const Tensor &tensor) {
+  return elementCount(tensor) * (tensor.type == ElementType::BF16 ? 2 : 4);
+}
+
+Model::Model(const Program &program, const KernelFunction *kernels,
+             int64_t kernelCount, int threads)
+    : theProgram(program), pool(threads),
+      theDevice(makeCpuDevice(program, kernels, kernelCount, pool)) {
+  for (const Tensor &tensor : program.tensors) {
+    if (tensor.offset < 0 ||
+        tensor.offset > program.arenaBytes - byteCount(tensor))
+      runFailed("damaged program: tensor ", tensor.name,
+                " lies outside the arena");
+    tensors.emplace(tensor.name, &tensor);
+  }
+  for (size_t i = 0; i < program.entries.size(); ++i)
+    entries.emplace(program.entries[i].name, i);
+}
+
+//===----------------------------------------------------------------------===//
+// Initial values
+//===----------------------------------------------------------------------===//
+
+// Element i of a tensor, whatever thread and chunk it comes in.
+static void computeValues(const Tensor &tensor, std::array<uint32_t, 2> key,
+                          double value, int64_t first, int64_t count,
+                          float *out) {
+  switch (tensor.init.kind) {
+  case InitKind::None:
+    std::fill_n(out, count, 0.0f);
+    return;
+  case InitKind::Constant:
+    std::fill_n(out, count, static_cast<float>(value));
+    return;
+  case InitKind::Normal:
+    fillNormal(key, first, count, value, out);
+    return;
+  case InitKind::RopeCos:
+  case InitKind::RopeSin: {
+    int64_t half = tensor.shape.back();
+    for (int64_t i = 0; i < count; ++i) {
+      int64_t t = (first + i) / half, j = (first + i) % half;
+      double angle = t * std::pow(value, -2.0 * j / (2.0 * half));
+      out[i] = static_cast<float>(tensor.init.kind == InitKind::RopeCos
+                                      ? std::cos(angle)
+                                      : std::sin(angle));
+    }
+    return;
+  }
+  }
+}
+
+void Model::fill(const Tensor &tensor, uint64_t seed, double value) {
+  if (tensor.type != ElementType::F32)
+    runFailed("damaged program: tensor ", tensor.name,
+              " has an initial value but is not f32");
+  auto key = streamKey(seed, tensor.name);
+  int64_t elements = elementCount(tensor);
+  constexpr int64_t kChunk = 1 << 16;
+  pool.forEach((elements + kChunk - 1) / kChunk, [&](int64_t chunk) {
+    int64_t first = chunk * kChunk;
+    int64_t count = std::min(kChunk, elements - first);
+    std::vector<float> values(count);
+    computeValues(tensor, key, value, first, count, values.data());
+    theDevice->write(tensor.offset + first * 4, values.data(), count * 4);
+  });
+}
+
+void Model::initialise(uint64_t seed,
+                       const std::map<std::string, double> &deviations) {
+  for (const Tensor &tensor : theProgram.tensors) {
+    if (tensor.role != Role::Parameter)
+      continue;
+    double value = tensor.init.value;
+    auto found = deviations.find(tensor.parameterClass);
+    if (found != deviations.end() && tensor.init.kind == InitKind::Normal)
+      value = found->second;
+    fill(tensor, seed, value);
+  }
+}
+
+void Model::load(const std::string &path) {
+  loadParameters(path, theProgram, *theDevice);
+}
+
+void Model::prepare() {
+  for (const Tensor &tensor : theProgram.tensors) {
+    if (tensor.role == Role::Constant)
+      fill(tensor, 0, tensor.init.value);
+    else if (tensor.role == Role::Moment)
+      theDevice->zero(tensor.offset, byteCount(tensor));
+  }
+  if (hasEntry("prepare"))
+    run("prepare");
+}
+
+//===----------------------------------------------------------------------===//
+// Access by name
+//===----------------------------------------------------------------------===//
+
+bool Model::hasEntry(const std::string &name) const {
+  return entries.count(name) != 0;
+}
+
+void Model::run(const std::string &entry) {
+  auto found = entries.find(entry);
+  if (found == entries.end())
+    runFailed("this executable was compiled without the entry ", entry);
+  theDevice->run(found->second);
+}
+
+const Tensor *Model::find(const std::string &name) const {
+  auto found = tensors.find(name);
+  return found == tensors.end() ? nullptr : found->second;
+}
+
+const Tensor &Model::get(const std::string &name) const {
+  const Tensor *tensor = find(name);
+  if (!tensor)
+    runFailed("this executable was compiled without the tensor ", name);
+  return *tensor;
+}
+
+void Model::writeInput(const std::string &name,
+                       const std::vector<int32_t> &values) {
+  const Tensor *tensor = find(name);
+  if (!tensor)
+    return;
+  if (elementCount(*tensor) != static_cast<int64_t>(values.size()) ||
+      tensor->type != ElementType::I32)
+    runFailed("damaged program: input ", name, " has shape ",
+              shapeText(tensor->shape), ", the host writes ", values.size(),
+              " i32");
+  theDevice->write(tensor->offset, values.data(), values.size() * 4);
+}
+
+void Model::writeInputs(const MicroBatch &batch) {
+  writeInput("input_ids", batch.inputIds);
+  writeInput("targets", batch.targets);
+  writeInput("token_order", batch.tokenOrder);
+  writeInput("segment_starts", batch.segmentStarts);
+}
+
+void Model::setScalar(const std::string &name, double value) {
+  auto narrow = static_cast<float>(value);
+  if (const Tensor *tensor = find(name))
+    theDevice->write(tensor->offset, &narrow, sizeof narrow);
+}
+
+std::vector<float> Model::read(const std::string &name) const {
+  const Tensor &tensor = get(name);
+  if (tensor.type != ElementType::F32)
+    runFailed("damaged program: tensor ", name, " is not f32");
+  std::vector<float> values(elementCount(tensor));
+  theDevice->read(tensor.offset, values.data(), values.size() * 4);
+  return values;
+}
+
+int64_t Model::parameterCount() const {
+  int64_t count = 0;
+  for (const Tensor &tensor : theProgram.tensors)
+    if (tensor.role == Role::Parameter)
+      count += elementCount(tensor);
+  return count;
+}

@@ -1,0 +1,66 @@
+//===- Model.h - A program's tensors and entries by name --------*- C++ -*-===//
+
+#ifndef MIXLN_RT_TRAIN_MODEL_H
+#define MIXLN_RT_TRAIN_MODEL_H
+
+#include "data/Batch.h"
+#include "device/Device.h"
+#include "device/ThreadPool.h"
+#include "mixln-rt/program.h"
+
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace mixln::rt {
+
+/// A program in memory. The program must outlive it.
+class Model {
+public:
+  Model(const Program &program, const KernelFunction *kernels,
+        int64_t kernelCount, int threads);
+
+  /// Fills parameters by their initialisers. `deviations` overrides the
+  /// standard deviation of parameter classes.
+  void initialise(uint64_t seed,
+                  const std::map<std::string, double> &deviations = {});
+  /// Fills parameters from a checkpoint.
+  void load(const std::string &path);
+  /// After initialise() or load(): constants, zero moments, entry `prepare`.
+  void prepare();
+
+  bool hasEntry(const std::string &name) const;
+  /// Runs an entry; a RunError when the program has none of that name.
+  void run(const std::string &entry);
+
+  const Tensor *find(const std::string &name) const;
+  void writeInputs(const MicroBatch &batch);
+  /// Scalars that the program does not use are ignored.
+  void setScalar(const std::string &name, double value);
+  /// The f32 elements of a tensor.
+  std::vector<float> read(const std::string &name) const;
+
+  const Program &program() const { return theProgram; }
+  const Device &device() const { return *theDevice; }
+  int threads() const { return pool.size(); }
+  int64_t parameterCount() const;
+
+private:
+  const Tensor &get(const std::string &name) const;
+  void fill(const Tensor &tensor, uint64_t seed, double value);
+  void writeInput(const std::string &name, const std::vector<int32_t> &values);
+
+  const Program &theProgram;
+  ThreadPool pool;
+  std::unique_ptr<Device> theDevice;
+  std::unordered_map<std::string, const Tensor *> tensors;
+  std::unordered_map<std::string, int64_t> entries;
+};
+
+int64_t elementCount(const Tensor &tensor);
+int64_t byteCount(const Tensor &tensor);
+
+} // namespace mixln::rt
+
+#endif // MIXLN_RT_TRAIN_MODEL_H

@@ -1,0 +1,36 @@
+//===- Step.cpp -----------------------------------------------------------===//
+
+#include "train/Step.h"
+
+#include <limits>
+
+using namespace mixln::rt;
+
+double mixln::rt::accumulateGradients(Model &model, const UpdateBatch &batch,
+                                      LossNormalization normalization,
+                                      bool (*stop)()) {
+  double loss = 0;
+  bool first = true;
+  for (const MicroBatch &micro : batch.micro) {
+    if (stop && stop())
+      return std::numeric_limits<double>::quiet_NaN();
+    double count = normalization == LossNormalization::Total
+                       ? double(batch.counted)
+                       : double(micro.counted) * double(batch.micro.size());
+    // A batch of padding alone has loss 0 and no gradient.
+    double scale = count > 0 ? 1 / count : 0;
+    model.setScalar("loss_scale", scale);
+    model.writeInputs(micro);
+    model.run(first ? "gradient" : "gradient_add");
+    loss += model.read("loss_sum")[0] * scale;
+    first = false;
+  }
+  return loss;
+}
+
+double mixln::rt::applyUpdate(Model &model, const Optimizer &optimizer,
+                              int64_t n, double lr) {
+  optimizer.writeScalars(model, n, lr);
+  model.run("update");
+  return model.read("grad_norm")[0];
+}

@@ -1,0 +1,30 @@
+//===- Step.h - One update --------------------------------------*- C++ -*-===//
+
+#ifndef MIXLN_RT_TRAIN_STEP_H
+#define MIXLN_RT_TRAIN_STEP_H
+
+#include "train/Model.h"
+#include "train/Optimizer.h"
+
+namespace mixln::rt {
+
+/// What a micro-batch's losses are divided by.
+enum class LossNormalization {
+  Total,     ///< counted labels of the total batch
+  MicroBatch ///< its own counted labels, then the mean over micro-batches
+};
+
+/// Runs `gradient` and `gradient_add` over the micro-batches and returns the
+/// loss of the total batch. `stop`, asked between micro-batches, ends it early
+/// with the result NaN.
+double accumulateGradients(Model &model, const UpdateBatch &batch,
+                           LossNormalization normalization,
+                           bool (*stop)() = nullptr);
+
+/// Runs `update` and returns the norm of the gradient before clipping.
+double applyUpdate(Model &model, const Optimizer &optimizer, int64_t n,
+                   double lr);
+
+} // namespace mixln::rt
+
+#endif // MIXLN_RT_TRAIN_STEP_H

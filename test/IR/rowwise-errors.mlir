@@ -1,0 +1,79 @@
+// RUN: mixln-opt %s --verify-diagnostics --split-input-file
+
+// The region's argument must be the row that the operand's type and map give.
+mixln.variable @x : tensor<8x32xf32> input
+mixln.variable @y : tensor<8x16xf32> output
+mixln.entry @e {
+  %x = mixln.load @x : tensor<8x32xf32>
+  // expected-error @+1 {{argument of row operand 0 has type 'vector<16xf32>' but 'tensor<8x32xf32>' is read through affine_map<(d0) -> (d0)>}}
+  %y = mixln.rowwise [8] rows(%x : tensor<8x32xf32>) -> rows(tensor<8x16xf32>) {
+  ^bb0(%a: vector<16xf32>):
+    mixln.yield rows(%a : vector<16xf32>)
+  }
+  mixln.store %y, @y : tensor<8x16xf32>
+}
+
+// -----
+
+// An operand must not be read beyond its end.
+mixln.variable @x : tensor<8x2x16xf32> input
+mixln.entry @e {
+  %x = mixln.load @x : tensor<8x2x16xf32>
+  // expected-error @+1 {{row operand 0 of type 'tensor<8x2x16xf32>' is read up to index 2 of a dimension of 2}}
+  %y = mixln.rowwise [8, 2] rows(%x : tensor<8x2x16xf32> by (d0, d1) -> (d0, d1 + 1)) -> rows(tensor<8x2x16xf32>) {
+  ^bb0(%a: vector<16xf32>):
+    mixln.yield rows(%a : vector<16xf32>)
+  }
+}
+
+// -----
+
+// A domain is rows, or rows and heads.
+mixln.entry @e {
+  // expected-error @+1 {{domain has 3 dimensions, expected (rows) or (rows, heads)}}
+  %y = mixln.rowwise [8, 2, 2] -> rows(tensor<8x2x2xf32>) {
+    %c = arith.constant 0.0 : f32
+    mixln.yield rows(%c : f32)
+  }
+}
+
+// -----
+
+// A sum starts from a tensor of its own type.
+mixln.variable @x : tensor<8x32xf32> input
+mixln.variable @s : tensor<16xf32> output
+mixln.entry @e {
+  %x = mixln.load @x : tensor<8x32xf32>
+  %s = mixln.load @s : tensor<16xf32>
+  // expected-error @+1 {{sum 0 starts from 'tensor<16xf32>' but has type 'tensor<32xf32>'}}
+  %y = mixln.rowwise [8] rows(%x : tensor<8x32xf32>) into(0: %s : tensor<16xf32>) -> sums(tensor<32xf32>) {
+  ^bb0(%a: vector<32xf32>):
+    mixln.yield sums(%a : vector<32xf32>)
+  }
+}
+
+// -----
+
+// What the region yields must match the results.
+mixln.variable @x : tensor<8x32xf32> input
+mixln.entry @e {
+  %x = mixln.load @x : tensor<8x32xf32>
+  // expected-error @+1 {{yields 1 rows and 0 sums but has 0 and 1 results}}
+  %y = mixln.rowwise [8] rows(%x : tensor<8x32xf32>) -> sums(tensor<32xf32>) {
+  ^bb0(%a: vector<32xf32>):
+    mixln.yield rows(%a : vector<32xf32>)
+  }
+}
+
+// -----
+
+// A map of a sum names heads or nothing, never rows.
+mixln.variable @x : tensor<8x32xf32> input
+mixln.entry @e {
+  %x = mixln.load @x : tensor<8x32xf32>
+  // expected-error @+1 {{map of sum 0 must keep heads or nothing, found affine_map<(d0) -> (d0)>}}
+  %y = mixln.rowwise [8] rows(%x : tensor<8x32xf32>) -> sums(tensor<8x32xf32> by (d0) -> (d0)) {
+  ^bb0(%a: vector<32xf32>):
+    mixln.yield sums(%a : vector<32xf32>)
+  }
+}

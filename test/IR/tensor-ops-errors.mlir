@@ -1,0 +1,66 @@
+// RUN: mixln-opt %s --verify-diagnostics --split-input-file
+
+// The inner extents of a product must agree.
+mixln.variable @a : tensor<8x32xf32> input
+mixln.variable @w : tensor<16x24xf32> parameter
+mixln.entry @e {
+  %a = mixln.load @a : tensor<8x32xf32>
+  %w = mixln.load @w : tensor<16x24xf32>
+  // expected-error @+1 {{product 0 sums over 32 columns of the left and 24 of the right side}}
+  %c = mixln.matmul lhs(%a : tensor<8x32xf32>) rhs(%w : tensor<16x24xf32>) transpose_rhs -> tensor<8x16xf32>
+}
+
+// -----
+
+// Heads must divide the width of q.
+mixln.variable @q : tensor<8x30xf32> input
+mixln.variable @c : tensor<4x8xf32> input
+mixln.entry @e {
+  %q = mixln.load @q : tensor<8x30xf32>
+  %c = mixln.load @c : tensor<4x8xf32>
+  // expected-error @+1 {{width 30 of q is not a multiple of heads 4}}
+  %ctx, %lse = mixln.attention %q, %q, %q, %c, %c {heads = 4 : i64} : tensor<8x30xf32>, tensor<8x30xf32>, tensor<8x30xf32>, tensor<4x8xf32>, tensor<4x8xf32> -> tensor<8x30xf32>, tensor<8x4xf32>
+}
+
+// -----
+
+// A panel layout is read with the transposition it was made for.
+mixln.variable @a : tensor<8x32xf32> input
+mixln.variable @w : tensor<32x32xf32> parameter
+mixln.entry @e {
+  %a = mixln.load @a : tensor<8x32xf32>
+  %w = mixln.load @w : tensor<32x32xf32>
+  %p = mixln.pack %w : tensor<32x32xf32> -> tensor<32x32xf32, #mixln.packed<transposed>>
+  // expected-error @+1 {{product 0 reads a right side packed for transpose_rhs}}
+  %c = mixln.matmul lhs(%a : tensor<8x32xf32>) rhs(%p : tensor<32x32xf32, #mixln.packed<transposed>>) -> tensor<8x32xf32>
+}
+
+// -----
+
+// A load has the type of its variable.
+// expected-note @+1 {{the variable}}
+mixln.variable @a : tensor<8x32xf32> input
+mixln.entry @e {
+  // expected-error @+1 {{has type 'tensor<8x16xf32>' but variable @a has type 'tensor<8x32xf32>'}}
+  %a = mixln.load @a : tensor<8x16xf32>
+}
+
+// -----
+
+// A variable that is used must exist.
+mixln.entry @e {
+  // expected-error @+1 {{unknown variable @b}}
+  %a = mixln.load @b : tensor<8x16xf32>
+}
+
+// -----
+
+// The gradient of a table has as many segment starts as rows, plus one.
+mixln.variable @dy : tensor<8x32xf32> input
+mixln.variable @ids : tensor<8xi32> input
+mixln.entry @e {
+  %dy = mixln.load @dy : tensor<8x32xf32>
+  %ids = mixln.load @ids : tensor<8xi32>
+  // expected-error @+1 {{number of segment starts is 8, expected 9}}
+  %g = mixln.embedding_grad %dy, %ids, %ids, %ids : tensor<8x32xf32>, tensor<8xi32>, tensor<8xi32>, tensor<8xi32> -> tensor<96x32xf32>
+}

@@ -1,0 +1,57 @@
+//===- ProgramJsonTest.cpp ------------------------------------------------===//
+
+#include "Toy.h"
+#include "mixln-rt/program-json.h"
+
+#include <cmath>
+#include <gtest/gtest.h>
+#include <limits>
+
+using namespace mixln::rt;
+
+TEST(ProgramJson, RoundTrip) {
+  Program program = toy::makeProgram(2, 4, 8);
+  program.flopsPerToken = 0.1 + 0.2;
+  program.tensors[0].init.value = 1.0 / 3;
+  program.tensors[0].lrMultiplier = 0.1;
+  program.tensors[0].decay = false;
+  program.entries[1].dispatches[0].values = {
+      0.57f, std::numeric_limits<float>::infinity(),
+      -std::numeric_limits<float>::infinity(), std::nanf("")};
+  program.entries[1].dispatches[0].layer = 3;
+  std::string text = serialize(program);
+  Program again = parse(text.data(), text.size());
+  EXPECT_EQ(serialize(again), text);
+  EXPECT_EQ(again.flopsPerToken, 0.1 + 0.2);
+  EXPECT_EQ(again.tensors[0].init.value, 1.0 / 3);
+  EXPECT_EQ(again.tensors[0].lrMultiplier, 0.1);
+  EXPECT_FALSE(again.tensors[0].decay);
+  const Dispatch &dispatch = again.entries[1].dispatches[0];
+  EXPECT_EQ(dispatch.values[0], 0.57f);
+  EXPECT_TRUE(std::isinf(dispatch.values[1]) && dispatch.values[1] > 0);
+  EXPECT_TRUE(std::isinf(dispatch.values[2]) && dispatch.values[2] < 0);
+  EXPECT_TRUE(std::isnan(dispatch.values[3]));
+  EXPECT_EQ(dispatch.layer, 3);
+  EXPECT_FALSE(dispatch.operands[0].writes);
+  EXPECT_TRUE(dispatch.operands[7].writes);
+}
+
+static std::string failure(const std::string &text) {
+  try {
+    parse(text.data(), text.size());
+  } catch (const std::runtime_error &error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(ProgramJson, Damage) {
+  std::string text = serialize(toy::makeProgram(2, 4, 8));
+  EXPECT_NE(failure(text.substr(0, text.size() / 2)), "");
+  EXPECT_NE(failure("[]"), "");
+  EXPECT_NE(failure("{}"), "");
+  Program other = toy::makeProgram(2, 4, 8);
+  other.version = 99;
+  EXPECT_NE(failure(serialize(other)).find("version 99, expected 1"),
+            std::string::npos);
+}

@@ -1,0 +1,38 @@
+"""The lit suite: each test says in one sentence what it proves."""
+import os
+import platform
+
+import lit.formats
+
+config.name = "mixln"
+config.test_format = lit.formats.ShTest(True)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Inputs", "Unit"]
+config.test_source_root = os.path.join(config.mixln_source, "test")
+config.test_exec_root = os.path.join(config.mixln_build, "test")
+
+path = [os.path.join(config.mixln_build, "bin"), config.llvm_tools, os.environ.get("PATH", "")]
+config.environment["PATH"] = os.pathsep.join(path)
+config.environment["MIXLN_CACHE_DIR"] = os.path.join(config.test_exec_root, "cache")
+for name in ("HOME", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+
+config.substitutions.append(("%python", config.python))
+config.substitutions.append(("%configs", os.path.join(config.mixln_source, "configs")))
+config.substitutions.append(("%inputs", os.path.join(config.test_source_root, "Inputs")))
+config.substitutions.append(("%test_root", config.test_source_root))
+
+# Golden cases, real text and tokenizer beside the checkout, where they are.
+shared = os.environ.get("MIXLN_SHARED", os.path.join(config.mixln_source, "..", "shared"))
+if os.path.isdir(os.path.join(shared, "golden")):
+    config.available_features.add("shared")
+    config.substitutions.append(("%shared", os.path.abspath(shared)))
+
+flags = ""
+if platform.system() == "Linux":
+    with open("/proc/cpuinfo") as cpuinfo:
+        flags = next((line for line in cpuinfo if line.startswith("flags")), "")
+for feature in ("avx2", "avx512f", "avx512_bf16"):
+    if f" {feature}" in flags:
+        config.available_features.add(feature)

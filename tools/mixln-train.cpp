@@ -1,0 +1,86 @@
+//===- mixln-train.cpp - Compiles (once) and trains -----------------------===//
+
+#include "mixln/Pipelines/Cache.h"
+#include "mixln/Pipelines/CompileFlags.h"
+
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Errno.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <unistd.h>
+
+using namespace llvm;
+using namespace mixln;
+
+static void printHelp() {
+  outs() << "usage: mixln-train --model_config CONFIG.json [--norm SPEC] "
+            "--batch_size B --data GLOB --tokenizer FILE --save_dir DIR ...\n\n"
+            "Compiles the training step (once: executables are kept in "
+            "MIXLN_CACHE_DIR) and trains.\n\nFixed at compile time:\n";
+  for (const CompileFlag &flag : getCompileFlags())
+    outs() << formatv("  {0,-28}{1}\n",
+                      "--" + flag.name.str() + " " + flag.placeholder.str(),
+                      flag.help);
+  outs() << "\nAll other flags go to the executable; see EXE train --help.\n";
+}
+
+static int fail(const Twine &message, int status = 2) {
+  errs() << "mixln-train: " << message << "\n";
+  return status;
+}
+
+/// The path of the executable for `options`, compiled if it is not there yet.
+static int compileCached(CompileOptions &options, std::string &executable) {
+  std::string directory = getCacheDirectory();
+  if (std::string error = prepareCacheDirectory(directory); !error.empty())
+    return fail(error);
+  std::string error;
+  std::string key = getCacheKey(options, error);
+  if (!error.empty())
+    return fail(error);
+  SmallString<128> path(directory);
+  sys::path::append(path, key);
+  executable = std::string(path);
+  if (sys::fs::can_execute(path))
+    return 0;
+  errs() << "mixln-train: compiling " << options.input << "\n";
+  options.output = executable;
+  return compile(options);
+}
+
+int main(int argc, char **argv) {
+  InitLLVM init(argc, argv);
+  CompileOptions options;
+  options.batchSize = 0;
+  options.toolPath = sys::fs::getMainExecutable(
+      argv[0], reinterpret_cast<void *>(&printHelp));
+  SmallVector<std::string> arguments(argv + 1, argv + argc);
+  for (StringRef argument : arguments)
+    if (argument == "--help" || argument == "-h") {
+      printHelp();
+      return 0;
+    }
+  if (std::string error = takeCompileFlags(arguments, options); !error.empty())
+    return fail(error + " (see mixln-train --help)");
+  if (options.input.empty())
+    return fail("--model_config is missing (see mixln-train --help)");
+  if (options.batchSize == 0)
+    return fail("--batch_size is missing (see mixln-train --help)");
+
+  std::string executable;
+  if (int status = compileCached(options, executable))
+    return status;
+
+  std::vector<std::string> command = {executable, "train"};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  std::vector<char *> pointers;
+  for (std::string &word : command)
+    pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  execv(executable.c_str(), pointers.data());
+  return fail("cannot run " + executable + ": " + sys::StrError(errno), 1);
+}
