@@ -105,11 +105,6 @@ std::optional<RowUse> rowUseOf(Operation *op) {
   return std::nullopt;
 }
 
-std::string describe(Operation *op) {
-  StringRef site = getSite(op);
-  return (site.empty() ? op->getName().getStringRef() : site).str();
-}
-
 /// Operations connected through big tensors, in block order.
 class Cluster {
 public:
