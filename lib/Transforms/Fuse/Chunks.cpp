@@ -325,8 +325,8 @@ struct Chunk : mixln::impl::MixlnChunkBase<Chunk> {
 
   void runOnOperation() override {
     if (rows <= 0) {
-      getOperation().emitError()
-          << "rows of a chunk is " << rows << ", expected a positive number";
+      getOperation().emitError() << "rows of a chunk is " << rows.getValue()
+                                 << ", expected a positive number";
       return signalPassFailure();
     }
     for (auto entry : getOperation().getOps<EntryOp>())
