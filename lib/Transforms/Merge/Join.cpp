@@ -77,6 +77,8 @@ private:
   /// simpler readers no longer need.
   void simplify() {
     eraseDeadOps(entry);
+    // Erased loads must not stay in it.
+    graph = EntryGraph(entry);
     collect();
     for (RowwiseOp &op : programs)
       op = simplifier.simplify(op);
