@@ -5,11 +5,9 @@
 #include "mixln/Interpreter/Files.h"
 #include "mixln/Interpreter/FiniteDifferences.h"
 #include "mixln/Interpreter/Inputs.h"
+#include "mixln/Pipelines/CheckNorm.h"
+#include "mixln/Pipelines/Registry.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/Format.h"
@@ -29,6 +27,7 @@ struct Options {
   int64_t samples = 6;
   double step = 1e-5;
   std::optional<double> tolerance;
+  CheckNormOptions check;
   bool randomInputs = false, finiteDifferences = false, f64 = false,
        help = false;
 };
@@ -99,12 +98,23 @@ static std::vector<Flag> makeFlags(Options &options) {
          options.tolerance = 0;
          return !v.getAsDouble(*options.tolerance) && *options.tolerance >= 0;
        }},
+      {"check", "SPEC",
+       "check a placement: gradients against differences, kernels against the "
+       "interpreter",
+       text(options.check.norm)},
+      {"norm-kind", "KIND", "norm of all sites, with --check",
+       text(options.check.normKind)},
+      {"post-num", "K", "K of the preset, with --check",
+       [&](StringRef v) { return !v.getAsInteger(10, options.check.postNum); }},
+      {"mcpu", "NAME", "CPU of the kernels, with --check (native)",
+       text(options.check.cpu)},
       {"help", "", "print this", turnOn(options.help)},
   };
 }
 
 static void printHelp(ArrayRef<Flag> flags) {
-  llvm::outs() << "usage: mixln-run MODULE.mlir --entry NAME [flags]\n\n"
+  llvm::outs() << "usage: mixln-run MODULE.mlir --entry NAME [flags]\n"
+                  "       mixln-run --check SPEC\n\n"
                   "Executes entries in double precision.\n\n";
   for (const Flag &flag : flags)
     llvm::outs() << llvm::formatv("  {0,-28}{1}\n",
@@ -156,7 +166,7 @@ static int parseFlags(ArrayRef<StringRef> arguments, ArrayRef<Flag> flags,
       return usage("--" + flag->name + " is '" + value + "', expected " +
                    flag->placeholder);
   }
-  if (options.help)
+  if (options.help || !options.check.norm.empty())
     return 0;
   if (options.module.empty())
     return usage("no module: give an .mlir file");
@@ -304,10 +314,13 @@ int main(int argc, char **argv) {
     return 0;
   }
 
-  DialectRegistry registry;
-  registry.insert<MixlnDialect, arith::ArithDialect, math::MathDialect,
-                  tensor::TensorDialect, vector::VectorDialect>();
-  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  if (!options.check.norm.empty()) {
+    options.check.seed = options.seed;
+    options.check.tolerance = options.tolerance.value_or(1e-6);
+    return checkNorm(options.check, llvm::outs());
+  }
+
+  MLIRContext context(makeRegistry(), MLIRContext::Threading::DISABLED);
   context.loadAllAvailableDialects();
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler handler(sources, &context);

@@ -8,13 +8,13 @@
 #include "mixln/Frontend/ModelConfig.h"
 #include "mixln/Frontend/NormSpec.h"
 #include "mixln/IR/Mixln.h"
+#include "mixln/Pipelines/Registry.h"
 #include "mixln/Target/CPU.h"
 #include "mixln/Target/CpuKernels.h"
 #include "mixln/Target/Executable.h"
 #include "mixln/Target/PlanTable.h"
 #include "mixln/Target/PrintPlan.h"
-#include "mixln/Transforms/Differentiate/Differentiate.h"
-#include "mixln/Transforms/Passes.h"
+#include "mixln/Transforms/Expand/Explain.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
@@ -59,12 +59,7 @@ class Compilation {
 public:
   explicit Compilation(const CompileOptions &options)
       : options(options), timer(options.verbose) {
-    DialectRegistry registry;
-    registry.insert<MixlnDialect, arith::ArithDialect, math::MathDialect,
-                    tensor::TensorDialect, vector::VectorDialect>();
-    registerKernelDialects(registry);
-    registerDifferentiableModels(registry);
-    context.appendDialectRegistry(registry);
+    context.appendDialectRegistry(makeRegistry());
     context.loadAllAvailableDialects();
     // Dialects are loaded, and passes work on one module: threads would only
     // cost start-up time.
@@ -215,7 +210,7 @@ int Compilation::run() {
       failed(verifyPhase(Phase::Import, *module, PhaseOptions())))
     return kBadInput;
   if (options.explain)
-    return report("--explain is not there yet", kFailed);
+    return failed(explain(*module, llvm::outs())) ? kFailed : 0;
 
   CpuKernels generator(*target);
   PhaseOptions phaseOptions;

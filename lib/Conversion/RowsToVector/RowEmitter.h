@@ -45,6 +45,8 @@ private:
   /// Emits the program at point (row, head); `totals` are the sums of numbers
   /// over all points so far, and are replaced by the new ones.
   void emitPoint(Value row, Value head, Values &totals);
+  Value loadNumber(Value ptr, mlir::Type element);
+  /// Addresses and numbers of the operands at a point.
   void loadNumbers(mlir::ValueRange point);
   Value emitIndex(mlir::AffineExpr expr, mlir::ValueRange point);
   /// The element of `type` (leading dimensions `indices`) as an address.
@@ -71,7 +73,8 @@ private:
   Value loadRow(Value ptr, mlir::Type element, Value column, Value mask);
   void storeRow(Value value, Value ptr, mlir::Type element, Value column,
                 Value mask);
-  /// f32 numbers or rows as they stand in memory.
+  /// Numbers or rows from their form in memory to f32, and back.
+  Value widen(Value value);
   Value narrow(Value value, mlir::Type element);
   std::pair<Value, mlir::Type> addressOf(RowSource source);
   mlir::Type convertType(mlir::Type type);

@@ -73,20 +73,14 @@ Value RowEmitter::elementAddress(Value ptr, Type element, Value index) {
 }
 
 Value RowEmitter::loadRow(Value ptr, Type element, Value column, Value mask) {
-  auto type = VectorType::get({b.lanes()}, element);
+  auto type = VectorType::get({b.lanes()}, convertType(element));
   Value address = elementAddress(ptr, element, column);
   unsigned alignment = element.isF32() ? 4 : 2;
-  Value loaded;
-  if (mask) {
-    Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
-    loaded = LLVM::MaskedLoadOp::create(b, type, address, mask, zero,
-                                        static_cast<uint32_t>(alignment));
-  } else {
-    loaded = LLVM::LoadOp::create(b, type, address, alignment);
-  }
-  if (!element.isF32())
-    loaded = arith::ExtFOp::create(b, b.vectorType(), loaded);
-  return loaded;
+  if (!mask)
+    return widen(LLVM::LoadOp::create(b, type, address, alignment));
+  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
+  return widen(LLVM::MaskedLoadOp::create(b, type, address, mask, zero,
+                                          static_cast<uint32_t>(alignment)));
 }
 
 void RowEmitter::storeRow(Value value, Value ptr, Type element, Value column,
@@ -98,39 +92,6 @@ void RowEmitter::storeRow(Value value, Value ptr, Type element, Value column,
     LLVM::MaskedStoreOp::create(b, value, address, mask, alignment);
   else
     LLVM::StoreOp::create(b, value, address, alignment);
-}
-
-/// Rounds to the nearest number, ties to even, by hand where the CPU cannot:
-/// LLVM would call a function of compiler-rt.
-Value RowEmitter::narrow(Value value, Type element) {
-  if (element.isF32())
-    return value;
-  auto like = [&](Type scalar) -> Type {
-    auto vector = dyn_cast<VectorType>(value.getType());
-    return vector ? Type(vector.clone(scalar)) : scalar;
-  };
-  if (b.getTarget().hasBF16)
-    return arith::TruncFOp::create(b, like(element), value);
-  Type i32 = like(b.getI32Type());
-  auto number = [&](int32_t bits) -> Value {
-    TypedAttr attr = b.getI32IntegerAttr(bits);
-    if (auto vector = dyn_cast<VectorType>(i32))
-      attr = DenseElementsAttr::get(vector, bits);
-    return arith::ConstantOp::create(b, attr);
-  };
-  Value bits = arith::BitcastOp::create(b, i32, value);
-  Value high = arith::ShRUIOp::create(b, bits, number(16));
-  Value odd = arith::AndIOp::create(b, high, number(1));
-  Value half = arith::AddIOp::create(b, odd, number(0x7fff));
-  Value sum = arith::AddIOp::create(b, bits, half);
-  Value rounded = arith::ShRUIOp::create(b, sum, number(16));
-  // Rounding may carry a NaN into an infinity; it is made quiet instead.
-  Value quiet = arith::OrIOp::create(b, high, number(0x40));
-  Value isNaN =
-      arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, value, value);
-  Value chosen = arith::SelectOp::create(b, isNaN, quiet, rounded);
-  Value short16 = arith::TruncIOp::create(b, like(b.getI16Type()), chosen);
-  return arith::BitcastOp::create(b, like(element), short16);
 }
 
 std::pair<Value, Type> RowEmitter::addressOf(RowSource source) {
@@ -155,10 +116,13 @@ std::pair<Value, Type> RowEmitter::addressOf(RowSource source) {
 // Operations
 //===----------------------------------------------------------------------===//
 
-/// Columns and other indices are i32: as wide as the numbers beside them.
+/// Columns and other indices are i32: as wide as the numbers beside them. bf16
+/// is i16, see RowMath.cpp.
 Type RowEmitter::convertType(Type type) {
   if (auto vector = dyn_cast<VectorType>(type))
     return VectorType::get({b.lanes()}, convertType(vector.getElementType()));
+  if (type.isBF16())
+    return b.getI16Type();
   return isa<IndexType>(type) ? b.getI32Type() : type;
 }
 
@@ -206,6 +170,11 @@ Value RowEmitter::emitOp(Operation *inner, function_ref<Value(Value)> lookup,
                                  : cast<TypedAttr>(b.getF32FloatAttr(1.0f)));
     return arith::DivFOp::create(b, one, root);
   }
+  if (isa<arith::TruncFOp>(inner))
+    return narrow(lookup(inner->getOperand(0)),
+                  getElementTypeOrSelf(inner->getResult(0)));
+  if (isa<arith::ExtFOp>(inner))
+    return widen(lookup(inner->getOperand(0)));
   if (auto divide = dyn_cast<arith::DivFOp>(inner))
     if (auto splat = divide.getRhs().getDefiningOp<vector::BroadcastOp>()) {
       // One division a row; its columns are multiplied. LLVM moves it out of

@@ -104,12 +104,9 @@ Value RowEmitter::emitAddress(Value base, RankedTensorType type,
 // Numbers
 //===----------------------------------------------------------------------===//
 
-static Value loadNumber(KernelBuilder &b, Value ptr, Type element) {
-  unsigned bytes = element.getIntOrFloatBitWidth() / 8;
-  Value number = LLVM::LoadOp::create(b, element, ptr, bytes);
-  if (element.isBF16())
-    number = arith::ExtFOp::create(b, b.getF32Type(), number);
-  return number;
+Value RowEmitter::loadNumber(Value ptr, Type element) {
+  return widen(LLVM::LoadOp::create(b, convertType(element), ptr,
+                                    element.getIntOrFloatBitWidth() / 8));
 }
 
 void RowEmitter::loadNumbers(ValueRange point) {
@@ -122,7 +119,7 @@ void RowEmitter::loadNumbers(ValueRange point) {
         rowBases[i], cast<RankedTensorType>(operand.getType()), indices));
     BlockArgument argument = op.getRowArgument(i);
     if (!isa<VectorType>(argument.getType()) && stages.isLive(argument))
-      numbers[argument] = loadNumber(b, rowPtrs.back(), elementOf(operand));
+      numbers[argument] = loadNumber(rowPtrs.back(), elementOf(operand));
   }
   for (auto [base, result] : llvm::zip(resultBases, op.getRowResults()))
     resultPtrs.push_back(emitAddress(base,
@@ -213,7 +210,7 @@ void RowEmitter::emitRows(StringRef symbol) {
     for (auto [i, operand] : llvm::enumerate(op.getShared()))
       if (!isa<VectorType>(op.getSharedArgument(i).getType()))
         numbers[op.getSharedArgument(i)] =
-            loadNumber(b, sharedBases[i], elementOf(operand));
+            loadNumber(sharedBases[i], elementOf(operand));
     for (unsigned i = 0; i < op.getValues().size(); ++i)
       numbers[op.getValueArgument(i)] = b.loadF32(b.offset(args.values, i));
 

@@ -33,14 +33,14 @@ public:
 
   /// The derivative of loss_scale * loss_sum with respect to a parameter, by
   /// central differences of the undifferentiated entry.
-  Array numericGradient(llvm::StringRef parameter, double step = 1e-4);
+  Array numericGradient(llvm::StringRef parameter, double step = 1e-5);
 
   /// The difference between @grad.P and central differences along a random
   /// direction, relative to the norms of both. (A gradient below a thousandth
   /// of all gradients counts as one of that size: differences cannot see it.)
   /// For after a run of `gradient`.
   double directionalError(llvm::StringRef parameter, unsigned seed,
-                          double step = 1e-4);
+                          double step = 1e-5);
 
   /// Checks @grad.P of `gradient` for every parameter P.
   void expectGradients(double tolerance = 1e-6);

@@ -34,6 +34,8 @@ std::string expand(llvm::StringRef norm, llvm::StringRef normKind,
   if (failed(config))
     return "";
   FailureOr<NormSpec> spec = resolveNorm(norm, normKind, *config, error);
+  if (failed(spec) && llvm::StringRef(error).contains("K, the number"))
+    spec = resolveNorm(norm.str() + ":1", normKind, *config, error);
   if (failed(spec))
     return "";
   auto module = importModel(&context, *config, *spec, kBatch, kLength, error);

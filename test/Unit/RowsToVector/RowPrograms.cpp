@@ -3,6 +3,8 @@
 #include "RowPrograms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace mixln;
@@ -338,6 +340,45 @@ static RowProgramSpec copies(int64_t rows, int64_t n) {
       }};
 }
 
+/// Operations that no formula makes but imported bodies may hold.
+static RowProgramSpec rareOperations(int64_t rows, int64_t n) {
+  RowProgramSpec spec = {
+      {rows},
+      {row({rows, n}), row({rows, n}, Fill::Positive)},
+      {},
+      {},
+      [](RowBuilder &b, Args a) {
+        OpBuilder &builder = b.builder;
+        Location loc = b.loc;
+        auto rowType = cast<VectorType>(a[0].getType());
+        Value narrow = arith::TruncFOp::create(
+            builder, loc, rowType.clone(builder.getBF16Type()), a[1]);
+        Value wide = arith::ExtFOp::create(builder, loc, rowType, narrow);
+        Value low = vector::ReductionOp::create(
+            builder, loc, vector::CombiningKind::MINIMUMF, wide);
+        Value start = b.constant(0.5);
+        Value high = vector::ReductionOp::create(
+            builder, loc, vector::CombiningKind::MAXIMUMF, a[0], start);
+        Value sum = vector::ReductionOp::create(
+            builder, loc, vector::CombiningKind::ADD, a[1], low);
+        Value x = math::FmaOp::create(
+            builder, loc, a[0], wide,
+            math::CopySignOp::create(builder, loc, a[1], a[0]));
+        Value both =
+            arith::AndIOp::create(builder, loc, b.greater(a[0], b.constant(0)),
+                                  b.greater(a[1], b.constant(1)));
+        Value any = arith::OrIOp::create(builder, loc, both,
+                                         b.greater(a[1], b.constant(1.5)));
+        Value count = arith::UIToFPOp::create(builder, loc, rowType, any);
+        Value y =
+            b.add(math::Exp2Op::create(builder, loc, x), b.mul(count, high));
+        return RowYields{{b.mul(y, sum)}, {low, b.sum(count)}};
+      }};
+  // Rounding what is rounded changes nothing.
+  spec.inputs[1].type = "bf16";
+  return spec;
+}
+
 static RowProgramSpec narrowTypes(int64_t rows, int64_t n) {
   RowProgramSpec spec = {
       {rows}, {row({rows, n}), shared(n)}, {}, {}, [](RowBuilder &b, Args a) {
@@ -371,6 +412,7 @@ ArrayRef<NamedProgram> mixln::test::rowPrograms() {
       {"numbers_only", numbersOnly},
       {"two_widths", twoWidths},
       {"copies", copies},
+      {"rare_operations", rareOperations},
       {"narrow_types", narrowTypes},
   };
   return all;
