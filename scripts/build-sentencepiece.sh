@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds a static libsentencepiece and puts it into DEST/{include,lib}.
+# Builds static libraries of sentencepiece (its processor and its trainer) and
+# puts them into DEST/{include,lib}.
 #
 # Debian packages the shared library only, and an executable that mixln makes
 # links statically but for the C library. PyPI's source distribution of
@@ -18,7 +19,7 @@ if [ $# -ne 1 ]; then
   exit 2
 fi
 dest=$1
-if [ -f "$dest/lib/libsentencepiece.a" ] &&
+if [ -f "$dest/lib/libsentencepiece_train.a" ] &&
    [ "$(cat "$dest/version" 2>/dev/null)" = "$version" ]; then
   exit 0
 fi
@@ -54,13 +55,16 @@ cmake -S "$source" -B "$work/build" "${generator[@]}" \
   -DCMAKE_POLICY_VERSION_MINIMUM=3.5 -Wno-dev \
   -DSPM_ENABLE_SHARED=OFF -DSPM_ENABLE_TCMALLOC=OFF \
   >"$work/configure.log" 2>&1 || { cat "$work/configure.log" >&2; exit 1; }
-cmake --build "$work/build" --target sentencepiece-static \
+cmake --build "$work/build" --target sentencepiece-static sentencepiece_train-static \
   --parallel "${JOBS:-$(nproc)}" \
   >"$work/build.log" 2>&1 || { tail -40 "$work/build.log" >&2; exit 1; }
 
 mkdir -p "$dest/include" "$dest/lib"
-cp "$source/src/sentencepiece_processor.h" "$dest/include/"
+cp "$source/src/sentencepiece_processor.h" \
+  "$source/src/sentencepiece_trainer.h" "$dest/include/"
 cp "$source/LICENSE" "$dest/LICENSE"
-cp "$work/build/src/libsentencepiece.a" "$dest/lib/libsentencepiece.a.tmp"
-mv "$dest/lib/libsentencepiece.a.tmp" "$dest/lib/libsentencepiece.a"
+for library in libsentencepiece.a libsentencepiece_train.a; do
+  cp "$work/build/src/$library" "$dest/lib/$library.tmp"
+  mv "$dest/lib/$library.tmp" "$dest/lib/$library"
+done
 echo "$version" >"$dest/version"

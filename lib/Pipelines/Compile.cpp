@@ -14,6 +14,7 @@
 #include "mixln/Target/Executable.h"
 #include "mixln/Target/PlanTable.h"
 #include "mixln/Target/PrintPlan.h"
+#include "mixln/Transforms/Expand/Explain.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
@@ -209,7 +210,7 @@ int Compilation::run() {
       failed(verifyPhase(Phase::Import, *module, PhaseOptions())))
     return kBadInput;
   if (options.explain)
-    return report("--explain is not there yet", kFailed);
+    return failed(explain(*module, llvm::outs())) ? kFailed : 0;
 
   CpuKernels generator(*target);
   PhaseOptions phaseOptions;

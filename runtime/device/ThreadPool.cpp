@@ -17,15 +17,6 @@
 
 using namespace mixln::rt;
 
-// About a millisecond: longer than the imbalance of a phase.
-constexpr uint64_t kBarrierSpin = 3'000'000;
-// Between two entries the host reads a number or writes a batch.
-constexpr uint64_t kIdleSpin = 600'000;
-// A worker that is this late may wait for the CPU that another one spins on.
-constexpr uint64_t kYieldAfter = 20'000;
-// With fewer CPUs than workers a spinning worker keeps another from arriving.
-constexpr uint64_t kCrowdedSpin = 2'000;
-
 //===----------------------------------------------------------------------===//
 // WaitCounter
 //===----------------------------------------------------------------------===//
@@ -45,33 +36,37 @@ void WaitCounter::raise() {
     futex(counter, FUTEX_WAKE_PRIVATE, INT_MAX);
 }
 
-void WaitCounter::waitWhile(uint32_t old, uint64_t spinCycles) {
-  uint64_t start = __rdtsc();
-  uint64_t spent = 0;
-  do {
-    for (int i = 0; i < 16; ++i) {
-      if (value() != old)
-        return;
+void WaitCounter::waitWhile(uint32_t old) {
+  uint64_t start = __rdtsc(), spent = 0;
+  uint64_t budget = spinCycles.load(std::memory_order_relaxed);
+  while (value() == old && spent < budget) {
+    for (int i = 0; i < 16 && value() == old; ++i)
       _mm_pause();
-    }
     spent = __rdtsc() - start;
-    if (spent > kYieldAfter)
-      sched_yield();
-  } while (spent < spinCycles);
-  sleepers.fetch_add(1, std::memory_order_seq_cst);
-  while (counter.load(std::memory_order_seq_cst) == old)
-    futex(counter, FUTEX_WAIT_PRIVATE, old);
-  sleepers.fetch_sub(1, std::memory_order_seq_cst);
+  }
+  bool slept = value() == old;
+  if (slept) {
+    sleepers.fetch_add(1, std::memory_order_seq_cst);
+    while (counter.load(std::memory_order_seq_cst) == old)
+      futex(counter, FUTEX_WAIT_PRIVATE, old);
+    sleepers.fetch_sub(1, std::memory_order_seq_cst);
+    spent = __rdtsc() - start;
+  }
+  // Down fast, up slowly: a wrong spin costs more than a wrong sleep. Spinning
+  // that took too long was interrupted, which is as bad.
+  if (spent > kLate)
+    spinCycles.store(std::max(budget / 2, kLeastSpin),
+                     std::memory_order_relaxed);
+  else if (slept)
+    spinCycles.store(std::min(budget + budget / 64, kMostSpin),
+                     std::memory_order_relaxed);
 }
 
 //===----------------------------------------------------------------------===//
 // ThreadPool
 //===----------------------------------------------------------------------===//
 
-ThreadPool::ThreadPool(int workers)
-    : workers(std::max(workers, 1)),
-      barrierSpin(this->workers <= availableCpus() ? kBarrierSpin
-                                                   : kCrowdedSpin) {
+ThreadPool::ThreadPool(int workers) : workers(std::max(workers, 1)) {
   for (int worker = 1; worker < this->workers; ++worker)
     threads.emplace_back([this, worker] { workerMain(worker); });
 }
@@ -92,7 +87,7 @@ void ThreadPool::barrier() {
     passed.raise();
     return;
   }
-  passed.waitWhile(old, barrierSpin);
+  passed.waitWhile(old);
 }
 
 void ThreadPool::runErased(ErasedBody body, const void *context) {
@@ -108,7 +103,7 @@ void ThreadPool::runErased(ErasedBody body, const void *context) {
 void ThreadPool::workerMain(int worker) {
   uint32_t seen = 0;
   while (true) {
-    started.waitWhile(seen, std::min(kIdleSpin, barrierSpin));
+    started.waitWhile(seen);
     ++seen;
     if (stopping)
       return;

@@ -23,13 +23,22 @@ class WaitCounter {
 public:
   uint32_t value() const { return counter.load(std::memory_order_acquire); }
   void raise();
-  /// Returns when value() is no longer `old`; spins for about `spinCycles`
-  /// before it sleeps.
-  void waitWhile(uint32_t old, uint64_t spinCycles);
+  /// Returns when value() is no longer `old`; spins for a while before it
+  /// sleeps. How long depends on what waiting was like before: on a machine
+  /// with more to do than CPUs, a spinning thread keeps the CPU from the one
+  /// that it waits for.
+  void waitWhile(uint32_t old);
 
 private:
   alignas(64) std::atomic<uint32_t> counter{0};
   std::atomic<uint32_t> sleepers{0};
+  std::atomic<uint64_t> spinCycles{kMostSpin};
+
+  /// About 100 microseconds: longer than the imbalance of most phases.
+  static constexpr uint64_t kMostSpin = 300'000;
+  static constexpr uint64_t kLeastSpin = 10'000;
+  /// About a millisecond: a thread waited for this long was not running.
+  static constexpr uint64_t kLate = 3'000'000;
 };
 
 class ThreadPool {
@@ -62,7 +71,6 @@ private:
   void workerMain(int worker);
 
   int workers;
-  uint64_t barrierSpin;
   WaitCounter started;
   WaitCounter passed;
   alignas(64) std::atomic<int> arrived{0};

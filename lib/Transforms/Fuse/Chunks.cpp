@@ -105,11 +105,6 @@ std::optional<RowUse> rowUseOf(Operation *op) {
   return std::nullopt;
 }
 
-std::string describe(Operation *op) {
-  StringRef site = getSite(op);
-  return (site.empty() ? op->getName().getStringRef() : site).str();
-}
-
 /// Operations connected through big tensors, in block order.
 class Cluster {
 public:
@@ -330,8 +325,8 @@ struct Chunk : mixln::impl::MixlnChunkBase<Chunk> {
 
   void runOnOperation() override {
     if (rows <= 0) {
-      getOperation().emitError()
-          << "rows of a chunk is " << rows << ", expected a positive number";
+      getOperation().emitError() << "rows of a chunk is " << rows.getValue()
+                                 << ", expected a positive number";
       return signalPassFailure();
     }
     for (auto entry : getOperation().getOps<EntryOp>())

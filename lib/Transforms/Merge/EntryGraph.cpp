@@ -1,6 +1,7 @@
 //===- EntryGraph.cpp - What depends on what in an entry ------------------===//
 
 #include "mixln/Transforms/Merge/EntryGraph.h"
+#include "mixln/IR/Sites.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -10,6 +11,11 @@ using namespace mixln;
 bool mixln::isHeavy(Operation *op) {
   return isa<MatmulOp, AttentionOp, AttentionGradOp, EmbeddingOp,
              EmbeddingGradOp>(op);
+}
+
+std::string mixln::describe(Operation *op) {
+  StringRef site = getSite(op);
+  return (site.empty() ? op->getName().getStringRef() : site).str();
 }
 
 Operation *mixln::getProducerBehindReshapes(Value value) {

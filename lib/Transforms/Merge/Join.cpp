@@ -28,14 +28,7 @@ using namespace mixln;
 
 namespace {
 
-/// The site of `op`, or what it is.
-std::string describe(Operation *op) {
-  StringRef site = getSite(op);
-  return (site.empty() ? op->getName().getStringRef() : site).str();
-}
-
-/// Whether the value, a result of `a`, is read by `b` in another way than row
-/// by row; says how.
+/// How `b` reads a result of `a` in another way than row by row, if it does.
 std::optional<std::string> readsOtherThanRows(RowwiseOp a, RowwiseOp b) {
   AffineMap identity =
       RowwiseOp::identityMap(a.getContext(), a.getDomain().size());
@@ -84,6 +77,8 @@ private:
   /// simpler readers no longer need.
   void simplify() {
     eraseDeadOps(entry);
+    // Erased loads must not stay in it.
+    graph = EntryGraph(entry);
     collect();
     for (RowwiseOp &op : programs)
       op = simplifier.simplify(op);

@@ -7,11 +7,6 @@
 using namespace mlir;
 using namespace mixln;
 
-static std::string describe(Operation *op) {
-  StringRef site = getSite(op);
-  return site.empty() ? "a row program" : site.str();
-}
-
 /// Whether some path from `a` to `b` has an operation that separates row
 /// programs: a heavy one, or a sum over rows on the way.
 static bool isSeparated(RowwiseOp a, RowwiseOp b) {

@@ -18,6 +18,9 @@ namespace mixln {
 /// separates row programs because it needs all of its input's rows or columns.
 bool isHeavy(mlir::Operation *op);
 
+/// The site of `op`, or else its name.
+std::string describe(mlir::Operation *op);
+
 /// The producer of `value` behind pure reshapes, or null.
 mlir::Operation *getProducerBehindReshapes(mlir::Value value);
 

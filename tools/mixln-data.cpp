@@ -1,0 +1,98 @@
+//===- mixln-data.cpp - Prepares text for training ------------------------===//
+
+#include "checkpoint/OutputFile.h"
+#include "cli/Flags.h"
+#include "cli/SharedFlags.h"
+#include "data/Files.h"
+#include "datatool/Tokenize.h"
+#include "datatool/TrainTokenizer.h"
+#include "support/Errors.h"
+
+#include <cstdio>
+
+using namespace mixln::rt;
+
+static int tokenize(const std::vector<std::string> &arguments) {
+  Flags flags("mixln-data tokenize",
+              "Encodes text once, into a .bin file that training reads fast.");
+  std::string data, tokenizer, packing = "pad", out;
+  int64_t length = 256;
+  flags.text("data", data, "glob of JSON-lines files (.json.gz, .jsonl)");
+  flags.text("tokenizer", tokenizer, "sentencepiece model");
+  flags.count("seq_len", length, 2, "tokens of a row", {"max_length"});
+  flags.choice("packing", packing, {"pad", "concat"},
+               "a document a row, or documents end to end");
+  flags.text("out", out, "file to write");
+  if (!flags.parse(arguments))
+    return ExitDone;
+  for (auto [name, value] : {std::pair("--data", &data),
+                             std::pair("--tokenizer", &tokenizer),
+                             std::pair("--out", &out)})
+    if (value->empty())
+      badInput(name, " is required");
+  checkWritableFile(out);
+  Tokenizer pieces(tokenizer);
+  TokenizeResult result = tokenizeFiles(expandGlob("--data", data), pieces,
+                                        packingOf(packing), length, out);
+  std::printf("%s: %lld rows of %lld tokens, %lld counted labels\n",
+              out.c_str(), static_cast<long long>(result.rows),
+              static_cast<long long>(length),
+              static_cast<long long>(result.counted));
+  return ExitDone;
+}
+
+static int trainTokenizerCommand(const std::vector<std::string> &arguments) {
+  Flags flags("mixln-data train-tokenizer",
+              "Trains a sentencepiece tokenizer with T5's special pieces.");
+  std::string data;
+  TokenizerOptions options;
+  flags.text("data", data, "glob of JSON-lines files (.json.gz, .jsonl)");
+  flags.count("vocab_size", options.vocabSize, 8, "number of pieces");
+  flags.count("documents", options.documents, 1, "read at most this many");
+  flags.text("out", options.out, "file to write");
+  if (!flags.parse(arguments))
+    return ExitDone;
+  if (data.empty())
+    badInput("--data is required");
+  if (options.out.empty())
+    badInput("--out is required");
+  options.files = expandGlob("--data", data);
+  trainTokenizer(options);
+  std::printf("%s: %lld pieces\n", options.out.c_str(),
+              static_cast<long long>(options.vocabSize));
+  return ExitDone;
+}
+
+static const char *const usage =
+    "usage: mixln-data tokenize --data GLOB --tokenizer FILE --seq_len T "
+    "--packing pad|concat --out FILE.bin\n"
+    "       mixln-data train-tokenizer --data GLOB --vocab_size N --out FILE\n";
+
+int main(int argc, char **argv) {
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (arguments.empty()) {
+    std::fputs(usage, stderr);
+    return ExitBadInput;
+  }
+  std::string command = arguments.front();
+  arguments.erase(arguments.begin());
+  try {
+    if (command == "--help" || command == "-h") {
+      std::fputs(usage, stdout);
+      return ExitDone;
+    }
+    if (command == "tokenize")
+      return tokenize(arguments);
+    if (command == "train-tokenizer" || command == "train_tokenizer")
+      return trainTokenizerCommand(arguments);
+    std::string near = nearest(command, {"tokenize", "train-tokenizer"});
+    badInput("unknown command '", command, "'",
+             near.empty() ? "" : ", did you mean " + near + "?");
+  } catch (const InputError &error) {
+    std::fprintf(stderr, "mixln-data: %s\n", error.what());
+    return ExitBadInput;
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "mixln-data: %s\n", error.what());
+    return ExitFailed;
+  }
+}
