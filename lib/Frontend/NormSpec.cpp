@@ -168,7 +168,8 @@ static FailureOr<NormSpec> unitsSpec(ArrayRef<Unit> units, StringRef request,
       return failure();
     if (unit.count <= 0 || unit.count > layers) {
       error = ("norm '" + request + "': " + Twine(unit.count) +
-               " layers of a unit, expected 1 to " + Twine(layers))
+               " layers of a unit, expected 1 to num_hidden_layers " +
+               Twine(layers))
                   .str();
       return failure();
     }
@@ -357,7 +358,8 @@ FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
     return finish(parseNormFile(*text, name, kind, error), name, k);
   }
   std::vector<std::string> names = presetNames();
-  error = "unknown norm '" + name.str() + "'" + suggest(name, names) +
+  error = (mayBeFile ? std::string() : config.file + ": norm_type: ") +
+          "unknown norm '" + name.str() + "'" + suggest(name, names) +
           ", expected a norm file, units such as 3xpost,9xpre, or one of " +
           join(names, ", ");
   return failure();

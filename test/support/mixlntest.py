@@ -145,3 +145,35 @@ def random_batch(path, rows, length, vocabulary, seed=1, ignored=0.1):
 def losses(save_dir):
     lines = (pathlib.Path(save_dir) / "metrics.jsonl").read_text().splitlines()
     return [record["loss"] for record in map(json.loads, lines) if "loss" in record]
+
+
+def write_tokenizer(path, pieces):
+    """A sentencepiece unigram model: pad, </s>, <unk>, then `pieces` (every one as likely as the next)."""
+    def varint(value):
+        out = bytearray()
+        while value >= 0x80:
+            out.append(value & 0x7F | 0x80)
+            value >>= 7
+        out.append(value)
+        return bytes(out)
+
+    def message(number, data):
+        return varint(number << 3 | 2) + varint(len(data)) + data
+
+    def integer(number, value):
+        return varint(number << 3) + varint(value)
+
+    NORMAL, UNKNOWN, CONTROL = 1, 2, 3
+    model = b""
+    for piece, kind in [("<pad>", CONTROL), ("</s>", CONTROL), ("<unk>", UNKNOWN)] + [(p, NORMAL) for p in pieces]:
+        text = piece.encode()
+        model += message(1, message(1, text) + varint(2 << 3 | 5) + struct.pack("<f", -1.0) + integer(3, kind))
+    # Unigram; ids of <unk>, <s> (none), </s>, <pad>.
+    none = (1 << 64) - 1
+    model += message(2, integer(3, 1) + integer(40, 2) + integer(41, none) + integer(42, 1) + integer(43, 0))
+    model += message(3, message(1, b"identity") + integer(3, 1) + integer(4, 1) + integer(5, 1))
+    pathlib.Path(path).write_bytes(model)
+    return path
+
+
+LETTERS = ["\u2581"] + [chr(c) for c in range(ord("a"), ord("z") + 1)]
