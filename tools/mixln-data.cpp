@@ -25,9 +25,9 @@ static int tokenize(const std::vector<std::string> &arguments) {
   flags.text("out", out, "file to write");
   if (!flags.parse(arguments))
     return ExitDone;
-  for (auto [name, value] : {std::pair("--data", &data),
-                             std::pair("--tokenizer", &tokenizer),
-                             std::pair("--out", &out)})
+  for (auto [name, value] :
+       {std::pair("--data", &data), std::pair("--tokenizer", &tokenizer),
+        std::pair("--out", &out)})
     if (value->empty())
       badInput(name, " is required");
   checkWritableFile(out);

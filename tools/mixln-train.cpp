@@ -4,11 +4,11 @@
 #include "mixln/Pipelines/CompileFlags.h"
 
 #include "llvm/ADT/SmallString.h"
+#include "llvm/Support/Errno.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/Errno.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <unistd.h>
@@ -56,8 +56,8 @@ int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
   CompileOptions options;
   options.batchSize = 0;
-  options.toolPath = sys::fs::getMainExecutable(
-      argv[0], reinterpret_cast<void *>(&printHelp));
+  options.toolPath =
+      sys::fs::getMainExecutable(argv[0], reinterpret_cast<void *>(&printHelp));
   SmallVector<std::string> arguments(argv + 1, argv + argc);
   for (StringRef argument : arguments)
     if (argument == "--help" || argument == "-h") {

@@ -26,7 +26,8 @@ static void printHelp() {
          << formatv("  {0,-28}{1}\n", "--print-plan", "print the launch plan")
          << formatv("  {0,-28}{1}\n", "--remarks",
                     "say which row programs were joined, and why others not")
-         << formatv("  {0,-28}{1}\n", "--verbose", "print the time of each phase")
+         << formatv("  {0,-28}{1}\n", "--verbose",
+                    "print the time of each phase")
          << "\n'-' and '_' are interchangeable in flags.\n";
 }
 
@@ -38,8 +39,8 @@ static int usage(const Twine &message) {
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
   CompileOptions options;
-  options.toolPath = sys::fs::getMainExecutable(
-      argv[0], reinterpret_cast<void *>(&printHelp));
+  options.toolPath =
+      sys::fs::getMainExecutable(argv[0], reinterpret_cast<void *>(&printHelp));
   SmallVector<std::string> arguments(argv + 1, argv + argc);
   if (std::string error = takeCompileFlags(arguments, options); !error.empty())
     return usage(error);

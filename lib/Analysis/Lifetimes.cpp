@@ -31,9 +31,9 @@ static FailureOr<int64_t> firstRow(tensor::ExtractSliceOp slice) {
     isContiguous &= slice.getStaticOffsets()[i] == 0 &&
                     slice.getStaticSizes()[i] == shape[i];
   if (!isContiguous)
-    return slice.emitOpError() << "takes part of the rows of "
-                               << slice.getSourceType()
-                               << ", expected whole rows";
+    return slice.emitOpError()
+           << "takes part of the rows of " << slice.getSourceType()
+           << ", expected whole rows";
   return slice.getStaticOffsets()[0];
 }
 

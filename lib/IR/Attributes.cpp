@@ -163,8 +163,7 @@ Attribute PlacementAttr::parse(AsmParser &parser, Type) {
     return {};
   }
   MLIRContext *context = parser.getContext();
-  return parser.getChecked<PlacementAttr>(context,
-                                          keys.getDictionary(context));
+  return parser.getChecked<PlacementAttr>(context, keys.getDictionary(context));
 }
 
 void PlacementAttr::print(AsmPrinter &printer) const {
@@ -242,9 +241,9 @@ PlacementAttr::verify(function_ref<InFlightDiagnostic()> emitError,
       for (NamedAttribute named : gains) {
         StringRef name = named.getName().getValue();
         if (!llvm::is_contained({"qk", "v", "o", "ffn_in", "ffn_out"}, name))
-          return emitError() << "unknown weight class '" << name << "' in "
-                             << init
-                             << ", expected qk, v, o, ffn_in or ffn_out";
+          return emitError()
+                 << "unknown weight class '" << name << "' in " << init
+                 << ", expected qk, v, o, ffn_in or ffn_out";
         if (!isa<FloatAttr>(named.getValue()))
           return emitError() << "'" << name << "' of " << init << " is "
                              << named.getValue() << ", expected a number";

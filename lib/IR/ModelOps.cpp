@@ -56,10 +56,10 @@ double ModelOp::getDouble(StringRef key) {
 }
 
 LogicalResult ModelOp::verify() {
-  for (StringRef key : {"hidden_size", "intermediate_size",
-                        "num_attention_heads", "num_key_value_heads",
-                        "num_hidden_layers", "vocab_size", "batch_size",
-                        "seq_len"}) {
+  for (StringRef key :
+       {"hidden_size", "intermediate_size", "num_attention_heads",
+        "num_key_value_heads", "num_hidden_layers", "vocab_size", "batch_size",
+        "seq_len"}) {
     auto value = getConfig().getAs<IntegerAttr>(key);
     if (!value)
       return emitOpError() << "config lacks the integer " << key;
@@ -67,8 +67,8 @@ LogicalResult ModelOp::verify() {
       return emitOpError() << key << " is " << value.getInt()
                            << ", expected a positive number";
   }
-  for (StringRef key : {"rms_norm_eps", "rope_theta", "initializer_range",
-                        "embedding_std"})
+  for (StringRef key :
+       {"rms_norm_eps", "rope_theta", "initializer_range", "embedding_std"})
     if (!getConfig().getAs<FloatAttr>(key))
       return emitOpError() << "config lacks the number " << key;
   int64_t hidden = getInt("hidden_size"), heads = getInt("num_attention_heads");
@@ -119,7 +119,8 @@ LogicalResult NormKindOp::verify() {
                          << " parameters";
   Type row = block.getArgument(0).getType();
   if (failed(rowWidth(row)))
-    return emitOpError() << "row has type " << row << ", expected vector<Nxf32>";
+    return emitOpError() << "row has type " << row
+                         << ", expected vector<Nxf32>";
   for (Type type : llvm::drop_begin(block.getArgumentTypes()))
     if (type != row && !type.isF32())
       return emitOpError() << "parameter has type " << type << ", expected "
@@ -175,9 +176,9 @@ static LogicalResult verifyPlacementRegion(PlacementOp op, Region &region,
                                    "params";
     }
     if (argument.getType() != expected)
-      return op.emitOpError() << "argument " << i << " has type "
-                              << argument.getType() << ", expected "
-                              << expected;
+      return op.emitOpError()
+             << "argument " << i << " has type " << argument.getType()
+             << ", expected " << expected;
   }
   return success();
 }
@@ -205,10 +206,9 @@ LogicalResult PlacementOp::verify() {
 LogicalResult VariableOp::verify() {
   auto type = cast<RankedTensorType>(getType());
   if (!type.hasStaticShape())
-    return emitOpError() << "has type " << type
-                         << ", expected a static shape";
-  if (getRole() == Role::Scalar &&
-      (type.getShape() != ArrayRef<int64_t>{1} || !type.getElementType().isF32()))
+    return emitOpError() << "has type " << type << ", expected a static shape";
+  if (getRole() == Role::Scalar && (type.getShape() != ArrayRef<int64_t>{1} ||
+                                    !type.getElementType().isF32()))
     return emitOpError() << "is a scalar of type " << type
                          << ", expected tensor<1xf32>";
   return success();

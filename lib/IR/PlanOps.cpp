@@ -41,9 +41,9 @@ LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &tables) {
   Operation *prototype = kernel.getPrototype();
   if (prototype->getNumOperands() != getReads().size() ||
       prototype->getNumResults() != getWrites().size()) {
-    InFlightDiagnostic diag =
-        emitOpError() << "has " << getReads().size() << " reads and "
-                      << getWrites().size() << " writes";
+    InFlightDiagnostic diag = emitOpError()
+                              << "has " << getReads().size() << " reads and "
+                              << getWrites().size() << " writes";
     diag.attachNote(kernel.getLoc())
         << "the kernel has " << prototype->getNumOperands() << " operands and "
         << prototype->getNumResults() << " results";

@@ -22,8 +22,8 @@ Type RowwiseOp::rowArgumentType(RankedTensorType type, AffineMap map) {
   if (!element.isF32() && !element.isBF16() && !element.isInteger(32))
     return {};
   int64_t left = type.getRank() - map.getNumResults();
-  Type computed = element.isInteger(32) ? element
-                                        : Float32Type::get(type.getContext());
+  Type computed =
+      element.isInteger(32) ? element : Float32Type::get(type.getContext());
   if (left == 0)
     return computed;
   if (left == 1 && !element.isInteger(32))
@@ -124,19 +124,18 @@ static LogicalResult verifyRowOperand(RowwiseOp op, unsigned i) {
   AffineMap map = op.getRowMap(i);
   ArrayRef<int64_t> domain = op.getDomain();
   if (map.getNumDims() != domain.size() || map.getNumSymbols() != 0)
-    return op.emitOpError() << "map of row operand " << i << " has "
-                            << map.getNumDims()
-                            << " dimensions, the domain has " << domain.size();
+    return op.emitOpError()
+           << "map of row operand " << i << " has " << map.getNumDims()
+           << " dimensions, the domain has " << domain.size();
   Type expected = RowwiseOp::rowArgumentType(type, map);
   Type found = op.getRowArgument(i).getType();
   if (found != expected)
-    return op.emitOpError() << "argument of row operand " << i << " has type "
-                            << found << " but " << type << " is read through "
-                            << op.getRowMaps()[i];
+    return op.emitOpError()
+           << "argument of row operand " << i << " has type " << found
+           << " but " << type << " is read through " << op.getRowMaps()[i];
   // Maps are monotone sums of terms d, d + c, d mod c: the last point reaches
   // furthest, except under mod, where the modulus does.
-  for (auto [result, extent] :
-       llvm::zip(map.getResults(), type.getShape())) {
+  for (auto [result, extent] : llvm::zip(map.getResults(), type.getShape())) {
     int64_t reach = 0;
     if (auto binary = dyn_cast<AffineBinaryOpExpr>(result);
         binary && binary.getKind() == AffineExprKind::Mod) {
@@ -192,8 +191,7 @@ LogicalResult RowwiseOp::verify() {
   for (unsigned i = 0; i < getValues().size(); ++i)
     if (!getValueArgument(i).getType().isF32())
       return emitOpError() << "argument of value " << i << " has type "
-                           << getValueArgument(i).getType()
-                           << ", expected f32";
+                           << getValueArgument(i).getType() << ", expected f32";
 
   auto yield = dyn_cast<YieldOp>(getBodyBlock()->getTerminator());
   if (!yield)
@@ -241,8 +239,8 @@ LogicalResult RowwiseOp::verify() {
       return emitOpError() << "into names sum " << sum
                            << " that does not exist or stands twice";
     if (init.getType() != getSumResults()[sum].getType())
-      return emitOpError() << "sum " << sum << " starts from "
-                           << init.getType() << " but has type "
+      return emitOpError() << "sum " << sum << " starts from " << init.getType()
+                           << " but has type "
                            << getSumResults()[sum].getType();
   }
   return success();
@@ -405,12 +403,11 @@ void RowwiseOp::print(OpAsmPrinter &printer) {
   }
   if (!getInto().empty()) {
     printer << " into(";
-    llvm::interleaveComma(llvm::zip(getIntoSums(), getInto()), printer,
-                          [&](auto pair) {
-                            printer << std::get<0>(pair) << ": "
-                                    << std::get<1>(pair) << " : "
-                                    << std::get<1>(pair).getType();
-                          });
+    llvm::interleaveComma(
+        llvm::zip(getIntoSums(), getInto()), printer, [&](auto pair) {
+          printer << std::get<0>(pair) << ": " << std::get<1>(pair) << " : "
+                  << std::get<1>(pair).getType();
+        });
     printer << ")";
   }
   printer << " ->";

@@ -92,8 +92,7 @@ LogicalResult MatmulOp::verify() {
     if (failed(expectRank(*this, "a matrix", value, 2)))
       return failure();
   for (unsigned i = 0; i < getNumProducts(); ++i) {
-    int64_t kOfRhs =
-        typeOf(getRhsOf(i)).getDimSize(getTransposeRhs() ? 1 : 0);
+    int64_t kOfRhs = typeOf(getRhsOf(i)).getDimSize(getTransposeRhs() ? 1 : 0);
     if (getK(i) != kOfRhs)
       return emitOpError() << "product " << i << " sums over " << getK(i)
                            << " columns of the left and " << kOfRhs
@@ -106,10 +105,10 @@ LogicalResult MatmulOp::verify() {
     if (auto packed =
             dyn_cast_or_null<PackedAttr>(typeOf(getRhsOf(i)).getEncoding()))
       if (packed.getTransposed() != getTransposeRhs())
-        return emitOpError() << "product " << i
-                             << " reads a right side packed for "
-                             << (packed.getTransposed() ? "transpose_rhs"
-                                                        : "no transpose_rhs");
+        return emitOpError()
+               << "product " << i << " reads a right side packed for "
+               << (packed.getTransposed() ? "transpose_rhs"
+                                          : "no transpose_rhs");
   }
   return success();
 }
@@ -143,16 +142,16 @@ template <typename OpTy> static LogicalResult verifyAttention(OpTy op) {
   if (headDim % 2 != 0)
     return op.emitOpError() << "head dimension " << headDim << " is odd";
   if (k.getDimSize(1) % headDim != 0)
-    return op.emitOpError() << "width " << k.getDimSize(1)
-                            << " of k is not a multiple of the head dimension "
-                            << headDim;
+    return op.emitOpError()
+           << "width " << k.getDimSize(1)
+           << " of k is not a multiple of the head dimension " << headDim;
   if (heads % op.getKvHeads() != 0)
-    return op.emitOpError() << "heads " << heads
-                            << " is not a multiple of key/value heads "
-                            << op.getKvHeads();
+    return op.emitOpError()
+           << "heads " << heads << " is not a multiple of key/value heads "
+           << op.getKvHeads();
   if (typeOf(op.getV()) != k)
-    return op.emitOpError() << "k has type " << k << " but v has type "
-                            << op.getV().getType();
+    return op.emitOpError()
+           << "k has type " << k << " but v has type " << op.getV().getType();
   if (failed(expect(op, "width of cos", typeOf(op.getCos()).getDimSize(1),
                     headDim / 2)))
     return failure();
@@ -160,9 +159,9 @@ template <typename OpTy> static LogicalResult verifyAttention(OpTy op) {
     return op.emitOpError() << "cos has type " << op.getCos().getType()
                             << " but sin has type " << op.getSin().getType();
   if (q.getDimSize(0) % op.getSeqLen() != 0)
-    return op.emitOpError() << "number of rows " << q.getDimSize(0)
-                            << " is not a multiple of the sequence length "
-                            << op.getSeqLen();
+    return op.emitOpError()
+           << "number of rows " << q.getDimSize(0)
+           << " is not a multiple of the sequence length " << op.getSeqLen();
   if (typeOf(op.getCtx()).getShape() != q.getShape())
     return op.emitOpError() << "ctx has type " << op.getCtx().getType()
                             << " but q has type " << q;

@@ -54,6 +54,9 @@ static SmallVector<int64_t> chooseElements(const Array &gradient,
 static std::vector<double> chooseDirection(const Array &gradient,
                                            const NamedRandom &random) {
   std::vector<double> noise(gradient.data.size());
+  // Of one number there is one direction; the sum of two would often be zero.
+  if (noise.size() == 1)
+    return {1.0};
   for (size_t i = 0; i < noise.size(); ++i)
     noise[i] = random.normal(i);
   double norm = normOf(gradient.data), noiseNorm = normOf(noise);

@@ -31,8 +31,8 @@ std::string mixln::getCacheDirectory() {
 }
 
 std::string mixln::prepareCacheDirectory(StringRef directory) {
-  if (auto error = sys::fs::create_directories(directory, true,
-                                               sys::fs::owner_all))
+  if (auto error =
+          sys::fs::create_directories(directory, true, sys::fs::owner_all))
     return ("cannot create cache folder " + directory + ": " + error.message())
         .str();
   struct stat status;
@@ -87,9 +87,8 @@ std::string mixln::getCacheKey(const CompileOptions &options,
   SmallString<128> runtime(
       sys::path::parent_path(sys::path::parent_path(options.toolPath)));
   sys::path::append(runtime, "lib", "libmixln_rt.a");
-  for (StringRef file :
-       {StringRef(options.input), StringRef(options.toolPath),
-        StringRef(runtime)})
+  for (StringRef file : {StringRef(options.input), StringRef(options.toolPath),
+                         StringRef(runtime)})
     if (error = key.addFile(file); !error.empty())
       return {};
   key.add(options.norm);

@@ -105,9 +105,8 @@ int Compilation::readInput() {
   FailureOr<NormSpec> norm = resolveNorm(request, *config, error);
   if (failed(norm))
     return report(error, kBadInput);
-  FailureOr<OwningOpRef<ModuleOp>> imported =
-      importModel(&context, *config, *norm, options.batchSize, options.seqLen,
-                  error);
+  FailureOr<OwningOpRef<ModuleOp>> imported = importModel(
+      &context, *config, *norm, options.batchSize, options.seqLen, error);
   if (failed(imported))
     return report(error, kBadInput);
   module = std::move(*imported);
@@ -137,7 +136,8 @@ static std::string checkOutput(StringRef path) {
     return ("cannot write " + path + ": it is a folder").str();
   if (llvm::sys::fs::exists(folder) && !llvm::sys::fs::is_directory(folder))
     return ("cannot write " + path + ": " + folder + " is not a folder").str();
-  if (auto error = llvm::sys::fs::access(folder, llvm::sys::fs::AccessMode::Write))
+  if (auto error =
+          llvm::sys::fs::access(folder, llvm::sys::fs::AccessMode::Write))
     return ("cannot write " + path + ": folder " + folder + ": " +
             error.message())
         .str();
@@ -145,8 +145,7 @@ static std::string checkOutput(StringRef path) {
 }
 
 int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
-  OwningOpRef<ModuleOp> kernels =
-      ModuleOp::create(UnknownLoc::get(&context));
+  OwningOpRef<ModuleOp> kernels = ModuleOp::create(UnknownLoc::get(&context));
   KernelPhases phases;
   for (KernelOp kernel : module->getOps<KernelOp>()) {
     SmallVector<std::string> symbols;

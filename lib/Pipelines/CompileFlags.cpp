@@ -56,7 +56,9 @@ static const CompileFlag flags[] = {
        return std::string();
      }},
     {"batch_size", "B", "sequences of a micro-batch",
-     [](CompileOptions &o, StringRef v) { return setPositive(o.batchSize, v); }},
+     [](CompileOptions &o, StringRef v) {
+       return setPositive(o.batchSize, v);
+     }},
     {"seq_len", "T", "tokens of a sequence (256)",
      [](CompileOptions &o, StringRef v) { return setPositive(o.seqLen, v); }},
     {"dtype", "TYPE", "fp32 (float32)",
@@ -70,8 +72,7 @@ static const CompileFlag flags[] = {
     {"target", "cpu", "what to compile for",
      [](CompileOptions &o, StringRef v) {
        o.target = v.str();
-       return v == "cpu" ? std::string()
-                         : "is '" + v.str() + "', expected cpu";
+       return v == "cpu" ? std::string() : "is '" + v.str() + "', expected cpu";
      }},
     {"mcpu", "NAME", "CPU to compile for (native)",
      [](CompileOptions &o, StringRef v) {
@@ -96,7 +97,9 @@ static const CompileFlag flags[] = {
        return std::string();
      }},
     {"chunk_rows", "N", "rows of a chunk of the loss head (512)",
-     [](CompileOptions &o, StringRef v) { return setPositive(o.chunkRows, v); }},
+     [](CompileOptions &o, StringRef v) {
+       return setPositive(o.chunkRows, v);
+     }},
     {"chunk_threshold", "BYTES",
      "intermediates larger than this are computed in chunks (32 MiB)",
      [](CompileOptions &o, StringRef v) {
@@ -145,7 +148,7 @@ std::string mixln::takeCompileFlags(SmallVectorImpl<std::string> &arguments,
 }
 
 std::optional<std::string> mixln::nearestName(StringRef name,
-                                          ArrayRef<StringRef> candidates) {
+                                              ArrayRef<StringRef> candidates) {
   std::optional<std::string> best;
   unsigned bestDistance = std::max<unsigned>(2, name.size() / 3) + 1;
   for (StringRef candidate : candidates) {

@@ -17,12 +17,14 @@ static const PhaseInfo phases[] = {
     {Phase::Import, "import",
      "config and norm specification -> blocks with placements",
      "first: declarative, so that what was understood can be read back"},
-    {Phase::Expand, "expand", "blocks -> operations on tensors with named sites",
+    {Phase::Expand, "expand",
+     "blocks -> operations on tensors with named sites",
      "the only phase that knows what a placement means; all later ones see "
      "plain row programs"},
     {Phase::Merge, "merge",
      "row programs of the forward joined, matmuls with one input merged",
-     "before differentiate: each joined program then gets one backward program"},
+     "before differentiate: each joined program then gets one backward "
+     "program"},
     {Phase::Differentiate, "differentiate",
      "forward -> forward, backward, update",
      "before fuse: the backward's programs are joined by the same pass"},
@@ -93,8 +95,8 @@ void mixln::buildPhase(Phase phase, OpPassManager &manager,
 LogicalResult mixln::dumpPhase(ModuleOp module, Phase phase,
                                StringRef directory) {
   if (std::error_code error = llvm::sys::fs::create_directories(directory))
-    return module.emitError() << "cannot create folder " << directory << ": "
-                              << error.message();
+    return module.emitError()
+           << "cannot create folder " << directory << ": " << error.message();
   SmallString<128> path(directory);
   llvm::sys::path::append(path, llvm::formatv("{0,0+2}-{1}.mlir",
                                               static_cast<int>(phase) + 1,
@@ -120,7 +122,8 @@ LogicalResult mixln::runPhases(ModuleOp module, const PhaseRun &run,
     buildPhase(info.phase, manager, options);
     if (!run.reproducer.empty())
       manager.enableCrashReproducerGeneration(run.reproducer);
-    if (failed(manager.run(module)) || failed(verifyPhase(info.phase, module, options))) {
+    if (failed(manager.run(module)) ||
+        failed(verifyPhase(info.phase, module, options))) {
       InFlightDiagnostic diag =
           mlir::emitError(UnknownLoc::get(module.getContext()))
           << "phase " << info.name << " failed";

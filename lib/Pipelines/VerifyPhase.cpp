@@ -44,8 +44,8 @@ static LogicalResult verifyTensors(ModuleOp module, StringRef phase) {
                EmbeddingGradOp, AttentionOp, AttentionGradOp,
                tensor::ExpandShapeOp, tensor::CollapseShapeOp,
                tensor::ExtractSliceOp, tensor::ConcatOp, arith::ConstantOp>(op))
-        return op.emitError() << "does not belong into an entry after "
-                              << phase;
+        return op.emitError()
+               << "does not belong into an entry after " << phase;
   return success();
 }
 
@@ -59,9 +59,9 @@ static LogicalResult verifyDifferentiate(ModuleOp module) {
     if (!gradient)
       return variable.emitError() << "has no gradient @" << name;
     if (gradient.getType() != variable.getType())
-      return gradient.emitError() << "has type " << gradient.getType()
-                                  << " but its parameter has type "
-                                  << variable.getType();
+      return gradient.emitError()
+             << "has type " << gradient.getType()
+             << " but its parameter has type " << variable.getType();
   }
   return success();
 }
@@ -93,12 +93,11 @@ LogicalResult mixln::verifyPhase(Phase phase, ModuleOp module,
                    failed(requireEntries(module, getPhaseName(phase),
                                          {"loss", "logits"})));
   case Phase::Differentiate:
-    return failure(
-        failed(verifyTensors(module, getPhaseName(phase))) ||
-        failed(requireEntries(module, getPhaseName(phase),
-                              {"prepare", "gradient", "gradient_add", "update",
-                               "loss", "logits"})) ||
-        failed(verifyDifferentiate(module)));
+    return failure(failed(verifyTensors(module, getPhaseName(phase))) ||
+                   failed(requireEntries(module, getPhaseName(phase),
+                                         {"prepare", "gradient", "gradient_add",
+                                          "update", "loss", "logits"})) ||
+                   failed(verifyDifferentiate(module)));
   case Phase::Fuse:
     return failure(failed(verifyTensors(module, getPhaseName(phase))) ||
                    failed(verifyFuse(module)));

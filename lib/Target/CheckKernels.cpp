@@ -225,7 +225,8 @@ LogicalResult KernelCheck::writeOperand(Buffer &buffer, const Array &array,
   Buffer source(kernels.getBytes(plain));
   writeBuffer(source, array, type.getElementType());
   OpBuilder builder(op->getContext());
-  auto empty = tensor::EmptyOp::create(builder, op->getLoc(), plain, ValueRange());
+  auto empty =
+      tensor::EmptyOp::create(builder, op->getLoc(), plain, ValueRange());
   auto pack = PackOp::create(builder, op->getLoc(), type, empty);
   LogicalResult done = launch(pack, {source.data, buffer.data});
   pack->destroy();

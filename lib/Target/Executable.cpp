@@ -38,8 +38,7 @@ LogicalResult mixln::addProgramGlobals(ModuleOp kernels,
   Location loc = kernels.getLoc();
   std::string text = rt::serialize(program);
   LLVM::GlobalOp::create(
-      builder, loc,
-      LLVM::LLVMArrayType::get(builder.getI8Type(), text.size()),
+      builder, loc, LLVM::LLVMArrayType::get(builder.getI8Type(), text.size()),
       /*isConstant=*/true, LLVM::Linkage::External, "mixln_program_text",
       builder.getStringAttr(text));
   addInteger(builder, loc, "mixln_program_size", text.size());
@@ -50,10 +49,10 @@ LogicalResult mixln::addProgramGlobals(ModuleOp kernels,
   addInteger(builder, loc, "mixln_kernel_count", phases.size());
   auto pointer = LLVM::LLVMPointerType::get(kernels.getContext());
   auto tableType = LLVM::LLVMArrayType::get(pointer, phases.size());
-  auto table = LLVM::GlobalOp::create(builder, loc, tableType,
-                                      /*isConstant=*/true,
-                                      LLVM::Linkage::External,
-                                      "mixln_kernel_table", Attribute());
+  auto table =
+      LLVM::GlobalOp::create(builder, loc, tableType,
+                             /*isConstant=*/true, LLVM::Linkage::External,
+                             "mixln_kernel_table", Attribute());
   Block *block = builder.createBlock(&table.getInitializerRegion());
   builder.setInsertionPointToStart(block);
   Value entries = LLVM::UndefOp::create(builder, loc, tableType);
@@ -103,8 +102,8 @@ static std::string readLinkLine(StringRef library,
 
 std::string mixln::linkExecutable(StringRef object, StringRef toolPath,
                                   StringRef output) {
-  SmallString<128> library(llvm::sys::path::parent_path(
-      llvm::sys::path::parent_path(toolPath)));
+  SmallString<128> library(
+      llvm::sys::path::parent_path(llvm::sys::path::parent_path(toolPath)));
   llvm::sys::path::append(library, "lib");
   SmallVector<std::string> runtime;
   if (std::string error = readLinkLine(library, runtime); !error.empty())
@@ -128,19 +127,22 @@ std::string mixln::linkExecutable(StringRef object, StringRef toolPath,
       return ("cannot write " + objectPath + ": " + stream.error().message())
           .str();
   }
-  if (auto error = llvm::sys::fs::createTemporaryFile("mixln-link", "log",
-                                                      errorPath))
+  if (auto error =
+          llvm::sys::fs::createTemporaryFile("mixln-link", "log", errorPath))
     return "cannot create a temporary file: " + error.message();
   llvm::FileRemover removeLog(errorPath);
-  if (auto error = llvm::sys::fs::createUniqueFile(output + ".%%%%%%.tmp",
-                                                   partial))
+  if (auto error =
+          llvm::sys::fs::createUniqueFile(output + ".%%%%%%.tmp", partial))
     return ("cannot write " + output + ": " + error.message()).str();
   llvm::FileRemover removePartial(partial);
 
   SmallVector<StringRef> arguments = {linker, objectPath};
   llvm::append_range(arguments, runtime);
-  SmallVector<StringRef> tail = {"-static-libstdc++", "-static-libgcc",
-                                 "-pthread", "-Wl,--gc-sections", "-o",
+  SmallVector<StringRef> tail = {"-static-libstdc++",
+                                 "-static-libgcc",
+                                 "-pthread",
+                                 "-Wl,--gc-sections",
+                                 "-o",
                                  partial};
   if (StringRef(linker).contains("clang"))
     tail.insert(tail.begin(), "-fuse-ld=lld");

@@ -50,7 +50,8 @@ static void printTensors(const rt::Program &program, raw_ostream &os) {
         bytes += bytesOf(tensor);
       }
     if (count > 0)
-      os << "  " << left_justify(name, 14) << right_justify(std::to_string(count), 5)
+      os << "  " << left_justify(name, 14)
+         << right_justify(std::to_string(count), 5)
          << right_justify(readableBytes(static_cast<double>(bytes)), 14)
          << "\n";
   }
@@ -63,8 +64,8 @@ static void printKernels(const rt::Program &program, raw_ostream &os) {
       ++uses[dispatch.kernel];
   os << "\nkernels: " << program.kernels.size() << "\n";
   for (auto [kernel, count] : llvm::zip(program.kernels, uses))
-    os << "  " << right_justify(std::to_string(count), 5) << "x "
-       << kernel.name << " (" << kernel.phases.size()
+    os << "  " << right_justify(std::to_string(count), 5) << "x " << kernel.name
+       << " (" << kernel.phases.size()
        << (kernel.phases.size() == 1 ? " phase)" : " phases)") << "\n";
 }
 

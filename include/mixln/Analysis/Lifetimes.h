@@ -57,7 +57,9 @@ public:
 
   llvm::ArrayRef<Root> getRoots() const { return roots; }
   Place getPlace(mlir::Value value) const { return places.lookup(value); }
-  int64_t getPosition(mlir::Operation *op) const { return positions.lookup(op); }
+  int64_t getPosition(mlir::Operation *op) const {
+    return positions.lookup(op);
+  }
   /// The root of a variable that the entry loads or stores.
   unsigned getRootOf(VariableOp variable) const {
     return variableRoots.lookup(variable);

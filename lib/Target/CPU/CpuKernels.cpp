@@ -92,8 +92,8 @@ static std::string rowName(RowwiseOp op) {
   }
   int64_t width = 1;
   for (Value row : op.getRows())
-    if (auto vector = dyn_cast_or_null<VectorType>(
-            op.getRowArgument(0).getType());
+    if (auto vector =
+            dyn_cast_or_null<VectorType>(op.getRowArgument(0).getType());
         vector && row)
       width = vector.getDimSize(0);
   if (name.size() > 48)
@@ -147,10 +147,10 @@ Launch CpuKernels::getLaunch(Operation *op) {
         PackSpec spec = specOf(op);
         // The panels' columns are the product's: rows of a weight that is
         // read transposed.
-        int64_t n = spec.transposed ? rowsOf(op.getValue())
-                                    : columnsOf(op.getValue());
-        int64_t k = spec.transposed ? columnsOf(op.getValue())
-                                    : rowsOf(op.getValue());
+        int64_t n =
+            spec.transposed ? rowsOf(op.getValue()) : columnsOf(op.getValue());
+        int64_t k =
+            spec.transposed ? columnsOf(op.getValue()) : rowsOf(op.getValue());
         Launch launch;
         launch.tasks = {packTasks(target, n, k)};
         launch.sizes = packSizes(spec, n, k);
@@ -212,16 +212,15 @@ bool CpuKernels::canWriteInPlace(Operation *op, unsigned operand,
 // Code
 //===----------------------------------------------------------------------===//
 
-LogicalResult
-CpuKernels::emitKernel(Operation *op, StringRef symbol, ModuleOp module,
-                       SmallVectorImpl<std::string> &phases) {
+LogicalResult CpuKernels::emitKernel(Operation *op, StringRef symbol,
+                                     ModuleOp module,
+                                     SmallVectorImpl<std::string> &phases) {
   KernelBuilder builder(module, target);
   if (auto row = dyn_cast<RowwiseOp>(op))
     return emitRowKernel(row, symbol, builder, phases);
   if (auto grad = dyn_cast<EmbeddingGradOp>(op)) {
-    emitEmbeddingGradKernel(builder, symbol,
-                            EmbeddingGradSpec{grad.getInto() != nullptr},
-                            phases);
+    emitEmbeddingGradKernel(
+        builder, symbol, EmbeddingGradSpec{grad.getInto() != nullptr}, phases);
     return success();
   }
   phases.push_back(symbol.str());

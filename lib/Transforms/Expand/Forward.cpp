@@ -370,6 +370,11 @@ FailureOr<Forward::Streams> Forward::emitEnd(StringRef name, bool isInit) {
   if (yield.getRows().size() != expected)
     return op.emitOpError() << "yields " << yield.getRows().size()
                             << " rows, expected " << expected;
+  Type row = VectorType::get(hidden, builder.getF32Type());
+  if (yield.getRows().front().getType() != row)
+    return op.emitOpError()
+           << "yields rows of type " << yield.getRows().front().getType()
+           << ", expected " << row;
   if (region.getNumArguments() != inputs.size())
     return op.emitOpError("takes numbers of a layer, but stands outside them");
   Wiring wiring(builder.getContext(), op.getLoc(), hidden);

@@ -28,6 +28,24 @@ static FailureOr<PlacementOp> formulasOf(const SubLayer &subLayer) {
   if (!op)
     return emitError(subLayer.loc)
            << "unknown mixln.placement " << symbol << " in formulas";
+  // The regions must be made for this model.
+  int64_t hidden = subLayer.model.getInt("hidden_size");
+  size_t streams = subLayer.model.getStreams().size();
+  for (bool isCombine : {false, true}) {
+    Region &region = isCombine ? op.getCombine() : op.getRead();
+    if (region.empty())
+      continue;
+    auto rows = cast<YieldOp>(region.front().getTerminator()).getRows();
+    size_t expected = isCombine ? streams : 1;
+    if (rows.size() != expected)
+      return op.emitOpError()
+             << "yields " << rows.size() << " rows in "
+             << (isCombine ? "combine" : "read") << ", expected " << expected;
+    if (cast<VectorType>(rows[0].getType()).getDimSize(0) != hidden)
+      return op.emitOpError()
+             << "yields rows of type " << rows[0].getType()
+             << ", expected hidden_size " << hidden << " columns";
+  }
   return op;
 }
 
@@ -63,7 +81,7 @@ static LogicalResult applyNorm(const SubLayer &subLayer, Attribute attr,
     return success();
   StringRef kindName = site.getKind().getValue();
   NormKindOp kind = lookupKind(subLayer.model, kindName, width);
-  if (!kind)
+  if (!kind || kind.getBody().front().getArgument(0).getType() != row.getType())
     return emitError(subLayer.loc)
            << "norm kind '" << kindName << "' is not given for rows of "
            << width << " columns, expected mixln.norm_kind @" << kindName << "."

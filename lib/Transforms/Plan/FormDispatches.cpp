@@ -105,9 +105,9 @@ LogicalResult DispatchFormer::formDispatch(Operation *op) {
                                            : ArrayRef<int64_t>()),
       builder.getDenseF64ArrayAttr(rowwise ? rowwise.getValues()
                                            : ArrayRef<double>()),
-      array("mixln.reads"), types(op->getOperandTypes()),
-      array("mixln.writes"), types(op->getResultTypes()),
-      array("mixln.workspace"), array("mixln.tasks"), array("mixln.sizes"),
+      array("mixln.reads"), types(op->getOperandTypes()), array("mixln.writes"),
+      types(op->getResultTypes()), array("mixln.workspace"),
+      array("mixln.tasks"), array("mixln.sizes"),
       builder.getF64FloatAttr(cost.flops), builder.getF64FloatAttr(cost.bytes));
   copySite(op, dispatch);
   if (Attribute resultNames = op->getDiscardableAttr("mixln.names"))
@@ -145,7 +145,8 @@ namespace mixln {
 } // namespace mixln
 
 namespace {
-struct FormDispatchesPass : mixln::impl::MixlnFormDispatchesBase<FormDispatchesPass> {
+struct FormDispatchesPass
+    : mixln::impl::MixlnFormDispatchesBase<FormDispatchesPass> {
   using MixlnFormDispatchesBase::MixlnFormDispatchesBase;
   explicit FormDispatchesPass(KernelGenerator &kernels) : kernels(&kernels) {}
 

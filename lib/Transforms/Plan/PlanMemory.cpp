@@ -148,9 +148,8 @@ LogicalResult MemoryPlanner::planEntry(EntryOp entry) {
     storage->offset = shared + block.offset;
   size_t nextWorkspace = moving.size();
   for (auto &[op, launch] : launches) {
-    int64_t workspace = launch.workspaceBytes > 0
-                            ? shared + blocks[nextWorkspace++].offset
-                            : 0;
+    int64_t workspace =
+        launch.workspaceBytes > 0 ? shared + blocks[nextWorkspace++].offset : 0;
     annotate(op, *placed->storages, workspace, launch);
   }
   arenaBytes = std::max(arenaBytes, shared + peak);

@@ -73,8 +73,8 @@ std::string mixln::getRowIndependentText(Operation *op) {
   for (OpOperand &operand : op->getOpOperands()) {
     os << ",";
     printRowType(os, operand.get().getType(),
-                 rowwise && operand.getOperandNumber() >=
-                                rowwise.getRows().size());
+                 rowwise &&
+                     operand.getOperandNumber() >= rowwise.getRows().size());
   }
   for (OpResult result : op->getResults()) {
     os << "->";
@@ -116,16 +116,15 @@ std::string ReferenceKernels::getName(Operation *op) {
   };
   return llvm::TypeSwitch<Operation *, std::string>(op)
       .Case([&](RowwiseOp op) {
-        Value widest = op->getNumOperands() ? op->getOperand(0)
-                                            : Value(op->getResult(0));
+        Value widest =
+            op->getNumOperands() ? op->getOperand(0) : Value(op->getResult(0));
         return llvm::formatv("rows.{0}.{1}", siteName(op), columns(widest))
             .str();
       })
       .Case([&](MatmulOp op) {
-        return llvm::formatv("matmul.{0}{1}.{2}x{3}",
-                             op.getTransposeLhs() ? "t" : "n",
-                             op.getTransposeRhs() ? "t" : "n", op.getN(0),
-                             op.getK(0))
+        return llvm::formatv(
+                   "matmul.{0}{1}.{2}x{3}", op.getTransposeLhs() ? "t" : "n",
+                   op.getTransposeRhs() ? "t" : "n", op.getN(0), op.getK(0))
             .str();
       })
       .Default([&](Operation *op) {
@@ -140,9 +139,9 @@ std::string ReferenceKernels::getName(Operation *op) {
 //===----------------------------------------------------------------------===//
 
 Launch ReferenceKernels::getLaunch(Operation *op) {
-  auto type = cast<RankedTensorType>(op->getNumOperands()
-                                         ? op->getOperand(0).getType()
-                                         : op->getResult(0).getType());
+  auto type =
+      cast<RankedTensorType>(op->getNumOperands() ? op->getOperand(0).getType()
+                                                  : op->getResult(0).getType());
   int64_t rows = type.getDimSize(0);
   if (auto rowwise = dyn_cast<RowwiseOp>(op))
     rows = rowwise.getDomain().front();

@@ -71,9 +71,8 @@ static bool isOnlyStored(Operation *op,
       if (!store)
         return false;
       LoadOp load = loads.lookup(store.getVariableAttr().getAttr());
-      if (load && llvm::any_of(load->getUsers(), [&](Operation *reader) {
-            return reader != op;
-          }))
+      if (load && llvm::any_of(load->getUsers(),
+                               [&](Operation *reader) { return reader != op; }))
         return false;
     }
   return true;
@@ -147,11 +146,10 @@ FailureOr<Value> mixln::buildCopy(OpBuilder &builder, Value value) {
   }
   AffineMap map = RowwiseOp::identityMap(builder.getContext(), 1);
   Type row = RowwiseOp::rowArgumentType(flatType, map);
-  auto copy = RowwiseOp::create(builder, loc,
-                                flatType.getShape().take_front(1), flat,
-                                ArrayRef<AffineMap>{}, ValueRange{},
-                                ArrayRef<double>{}, TypeRange{row},
-                                TypeRange{}, ArrayRef<AffineMap>{});
+  auto copy =
+      RowwiseOp::create(builder, loc, flatType.getShape().take_front(1), flat,
+                        ArrayRef<AffineMap>{}, ValueRange{}, ArrayRef<double>{},
+                        TypeRange{row}, TypeRange{}, ArrayRef<AffineMap>{});
   copy.getResult(0).setType(flatType);
   {
     OpBuilder::InsertionGuard guard(builder);
@@ -161,7 +159,6 @@ FailureOr<Value> mixln::buildCopy(OpBuilder &builder, Value value) {
   setSite(copy, "copy");
   Value result = copy.getResult(0);
   if (result.getType() != type)
-    result =
-        tensor::ExpandShapeOp::create(builder, loc, type, result, groups);
+    result = tensor::ExpandShapeOp::create(builder, loc, type, result, groups);
   return result;
 }

@@ -68,8 +68,8 @@ SmallVector<ByteMap::Piece> ByteMap::read(int64_t start, int64_t bytes) const {
       continue;
     if (from > position)
       append(list, {-1, 0, from - position});
-    append(list, {it->second.id, it->second.offset + from - it->first,
-                  to - from});
+    append(list,
+           {it->second.id, it->second.offset + from - it->first, to - from});
     position = to;
   }
   if (position < end)
@@ -86,8 +86,7 @@ struct Bytes {
   int64_t start;
   int64_t bytes;
   bool overlaps(Bytes other) const {
-    return start < other.start + other.bytes &&
-           other.start < start + bytes;
+    return start < other.start + other.bytes && other.start < start + bytes;
   }
   bool operator==(const Bytes &) const = default;
 };
@@ -123,8 +122,8 @@ FailureOr<Arena> Arena::get(ModuleOp module, KernelGenerator &kernels) {
                              std::pair("mixln.shared_offset", &arena.shared)}) {
     auto attr = module->getAttrOfType<IntegerAttr>(key);
     if (!attr)
-      return module.emitError() << "has no plan: attribute " << key
-                                << " is missing";
+      return module.emitError()
+             << "has no plan: attribute " << key << " is missing";
     *number = attr.getInt();
   }
   ByteMap taken;
@@ -132,12 +131,12 @@ FailureOr<Arena> Arena::get(ModuleOp module, KernelGenerator &kernels) {
     auto offset = variable->getAttrOfType<IntegerAttr>("offset");
     if (!offset)
       return variable.emitOpError("has no offset");
-    Bytes range{offset.getInt(), kernels.getBytes(cast<RankedTensorType>(
-                                     variable.getType()))};
+    Bytes range{offset.getInt(),
+                kernels.getBytes(cast<RankedTensorType>(variable.getType()))};
     if (range.start % rt::kArenaAlignment != 0)
-      return variable.emitOpError() << "has offset " << range.start
-                                    << ", expected a multiple of "
-                                    << rt::kArenaAlignment;
+      return variable.emitOpError()
+             << "has offset " << range.start << ", expected a multiple of "
+             << rt::kArenaAlignment;
     if (failed(arena.contains(variable, "variable", range)))
       return failure();
     for (ByteMap::Piece piece : taken.read(range.start, range.bytes))
@@ -156,9 +155,9 @@ LogicalResult Arena::contains(Operation *op, StringRef what,
                               Bytes range) const {
   if (range.start >= 0 && range.start + range.bytes <= size)
     return success();
-  return op->emitOpError() << what << " lies at bytes " << range.start
-                           << " to " << range.start + range.bytes
-                           << " of an arena of " << size;
+  return op->emitOpError() << what << " lies at bytes " << range.start << " to "
+                           << range.start + range.bytes << " of an arena of "
+                           << size;
 }
 
 ByteMap Arena::getInitial(EntryOp entry) const {
@@ -183,8 +182,8 @@ namespace {
 class Simulation {
 public:
   Simulation(EntryOp entry, const Arena &arena, KernelGenerator &kernels)
-      : entry(entry), module(entry->getParentOfType<ModuleOp>()),
-        arena(arena), kernels(kernels), memory(arena.getInitial(entry)),
+      : entry(entry), module(entry->getParentOfType<ModuleOp>()), arena(arena),
+        kernels(kernels), memory(arena.getInitial(entry)),
         nextId(arena.getNumVariables()) {}
 
   LogicalResult run();
@@ -228,15 +227,16 @@ LogicalResult Simulation::visitKernel(Operation *op) {
     return op->emitOpError("has no offsets for all operands and results");
 
   SmallVector<Bytes> ranges;
-  for (auto [value, offset] : llvm::zip(op->getOperands(), reads.asArrayRef())) {
+  for (auto [value, offset] :
+       llvm::zip(op->getOperands(), reads.asArrayRef())) {
     Bytes range{offset, bytesOf(value)};
     ranges.push_back(range);
     if (failed(arena.contains(op, "an operand", range)))
       return failure();
     if (memory.read(range.start, range.bytes) != contents[value])
-      return op->emitOpError() << "operand " << ranges.size() - 1
-                               << " is not at offset " << offset
-                               << " any more, or not yet";
+      return op->emitOpError()
+             << "operand " << ranges.size() - 1 << " is not at offset "
+             << offset << " any more, or not yet";
   }
 
   SmallVector<Bytes> written;
@@ -268,7 +268,8 @@ LogicalResult Simulation::visitKernel(Operation *op) {
       return failure();
     memory.write(range.start, range.bytes, -1);
   }
-  for (auto [result, offset] : llvm::zip(op->getResults(), writes.asArrayRef())) {
+  for (auto [result, offset] :
+       llvm::zip(op->getResults(), writes.asArrayRef())) {
     memory.write(offset, bytesOf(result), nextId);
     contents[result] = {{nextId++, 0, bytesOf(result)}};
   }
@@ -293,10 +294,9 @@ LogicalResult Simulation::visit(Operation *op) {
   if (auto sliceOp = dyn_cast<tensor::ExtractSliceOp>(op)) {
     int64_t rowBytes =
         bytesOf(sliceOp.getSource()) / sliceOp.getSourceType().getDimSize(0);
-    contents[sliceOp.getResult()] =
-        slice(contents[sliceOp.getSource()],
-              sliceOp.getStaticOffset(0) * rowBytes,
-              bytesOf(sliceOp.getResult()));
+    contents[sliceOp.getResult()] = slice(contents[sliceOp.getSource()],
+                                          sliceOp.getStaticOffset(0) * rowBytes,
+                                          bytesOf(sliceOp.getResult()));
     return success();
   }
   Pieces pieces;
@@ -319,11 +319,11 @@ LogicalResult Simulation::run() {
         continue;
       Pieces intact = {{arena.idOf(variable), 0, range.bytes}};
       if (memory.read(range.start, range.bytes) != intact)
-        return entry.emitOpError() << "overwrites variable @"
-                                   << variable.getSymName();
+        return entry.emitOpError()
+               << "overwrites variable @" << variable.getSymName();
     } else if (memory.read(range.start, range.bytes) != it->second) {
-      return entry.emitOpError() << "does not leave the stored value in @"
-                                 << variable.getSymName();
+      return entry.emitOpError()
+             << "does not leave the stored value in @" << variable.getSymName();
     }
   }
   return success();
@@ -422,8 +422,8 @@ LogicalResult mixln::verifyPlan(ModuleOp module, KernelGenerator &kernels) {
       if (!dispatch)
         return op.emitOpError("is not a dispatch; a planned entry has nothing "
                               "else");
-      if (failed(verifyDispatch(dispatch, *arena, kernels, memory, sizes,
-                                nextId)))
+      if (failed(
+              verifyDispatch(dispatch, *arena, kernels, memory, sizes, nextId)))
         return failure();
     }
   }

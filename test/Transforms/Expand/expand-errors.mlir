@@ -98,3 +98,40 @@ mixln.model @model streams ["x"] config {
   mixln.block @layers.0 attention = #mixln.placement<>,
     mlp = #mixln.placement<>
 }
+
+// -----
+
+// A wiring yields every stream of the model.
+mixln.model @model streams ["x", "d"] config {
+    hidden_size = 8 : i64, intermediate_size = 6 : i64,
+    num_attention_heads = 2 : i64, num_key_value_heads = 2 : i64,
+    num_hidden_layers = 1 : i64, vocab_size = 5 : i64, batch_size = 1 : i64,
+    seq_len = 4 : i64, rms_norm_eps = 1.0e-06 : f64, rope_theta = 1.0e+04 : f64,
+    initializer_range = 2.0e-02 : f64, embedding_std = 5.0e-01 : f64} {
+  // expected-error @below {{yields 1 rows in combine, expected 2}}
+  mixln.placement @wiring params {} read [] {} combine ["x", "F"] {
+  ^bb0(%x: vector<8xf32>, %f: vector<8xf32>):
+    %0 = arith.addf %x, %f : vector<8xf32>
+    mixln.yield rows(%0 : vector<8xf32>)
+  }
+  mixln.block @layers.0 attention = #mixln.placement<formulas = @wiring>,
+    mlp = #mixln.placement<>
+}
+
+// -----
+
+// A wiring is made for the model's width.
+mixln.model @model streams ["x"] config {
+    hidden_size = 8 : i64, intermediate_size = 6 : i64,
+    num_attention_heads = 2 : i64, num_key_value_heads = 2 : i64,
+    num_hidden_layers = 1 : i64, vocab_size = 5 : i64, batch_size = 1 : i64,
+    seq_len = 4 : i64, rms_norm_eps = 1.0e-06 : f64, rope_theta = 1.0e+04 : f64,
+    initializer_range = 2.0e-02 : f64, embedding_std = 5.0e-01 : f64} {
+  // expected-error @below {{yields rows of type 'vector<4xf32>', expected hidden_size 8 columns}}
+  mixln.placement @wiring params {} read ["x"] {
+  ^bb0(%x: vector<4xf32>):
+    mixln.yield rows(%x : vector<4xf32>)
+  } combine [] {}
+  mixln.block @layers.0 attention = #mixln.placement<formulas = @wiring>,
+    mlp = #mixln.placement<>
+}

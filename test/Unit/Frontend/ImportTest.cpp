@@ -195,3 +195,40 @@ TEST(Explain, SaysHowAModelDiffersFromAPreset) {
                            "nearest preset: pre\n  layer 3 mlp: b = scalar"})
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
 }
+
+TEST(Import, TheSizesOfTheConfigs) {
+  for (const char *size : {"9m", "20m", "35m", "40m", "60m", "71m", "100m",
+                           "130m", "250m", "350m", "1b", "3b", "7b"}) {
+    std::string error;
+    auto config = loadModelConfig(std::string(MIXLN_SOURCE_DIR) +
+                                      "/configs/llama_" + size + ".json",
+                                  error);
+    ASSERT_TRUE(succeeded(config)) << error;
+    EXPECT_DOUBLE_EQ(config->embeddingStd, 0.632455532);
+    EXPECT_DOUBLE_EQ(config->initializerRange, 0.02);
+    MLIRContext context;
+    NormRequest request;
+    request.norm = "post_pre:25%";
+    EXPECT_TRUE(import(context, *config, request)) << size;
+  }
+}
+
+TEST(Import, TheNormFileOfTheDocumentation) {
+  std::string page = *[] {
+    std::string error;
+    return readTextFile(std::string(MIXLN_SOURCE_DIR) + "/docs/NormFiles.md",
+                        error);
+  }();
+  size_t begin = page.find("    { \"kinds\"");
+  size_t end = page.find("\n\n", begin);
+  ASSERT_NE(begin, std::string::npos);
+  std::string error;
+  auto spec = parseNormFile(page.substr(begin, end - begin), "docs", "", error);
+  ASSERT_TRUE(succeeded(spec)) << error;
+  EXPECT_TRUE(spec->usesK());
+  spec->K = 2;
+  MLIRContext context;
+  auto module = importModel(&context, config(), *spec, 2, 8, error);
+  ASSERT_TRUE(succeeded(module)) << error;
+  EXPECT_TRUE(expand(**module));
+}

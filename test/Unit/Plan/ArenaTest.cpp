@@ -36,8 +36,8 @@ TEST(Arena, BlocksOneAfterAnotherShareBytes) {
 
 TEST(Arena, GivenOffsetsStay) {
   int64_t forever = std::numeric_limits<int64_t>::max();
-  std::vector<ArenaBlock> blocks = {{128, 5, forever, 0}, {64, 0, 4, -1},
-                                    {64, 4, 6, -1}};
+  std::vector<ArenaBlock> blocks = {
+      {128, 5, forever, 0}, {64, 0, 4, -1}, {64, 4, 6, -1}};
   EXPECT_EQ(packArena(blocks), 192);
   EXPECT_EQ(blocks[0].offset, 0);
   EXPECT_EQ(blocks[1].offset, 0);
@@ -55,7 +55,8 @@ TEST(Arena, RandomLifetimesStayNearTheBound) {
     for (int i = 0; i < 300; ++i) {
       int64_t begin = below(600);
       int64_t length = below(4) ? below(10) : below(300);
-      blocks.push_back({1 + below(100) * below(100), begin, begin + length, -1});
+      blocks.push_back(
+          {1 + below(100) * below(100), begin, begin + length, -1});
     }
     int64_t bound = getLiveBytes(blocks);
     int64_t height = packArena(blocks);

@@ -12,6 +12,7 @@
 #include "mixln/Transforms/Plan/ReferenceKernels.h"
 #include "mixln/Transforms/Plan/VerifyPlan.h"
 
+#include "mixln/Analysis/Lifetimes.h"
 #include "mixln/Interpreter/Inputs.h"
 #include "mixln/Interpreter/Interpreter.h"
 
@@ -108,6 +109,53 @@ TEST(PlanFuzz, DispatchesComputeWhatTheOperationsDid) {
     if (testing::Test::HasFatalFailure())
       return;
   }
+}
+
+// The simulation is worth something: a result that is anywhere else is found.
+TEST(PlanFuzz, AResultElsewhereIsNoticed) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  test::loadDialects(context);
+  ScopedDiagnosticHandler quiet(&context, [](Diagnostic &) {});
+  ReferenceKernels kernels;
+  unsigned moved = 0;
+  for (unsigned seed = 9000; seed < 9010; ++seed) {
+    SCOPED_TRACE(seed);
+    auto module = test::makeRandomModule(context, seed, 1, 40);
+    ASSERT_TRUE(succeeded(planMemory(*module, kernels)));
+    ASSERT_TRUE(succeeded(verifyPlacement(*module, kernels)));
+    auto arenaBytes =
+        module->getOperation()->getAttrOfType<IntegerAttr>("mixln.arena_bytes");
+    Builder builder(&context);
+    // Room to move into.
+    module->getOperation()->setAttr(
+        "mixln.arena_bytes",
+        builder.getI64IntegerAttr(2 * arenaBytes.getInt() + 4096));
+    module->walk([&](Operation *op) {
+      auto writes = op->getAttrOfType<DenseI64ArrayAttr>("mixln.writes");
+      if (!writes)
+        return;
+      for (unsigned i = 0; i < op->getNumResults(); ++i) {
+        // Of what only slices and concatenations use, a slice may drop a part.
+        if (llvm::none_of(op->getResult(i).getUsers(), [](Operation *user) {
+              return isKernel(user) || isa<StoreOp>(user);
+            }))
+          continue;
+        for (int64_t distance :
+             {int64_t{64}, int64_t{-64}, arenaBytes.getInt() + 64}) {
+          SmallVector<int64_t> offsets(writes.asArrayRef());
+          offsets[i] += distance;
+          op->setAttr("mixln.writes", builder.getDenseI64ArrayAttr(offsets));
+          EXPECT_TRUE(failed(verifyPlacement(*module, kernels)))
+              << op->getName().getStringRef().str() << " result " << i
+              << " moved by " << distance;
+          ++moved;
+        }
+      }
+      op->setAttr("mixln.writes", writes);
+    });
+    ASSERT_TRUE(succeeded(verifyPlacement(*module, kernels)));
+  }
+  EXPECT_GT(moved, 500u);
 }
 
 TEST(PlanFuzz, LargeEntriesArePackedWell) {

@@ -158,9 +158,9 @@ void Generator::addMatmul() {
   SmallVector<Value> into;
   if (below(2))
     into.push_back(pick(f32({m, n})));
-  auto op = MatmulOp::create(builder, builder.getUnknownLoc(),
-                             TypeRange{f32({m, n})}, lhs, rhs, into,
-                             transposeLhs, false, false);
+  auto op =
+      MatmulOp::create(builder, builder.getUnknownLoc(), TypeRange{f32({m, n})},
+                       lhs, rhs, into, transposeLhs, false, false);
   remember(op->getResult(0));
 }
 
@@ -168,16 +168,15 @@ void Generator::addReshape() {
   RankedTensorType type = randomMatrix();
   Value value = pick(type);
   Location loc = builder.getUnknownLoc();
-  RankedTensorType split =
-      f32({type.getDimSize(0), 2, type.getDimSize(1) / 2});
+  RankedTensorType split = f32({type.getDimSize(0), 2, type.getDimSize(1) / 2});
   SmallVector<ReassociationIndices> groups = {{0}, {1, 2}};
   Value expanded =
       tensor::ExpandShapeOp::create(builder, loc, split, value, groups);
   Type row = VectorType::get(split.getDimSize(2), builder.getF32Type());
-  auto op = RowwiseOp::create(
-      builder, loc, split.getShape().take_front(2), expanded,
-      ArrayRef<AffineMap>{}, ValueRange{}, ArrayRef<double>{}, TypeRange{row},
-      TypeRange{}, ArrayRef<AffineMap>{});
+  auto op =
+      RowwiseOp::create(builder, loc, split.getShape().take_front(2), expanded,
+                        ArrayRef<AffineMap>{}, ValueRange{}, ArrayRef<double>{},
+                        TypeRange{row}, TypeRange{}, ArrayRef<AffineMap>{});
   {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToEnd(op.getBodyBlock());
@@ -186,8 +185,8 @@ void Generator::addReshape() {
     YieldOp::create(builder, loc, build.sub(op.getRowArgument(0), mean),
                     ValueRange{});
   }
-  remember(tensor::CollapseShapeOp::create(builder, loc, op->getResult(0),
-                                           groups));
+  remember(
+      tensor::CollapseShapeOp::create(builder, loc, op->getResult(0), groups));
 }
 
 void Generator::addSlice() {
@@ -207,8 +206,8 @@ void Generator::addSlice() {
 void Generator::addConcat() {
   RankedTensorType half = f32({rows[below(2)], widths[below(2)]});
   SmallVector<Value> parts = {pick(half), pick(half)};
-  remember(tensor::ConcatOp::create(builder, builder.getUnknownLoc(), 0,
-                                    parts));
+  remember(
+      tensor::ConcatOp::create(builder, builder.getUnknownLoc(), 0, parts));
 }
 
 void Generator::addStore() {
@@ -229,10 +228,10 @@ void Generator::keepUnused() {
       continue;
     Location loc = builder.getUnknownLoc();
     Type row = VectorType::get(type.getDimSize(1), builder.getF32Type());
-    auto op = RowwiseOp::create(
-        builder, loc, type.getShape().take_front(1), unused,
-        ArrayRef<AffineMap>{}, ValueRange{}, ArrayRef<double>{},
-        TypeRange{row}, TypeRange{}, ArrayRef<AffineMap>{});
+    auto op = RowwiseOp::create(builder, loc, type.getShape().take_front(1),
+                                unused, ArrayRef<AffineMap>{}, ValueRange{},
+                                ArrayRef<double>{}, TypeRange{row}, TypeRange{},
+                                ArrayRef<AffineMap>{});
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToEnd(op.getBodyBlock());
     RowBuilder build(builder, loc);
@@ -270,11 +269,9 @@ void Generator::addEntry(StringRef name, unsigned numOps) {
 }
 
 OwningOpRef<ModuleOp> test::makeRandomModule(MLIRContext &context,
-                                             unsigned seed,
-                                             unsigned numEntries,
+                                             unsigned seed, unsigned numEntries,
                                              unsigned numOps) {
-  OwningOpRef<ModuleOp> module =
-      ModuleOp::create(UnknownLoc::get(&context));
+  OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
   Generator generator(*module, seed);
   generator.addVariables();
   for (unsigned i = 0; i < numEntries; ++i)
