@@ -284,6 +284,12 @@ static StringRef presetOfModelType(StringRef modelType) {
   return "pre";
 }
 
+/// What `text` names, whatever files there are: a preset stays a preset in a
+/// folder that holds a file of its name.
+static bool isPath(StringRef text) {
+  return text.contains('/') || text.ends_with(".json");
+}
+
 FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
                                        const ModelConfig &config,
                                        std::string &error) {
@@ -328,7 +334,7 @@ FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
 
   // A file may have a colon in its path, so the whole text is tried first.
   auto [name, kText] = asked.rsplit(':');
-  bool isFile = mayBeFile && !findPreset(asked) && sys::fs::exists(asked);
+  bool isFile = mayBeFile && isPath(asked) && sys::fs::exists(asked);
   if (isFile) {
     name = asked;
     kText = {};
@@ -350,8 +356,7 @@ FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
     }
     return finish(std::move(spec), name, k);
   }
-  if (mayBeFile && (isFile || name.ends_with(".json") || name.contains('/') ||
-                    sys::fs::exists(name))) {
+  if (mayBeFile && isPath(name)) {
     FailureOr<std::string> text = readTextFile(name, error);
     if (failed(text))
       return failure();
