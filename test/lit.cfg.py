@@ -7,12 +7,14 @@ import lit.formats
 config.name = "mixln"
 config.test_format = lit.formats.ShTest(True)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["Inputs", "Unit"]
+config.excludes = ["Inputs", "Unit", "support"]
 config.test_source_root = os.path.join(config.mixln_source, "test")
 config.test_exec_root = os.path.join(config.mixln_build, "test")
 
 path = [os.path.join(config.mixln_build, "bin"), config.llvm_tools, os.environ.get("PATH", "")]
 config.environment["PATH"] = os.pathsep.join(path)
+config.environment["PYTHONPATH"] = os.path.join(config.test_source_root, "support")
+config.environment["PYTHONDONTWRITEBYTECODE"] = "1"
 config.environment["MIXLN_CACHE_DIR"] = os.path.join(config.test_exec_root, "cache")
 for name in ("HOME", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"):
     if name in os.environ:

@@ -6,6 +6,7 @@
 #include "mixln/Interpreter/FiniteDifferences.h"
 #include "mixln/Interpreter/Inputs.h"
 #include "mixln/Pipelines/CheckNorm.h"
+#include "mixln/Pipelines/CompileFlags.h"
 #include "mixln/Pipelines/Registry.h"
 
 #include "mlir/Parser/Parser.h"
@@ -28,6 +29,7 @@ struct Options {
   double step = 1e-5;
   std::optional<double> tolerance;
   CheckNormOptions check;
+  CheckModelOptions model;
   bool randomInputs = false, finiteDifferences = false, f64 = false,
        help = false;
 };
@@ -57,6 +59,11 @@ static std::vector<Flag> makeFlags(Options &options) {
     return [&](StringRef value) {
       target.push_back(value.str());
       return true;
+    };
+  };
+  auto count = [](int64_t &target, int64_t least) {
+    return [&target, least](StringRef value) {
+      return !value.getAsInteger(10, target) && target >= least;
     };
   };
   auto turnOn = [](bool &target) {
@@ -102,19 +109,35 @@ static std::vector<Flag> makeFlags(Options &options) {
        "check a placement: gradients against differences, kernels against the "
        "interpreter",
        text(options.check.norm)},
-      {"norm-kind", "KIND", "norm of all sites, with --check",
-       text(options.check.normKind)},
-      {"post-num", "K", "K of the preset, with --check",
-       [&](StringRef v) { return !v.getAsInteger(10, options.check.postNum); }},
-      {"mcpu", "NAME", "CPU of the kernels, with --check (native)",
-       text(options.check.cpu)},
+      {"check-kernels", "CONFIG.json",
+       "hold every distinct kernel of a model, at its real shape, against the "
+       "interpreter on sampled rows",
+       text(options.model.config)},
+      {"norm", "SPEC", "placement, with --check-kernels",
+       text(options.model.norm)},
+      {"norm-kind", "KIND", "norm of all sites, with --check, --check-kernels",
+       text(options.model.normKind)},
+      {"post-num", "K", "K of the preset, with --check, --check-kernels",
+       count(options.model.postNum, 0)},
+      {"batch-size", "B", "sequences, with --check-kernels (8)",
+       count(options.model.batchSize, 1)},
+      {"seq-len", "T", "tokens of a sequence, with --check-kernels (256)",
+       count(options.model.seqLen, 1)},
+      {"chunk-rows", "N",
+       "compute the loss head in chunks of so many rows, with --check-kernels",
+       count(options.model.chunkRows, 1)},
+      {"mcpu", "NAME", "CPU of the kernels, with --check, --check-kernels "
+                       "(native)",
+       text(options.model.cpu)},
       {"help", "", "print this", turnOn(options.help)},
   };
 }
 
 static void printHelp(ArrayRef<Flag> flags) {
   llvm::outs() << "usage: mixln-run MODULE.mlir --entry NAME [flags]\n"
-                  "       mixln-run --check SPEC\n\n"
+                  "       mixln-run --check SPEC\n"
+                  "       mixln-run --check-kernels CONFIG.json [--norm SPEC]"
+                  "\n\n"
                   "Executes entries in double precision.\n\n";
   for (const Flag &flag : flags)
     llvm::outs() << llvm::formatv("  {0,-28}{1}\n",
@@ -144,7 +167,7 @@ static int parseFlags(ArrayRef<StringRef> arguments, ArrayRef<Flag> flags,
     }
     argument.consume_front("-");
     auto [given, value] = argument.split('=');
-    std::string name = given.str();
+    std::string name = canonicalFlag(given);
     std::replace(name.begin(), name.end(), '_', '-');
     const Flag *flag = llvm::find_if(
         flags, [&](const Flag &flag) { return flag.name == name; });
@@ -166,7 +189,8 @@ static int parseFlags(ArrayRef<StringRef> arguments, ArrayRef<Flag> flags,
       return usage("--" + flag->name + " is '" + value + "', expected " +
                    flag->placeholder);
   }
-  if (options.help || !options.check.norm.empty())
+  if (options.help || !options.check.norm.empty() ||
+      !options.model.config.empty())
     return 0;
   if (options.module.empty())
     return usage("no module: give an .mlir file");
@@ -315,9 +339,17 @@ int main(int argc, char **argv) {
   }
 
   if (!options.check.norm.empty()) {
+    options.check.normKind = options.model.normKind;
+    options.check.postNum = options.model.postNum;
+    options.check.cpu = options.model.cpu;
     options.check.seed = options.seed;
     options.check.tolerance = options.tolerance.value_or(1e-6);
     return checkNorm(options.check, llvm::outs());
+  }
+  if (!options.model.config.empty()) {
+    options.model.seed = options.seed;
+    options.model.tolerance = options.tolerance.value_or(1e-5);
+    return checkModelKernels(options.model, llvm::outs());
   }
 
   MLIRContext context(makeRegistry(), MLIRContext::Threading::DISABLED);

@@ -168,7 +168,8 @@ static FailureOr<NormSpec> unitsSpec(ArrayRef<Unit> units, StringRef request,
       return failure();
     if (unit.count <= 0 || unit.count > layers) {
       error = ("norm '" + request + "': " + Twine(unit.count) +
-               " layers of a unit, expected 1 to " + Twine(layers))
+               " layers of a unit, expected 1 to num_hidden_layers " +
+               Twine(layers))
                   .str();
       return failure();
     }
@@ -283,6 +284,12 @@ static StringRef presetOfModelType(StringRef modelType) {
   return "pre";
 }
 
+/// What `text` names, whatever files there are: a preset stays a preset in a
+/// folder that holds a file of its name.
+static bool isPath(StringRef text) {
+  return text.contains('/') || text.ends_with(".json");
+}
+
 FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
                                        const ModelConfig &config,
                                        std::string &error) {
@@ -327,7 +334,7 @@ FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
 
   // A file may have a colon in its path, so the whole text is tried first.
   auto [name, kText] = asked.rsplit(':');
-  bool isFile = mayBeFile && !findPreset(asked) && sys::fs::exists(asked);
+  bool isFile = mayBeFile && isPath(asked) && sys::fs::exists(asked);
   if (isFile) {
     name = asked;
     kText = {};
@@ -349,15 +356,15 @@ FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
     }
     return finish(std::move(spec), name, k);
   }
-  if (mayBeFile && (isFile || name.ends_with(".json") || name.contains('/') ||
-                    sys::fs::exists(name))) {
+  if (mayBeFile && isPath(name)) {
     FailureOr<std::string> text = readTextFile(name, error);
     if (failed(text))
       return failure();
     return finish(parseNormFile(*text, name, kind, error), name, k);
   }
   std::vector<std::string> names = presetNames();
-  error = "unknown norm '" + name.str() + "'" + suggest(name, names) +
+  error = (mayBeFile ? std::string() : config.file + ": norm_type: ") +
+          "unknown norm '" + name.str() + "'" + suggest(name, names) +
           ", expected a norm file, units such as 3xpost,9xpre, or one of " +
           join(names, ", ");
   return failure();

@@ -272,6 +272,7 @@ LogicalResult Interpreter::runDispatch(Operation &operation) {
   Execution execution;
   execution.domain = op.getDomain();
   execution.values = op.getValues();
+  execution.operandTypes = readTypes;
   execution.resultTypes = writeTypes;
   execution.tape = tape;
   if (failed(interpretOperation(prototype, operands, results, execution))) {

@@ -93,7 +93,7 @@ LogicalResult mixln::interpretOperation(Operation *op, Operands operands,
         return interpretRowwise(op, operands, all, execution, results);
       })
       .Case<MatmulOp>([&](MatmulOp op) {
-        return interpretMatmul(op, operands, all, results);
+        return interpretMatmul(op, operands, all, execution, results);
       })
       .Case<EmbeddingOp>([&](EmbeddingOp op) {
         return interpretEmbedding(op, operands, all, results);
@@ -137,7 +137,7 @@ LogicalResult mixln::interpretRows(Operation *op, ArrayRef<Array> operands,
         return interpretRowwise(op, pointers, rows, execution, results);
       })
       .Case<MatmulOp>([&](MatmulOp op) {
-        return interpretMatmul(op, pointers, rows, results);
+        return interpretMatmul(op, pointers, rows, execution, results);
       })
       .Case<EmbeddingOp>([&](EmbeddingOp op) {
         return interpretEmbedding(op, pointers, rows, results);

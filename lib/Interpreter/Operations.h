@@ -43,6 +43,7 @@ llvm::LogicalResult interpretRowwise(RowwiseOp op, Operands operands, Rows rows,
                                      const Execution &execution,
                                      Results &results);
 llvm::LogicalResult interpretMatmul(MatmulOp op, Operands operands, Rows rows,
+                                    const Execution &execution,
                                     Results &results);
 llvm::LogicalResult interpretEmbedding(EmbeddingOp op, Operands operands,
                                        Rows rows, Results &results);

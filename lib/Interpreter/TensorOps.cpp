@@ -49,7 +49,19 @@ static LogicalResult addProduct(MatmulOp op, const Matrix &a, const Matrix &b,
   return success();
 }
 
+/// Whether `op` reads its right side transposed: a packed one knows itself.
+static bool readsTransposed(MatmulOp op, const Execution &execution) {
+  unsigned first = op.getLhs().size();
+  if (execution.operandTypes.size() > first)
+    if (auto packed = dyn_cast_or_null<PackedAttr>(
+            cast<RankedTensorType>(execution.operandTypes[first])
+                .getEncoding()))
+      return packed.getTransposed();
+  return op.getTransposeRhs();
+}
+
 LogicalResult mixln::interpretMatmul(MatmulOp op, Operands operands, Rows rows,
+                                     const Execution &execution,
                                      Results &results) {
   for (const Array *operand : operands)
     if (failed(expectRank(op, "a matrix", *operand, 2)))
@@ -58,13 +70,14 @@ LogicalResult mixln::interpretMatmul(MatmulOp op, Operands operands, Rows rows,
   Operands rhs = operands.slice(lhs.size(), op.getRhs().size());
   Operands into = operands.drop_front(lhs.size() + rhs.size());
   int64_t m = Matrix{*lhs[0], op.getTransposeLhs()}.rows();
+  bool transposeRhs = readsTransposed(op, execution);
   FailureOr<SmallVector<int64_t>> list = listRows(op, rows, m);
   if (failed(list))
     return failure();
 
   for (unsigned product = 0; product < op.getNumProducts(); ++product) {
     Matrix a{*lhs[lhs.size() == 1 ? 0 : product], op.getTransposeLhs()};
-    Matrix b{*rhs[rhs.size() == 1 ? 0 : product], op.getTransposeRhs()};
+    Matrix b{*rhs[rhs.size() == 1 ? 0 : product], transposeRhs};
     if (failed(expectEqual(op, "number of rows of a product", a.rows(), m)))
       return failure();
     if (product == 0 || !op.getReduce()) {

@@ -92,9 +92,12 @@ std::string mixln::getCacheKey(const CompileOptions &options,
     if (error = key.addFile(file); !error.empty())
       return {};
   key.add(options.norm);
-  if (sys::fs::is_regular_file(options.norm))
-    if (error = key.addFile(options.norm); !error.empty())
-      return {};
+  // A norm file, and one with its K.
+  for (StringRef path :
+       {StringRef(options.norm), StringRef(options.norm).rsplit(':').first})
+    if (sys::fs::is_regular_file(path))
+      if (error = key.addFile(path); !error.empty())
+        return {};
   key.add(options.normKind);
   key.add(options.postNum.value_or(-1));
   key.add(options.batchSize);

@@ -122,6 +122,43 @@ static int checkSize(MLIRContext &context, const Size &size,
   return status;
 }
 
+int mixln::checkModelKernels(const CheckModelOptions &options,
+                             llvm::raw_ostream &out) {
+  MLIRContext context(makeRegistry(), MLIRContext::Threading::DISABLED);
+  context.loadAllAvailableDialects();
+  llvm::SourceMgr sources;
+  SourceMgrDiagnosticHandler handler(sources, &context);
+  std::string error;
+  FailureOr<ModelConfig> config = loadModelConfig(options.config, error);
+  if (failed(config))
+    return report(error, kBadInput);
+  NormRequest request{options.norm, options.normKind, options.postNum};
+  FailureOr<NormSpec> spec = resolveNorm(request, *config, error);
+  if (failed(spec))
+    return report(error, kBadInput);
+  FailureOr<OwningOpRef<ModuleOp>> module = importModel(
+      &context, *config, *spec, options.batchSize, options.seqLen, error);
+  if (failed(module))
+    return report(error, kBadInput);
+  auto target = TargetInfo::create(options.cpu);
+  if (!target)
+    return report(llvm::toString(target.takeError()), kBadInput);
+
+  CpuKernels kernels(*target);
+  PhaseOptions phases;
+  phases.generator = &kernels;
+  if (options.chunkRows > 0) {
+    phases.chunkRows = options.chunkRows;
+    phases.chunkThreshold = 1;
+  }
+  if (failed(runPhases(**module, PhaseRun(), phases)))
+    return kDiffers;
+  CheckKernelsOptions check;
+  check.seed = options.seed;
+  check.tolerance = options.tolerance;
+  return failed(checkKernels(**module, kernels, out, check)) ? kDiffers : 0;
+}
+
 int mixln::checkNorm(const CheckNormOptions &options, llvm::raw_ostream &out) {
   MLIRContext context(makeRegistry(), MLIRContext::Threading::DISABLED);
   context.loadAllAvailableDialects();

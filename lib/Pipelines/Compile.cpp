@@ -134,6 +134,8 @@ static std::string checkOutput(StringRef path) {
     folder = ".";
   if (llvm::sys::fs::is_directory(path))
     return ("cannot write " + path + ": it is a folder").str();
+  if (llvm::sys::fs::exists(folder) && !llvm::sys::fs::is_directory(folder))
+    return ("cannot write " + path + ": " + folder + " is not a folder").str();
   if (auto error =
           llvm::sys::fs::access(folder, llvm::sys::fs::AccessMode::Write))
     return ("cannot write " + path + ": folder " + folder + ": " +

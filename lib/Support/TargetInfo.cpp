@@ -3,6 +3,7 @@
 #include "mixln/Support/TargetInfo.h"
 
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/X86TargetParser.h"
@@ -14,6 +15,21 @@ using namespace mixln;
 static const char *const kAvx2Features[] = {"avx2", "fma"};
 static const char *const kAvx512Features[] = {"avx512f", "avx512bw", "avx512vl",
                                               "avx512dq"};
+
+// What the code generator uses unasked once a CPU's name allows it: vectors,
+// bits, moves. The rest of a CPU's features (tiles, keys, random numbers) are
+// instructions that nothing here asks for, and virtual machines hide them.
+static const char *const kUsedUnasked[] = {
+    "sse3",         "ssse3",       "sse4.1",          "sse4.2",
+    "popcnt",       "movbe",       "lzcnt",           "bmi",
+    "bmi2",         "sse4a",       "tbm",             "xop",
+    "fma4",         "f16c",        "avx",             "avx2",
+    "fma",          "gfni",        "avxvnni",         "avxifma",
+    "avxneconvert", "avxvnniint8", "avx512f",         "avx512bw",
+    "avx512vl",     "avx512dq",    "avx512cd",        "avx512ifma",
+    "avx512vbmi",   "avx512vbmi2", "avx512vnni",      "avx512bitalg",
+    "avx512bf16",   "avx512fp16",  "avx512vpopcntdq",
+};
 
 static bool hasAll(const llvm::StringSet<> &present,
                    llvm::ArrayRef<const char *> names) {
@@ -46,8 +62,15 @@ llvm::Expected<TargetInfo> TargetInfo::create(llvm::StringRef name) {
     info.cpu = name.str();
     llvm::SmallVector<llvm::StringRef> features;
     llvm::X86::getFeaturesForCPU(name, features);
-    for (llvm::StringRef feature : features)
-      present.insert(feature);
+    // The lists leave out what other features imply.
+    llvm::StringMap<bool> implied;
+    for (llvm::StringRef feature : features) {
+      implied[feature] = true;
+      llvm::X86::updateImpliedFeatures(feature, /*Enabled=*/true, implied);
+    }
+    for (const auto &feature : implied)
+      if (feature.second)
+        present.insert(feature.first());
   }
   if (!hasAll(present, kAvx2Features))
     return llvm::createStringError(
@@ -57,14 +80,8 @@ llvm::Expected<TargetInfo> TargetInfo::create(llvm::StringRef name) {
     info.vectorRegisters = 32;
   }
   info.hasBF16 = present.count("avx512bf16");
+  for (const char *feature : kUsedUnasked)
+    if (present.count(feature))
+      info.used.push_back(feature);
   return info;
-}
-
-std::vector<std::string> TargetInfo::requiredFeatures() const {
-  std::vector<std::string> names(std::begin(kAvx2Features),
-                                 std::end(kAvx2Features));
-  if (lanes == 16)
-    names.insert(names.end(), std::begin(kAvx512Features),
-                 std::end(kAvx512Features));
-  return names;
 }

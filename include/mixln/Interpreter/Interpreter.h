@@ -37,6 +37,10 @@ struct Execution {
   llvm::ArrayRef<int64_t> domain;
   /// The immediates of a row program; empty: the operation's.
   llvm::ArrayRef<double> values;
+  /// Types of the operands, for what their shapes do not say: a product of
+  /// packed sides is one kernel whichever way they were packed. Empty: the
+  /// operation's.
+  llvm::ArrayRef<mlir::Type> operandTypes;
   /// Types of the results; empty: the operation's.
   llvm::ArrayRef<mlir::Type> resultTypes;
   /// Records or replays what passes through stop_gradient.

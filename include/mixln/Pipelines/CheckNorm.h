@@ -32,6 +32,27 @@ struct CheckNormOptions {
 /// 2 (the specification is wrong).
 int checkNorm(const CheckNormOptions &options, llvm::raw_ostream &out);
 
+struct CheckModelOptions {
+  /// A model config, compiled as mixlnc would.
+  std::string config;
+  std::string norm;
+  std::string normKind;
+  int64_t postNum = -1;
+  int64_t batchSize = 8;
+  int64_t seqLen = 256;
+  /// Rows of a chunk of the loss head; 0: the default. Where it is given, the
+  /// head is always computed in chunks.
+  int64_t chunkRows = 0;
+  std::string cpu = "native";
+  uint64_t seed = 1;
+  /// Limit on |kernel - interpreter| / |interpreter|.
+  double tolerance = 1e-5;
+};
+
+/// Holds every distinct kernel of a model, at the shapes it has there, against
+/// the interpreter on sampled rows. Returns the exit status as checkNorm does.
+int checkModelKernels(const CheckModelOptions &options, llvm::raw_ostream &out);
+
 } // namespace mixln
 
 #endif // MIXLN_PIPELINES_CHECKNORM_H

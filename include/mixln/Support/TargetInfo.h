@@ -33,11 +33,14 @@ struct TargetInfo {
 
   /// The features, by LLVM's names, without which generated code does not run.
   /// An executable checks them when it starts.
-  std::vector<std::string> requiredFeatures() const;
+  const std::vector<std::string> &requiredFeatures() const { return used; }
 
   /// `name` is LLVM's name of a CPU or "native". Fails for an unknown name and
   /// for a CPU without AVX2 and FMA.
   static llvm::Expected<TargetInfo> create(llvm::StringRef name);
+
+private:
+  std::vector<std::string> used;
 };
 
 } // namespace mixln
