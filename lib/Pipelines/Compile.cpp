@@ -17,6 +17,7 @@
 #include "mixln/Transforms/Expand/Explain.h"
 
 #include "mlir/IR/AsmState.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -69,6 +70,7 @@ public:
   int run();
 
 private:
+  LogicalResult enableRemarks();
   int readInput();
   int writeModule();
   int emit(KernelGenerator &generator, const TargetInfo &target);
@@ -79,6 +81,15 @@ private:
   Timer timer;
 };
 } // namespace
+
+/// What passes did and could not do, as diagnostics on standard error.
+LogicalResult Compilation::enableRemarks() {
+  remark::RemarkCategories categories;
+  categories.passed = categories.missed = ".*";
+  return remark::enableOptimizationRemarks(
+      context, nullptr, std::make_unique<remark::RemarkEmittingPolicyAll>(),
+      categories, /*printAsEmitRemarks=*/true);
+}
 
 int Compilation::readInput() {
   std::string error;
@@ -199,6 +210,8 @@ int Compilation::run() {
     if (std::string error = checkOutput(options.output); !error.empty())
       return report(error, kBadInput);
   }
+  if (options.remarks && failed(enableRemarks()))
+    return report("cannot report remarks", kFailed);
   auto target = TargetInfo::create(options.cpu);
   if (!target)
     return report("--mcpu: " + llvm::toString(target.takeError()), kBadInput);
