@@ -52,7 +52,8 @@ private:
 
 Array Inputs::numbers(ArrayRef<int64_t> shape) {
   Array array = Array::full(shape, 0.0);
-  std::uniform_real_distribution<float> size(0.1f, 1.5f);
+  // Decays stay below one, or the roots of Adam's averages have no value.
+  std::uniform_real_distribution<float> size(0.1f, positive ? 0.9f : 1.5f);
   for (double &value : array.data) {
     value = size(random);
     if (!positive && (random() & 1))
