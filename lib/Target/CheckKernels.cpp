@@ -52,7 +52,8 @@ private:
 
 Array Inputs::numbers(ArrayRef<int64_t> shape) {
   Array array = Array::full(shape, 0.0);
-  // Decays stay below one, or the roots of Adam's averages have no value.
+  // Below one, so that what is subtracted from one (Adam's betas) keeps its
+  // sign where everything shall be positive.
   std::uniform_real_distribution<float> size(0.1f, positive ? 0.9f : 1.5f);
   for (double &value : array.data) {
     value = size(random);

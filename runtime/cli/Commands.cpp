@@ -26,9 +26,10 @@ const Command commands[] = {
     {"eval", "mean loss over given text, as one JSON line", evalCommand, true},
     {"replay", "updates on one recorded batch", replayCommand, true},
     {"info", "what was compiled into this executable", infoCommand, false},
+    {"layers", "gradient norm and stream RMS of every layer", layersCommand,
+     true},
     {"batches", nullptr, nullptr, false},
     {"generate", nullptr, nullptr, false},
-    {"layers", nullptr, nullptr, false},
     {"export", nullptr, nullptr, false},
 };
 

@@ -28,7 +28,13 @@ def Mixln_ModelOp : Mixln_Op<"model", [
 
     Example:
     ```mlir
-    mixln.model @llama streams ["x"] config {hidden_size = 32 : i64} {
+    mixln.model @llama streams ["x"] config {
+        hidden_size = 32 : i64, intermediate_size = 72 : i64,
+        num_attention_heads = 2 : i64, num_key_value_heads = 2 : i64,
+        num_hidden_layers = 1 : i64, vocab_size = 96 : i64,
+        batch_size = 2 : i64, seq_len = 16 : i64, rms_norm_eps = 1.0e-6 : f64,
+        rope_theta = 10000.0 : f64, initializer_range = 0.02 : f64,
+        embedding_std = 0.02 : f64} {
       mixln.block @layers.0
         attention = #mixln.placement<post = #mixln.norm<rms>>,
         mlp = #mixln.placement<post = #mixln.norm<rms>>
@@ -138,8 +144,17 @@ def Mixln_BlockOp : Mixln_Op<"block", [Symbol, HasParent<"ModelOp">]> {
   let description = [{
     Example:
     ```mlir
-    mixln.block @layers.3 attention = #mixln.placement<in = #mixln.norm<rms>>,
-      mlp = #mixln.placement<in = #mixln.norm<rms>>
+    mixln.model @llama streams ["x"] config {
+        hidden_size = 32 : i64, intermediate_size = 72 : i64,
+        num_attention_heads = 2 : i64, num_key_value_heads = 2 : i64,
+        num_hidden_layers = 1 : i64, vocab_size = 96 : i64,
+        batch_size = 2 : i64, seq_len = 16 : i64, rms_norm_eps = 1.0e-6 : f64,
+        rope_theta = 10000.0 : f64, initializer_range = 0.02 : f64,
+        embedding_std = 0.02 : f64} {
+      mixln.block @layers.0
+        attention = #mixln.placement<in = #mixln.norm<rms>>,
+        mlp = #mixln.placement<in = #mixln.norm<rms>, c = 0.5>
+    }
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Mixln_PlacementAttr:$attention,
@@ -189,6 +204,8 @@ def Mixln_EntryOp : Mixln_Op<"entry", [
 
     Example:
     ```mlir
+    mixln.variable @a : tensor<4xf32> input
+    mixln.variable @b : tensor<4xf32> output
     mixln.entry @copy {
       %0 = mixln.load @a : tensor<4xf32>
       mixln.store %0, @b : tensor<4xf32>
@@ -206,6 +223,14 @@ def Mixln_LoadOp : Mixln_Op<"load", [
   let description = [{
     Reads the value that the variable has at this point of the entry: loads and
     stores of one variable keep their order.
+
+    Example:
+    ```mlir
+    mixln.variable @a : tensor<4xf32> input
+    mixln.entry @read {
+      %0 = mixln.load @a : tensor<4xf32>
+    }
+    ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$variable);
   let results = (outs AnyRankedTensor:$result);
@@ -215,6 +240,16 @@ def Mixln_LoadOp : Mixln_Op<"load", [
 def Mixln_StoreOp : Mixln_Op<"store", [
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "gives a variable a new value";
+  let description = [{
+    Example:
+    ```mlir
+    mixln.variable @a : tensor<4xf32> output
+    mixln.entry @write {
+      %0 = arith.constant dense<1.0> : tensor<4xf32>
+      mixln.store %0, @a : tensor<4xf32>
+    }
+    ```
+  }];
   let arguments = (ins AnyRankedTensor:$value, FlatSymbolRefAttr:$variable);
   let assemblyFormat = "$value `,` $variable attr-dict `:` type($value)";
 }

@@ -15,6 +15,18 @@ def Mixln_KernelOp : Mixln_Op<"kernel", [
     prototype, with the extents of one dispatch. Other dispatches of the kernel
     may have other extents of rows and other `values`: neither is part of a
     kernel's identity.
+
+    Example:
+    ```mlir
+    mixln.kernel @copy.8 {
+    ^bb0(%x: tensor<8x32xf32>):
+      %y = mixln.rowwise [8] rows(%x : tensor<8x32xf32>)
+          -> rows(tensor<8x32xf32>) {
+      ^bb0(%a: vector<32xf32>):
+        mixln.yield rows(%a : vector<32xf32>)
+      }
+    }
+    ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name);
   let regions = (region SizedRegion<1>:$body);
@@ -40,9 +52,16 @@ def Mixln_DispatchOp : Mixln_Op<"dispatch", [
 
     Example:
     ```mlir
-    mixln.dispatch @rows.add.32 domain [8] values [] 
-      reads [0, 1024] : [tensor<8x32xf32>, tensor<8x32xf32>]
-      writes [2048] : [tensor<8x32xf32>]
+    mixln.kernel @matmul {
+    ^bb0(%a: tensor<8x32xf32>, %b: tensor<16x32xf32>):
+      %c = mixln.matmul lhs(%a : tensor<8x32xf32>)
+          rhs(%b : tensor<16x32xf32>) transpose_rhs -> tensor<8x16xf32>
+    }
+    mixln.entry @multiply {
+      mixln.dispatch @matmul domain [] values []
+        reads [0, 1024] : [tensor<8x32xf32>, tensor<16x32xf32>]
+        writes [3072] : [tensor<8x16xf32>]
+    }
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, DenseI64ArrayAttr:$domain,

@@ -40,6 +40,8 @@ def Mixln_RowwiseOp : Mixln_Op<"rowwise", [
 
     Example:
     ```mlir
+    %x = tensor.empty() : tensor<8x32xf32>
+    %f = tensor.empty() : tensor<8x32xf32>
     %y = mixln.rowwise [8] rows(%x, %f : tensor<8x32xf32>, tensor<8x32xf32>)
         -> rows(tensor<8x32xf32>) {
     ^bb0(%a: vector<32xf32>, %b: vector<32xf32>):
@@ -124,7 +126,15 @@ def Mixln_YieldOp : Mixln_Op<"yield", [
   let description = [{
     `rows` are written at the row, `sums` are added up over the domain.
 
-    Example: `mixln.yield rows(%y : vector<32xf32>) sums(%g : vector<32xf32>)`
+    Example:
+    ```mlir
+    %x = tensor.empty() : tensor<8x32xf32>
+    %y, %g = mixln.rowwise [8] rows(%x : tensor<8x32xf32>)
+        -> rows(tensor<8x32xf32>) sums(tensor<32xf32>) {
+    ^bb0(%a: vector<32xf32>):
+      mixln.yield rows(%a : vector<32xf32>) sums(%a : vector<32xf32>)
+    }
+    ```
   }];
   let arguments = (ins Variadic<AnyType>:$rows, Variadic<AnyType>:$sums);
   let assemblyFormat = [{
@@ -137,7 +147,11 @@ def Mixln_StopGradientOp : Mixln_Op<"stop_gradient", [
     Pure, SameOperandsAndResultType]> {
   let summary = "the value itself, whose derivative is zero";
   let description = [{
-    Example: `%y = mixln.stop_gradient %x : vector<32xf32>`
+    Example:
+    ```mlir
+    %x = arith.constant dense<1.0> : vector<32xf32>
+    %y = mixln.stop_gradient %x : vector<32xf32>
+    ```
   }];
   let arguments = (ins AnyTypeOf<[AnyFloat, AnyVectorOfAnyRank]>:$value);
   let results = (outs AnyTypeOf<[AnyFloat, AnyVectorOfAnyRank]>:$result);

@@ -12,6 +12,8 @@ def Mixln_EmbeddingOp : Mixln_Op<"embedding", [Pure]> {
   let description = [{
     Example:
     ```mlir
+    %table = tensor.empty() : tensor<96x32xf32>
+    %ids = tensor.empty() : tensor<8xi32>
     %x = mixln.embedding %table, %ids
       : tensor<96x32xf32>, tensor<8xi32> -> tensor<8x32xf32>
     ```
@@ -33,6 +35,17 @@ def Mixln_EmbeddingGradOp : Mixln_Op<"embedding_grad", [Pure]> {
     positions sorted by (token, position), `starts` where each distinct token's
     run begins in it (entries after the last run are the number of rows); both
     come from the loader, so no two tasks add to one row.
+
+    Example:
+    ```mlir
+    %dy = tensor.empty() : tensor<8x32xf32>
+    %ids = tensor.empty() : tensor<8xi32>
+    %order = tensor.empty() : tensor<8xi32>
+    %starts = tensor.empty() : tensor<9xi32>
+    %g = mixln.embedding_grad %dy, %ids, %order, %starts
+      : tensor<8x32xf32>, tensor<8xi32>, tensor<8xi32>, tensor<9xi32>
+      -> tensor<96x32xf32>
+    ```
   }];
   let arguments = (ins RankedTensorOf<[F32, BF16]>:$dy,
                        RankedTensorOf<[I32]>:$ids,
@@ -63,6 +76,9 @@ def Mixln_MatmulOp : Mixln_Op<"matmul", [Pure, AttrSizedOperandSegments]> {
 
     Example:
     ```mlir
+    %h = tensor.empty() : tensor<8x32xf32>
+    %wq = tensor.empty() : tensor<32x32xf32>
+    %wk = tensor.empty() : tensor<16x32xf32>
     %q, %k = mixln.matmul lhs(%h : tensor<8x32xf32>)
         rhs(%wq, %wk : tensor<32x32xf32>, tensor<16x32xf32>) transpose_rhs
         -> tensor<8x32xf32>, tensor<8x16xf32>
@@ -106,6 +122,7 @@ def Mixln_PackOp : Mixln_Op<"pack", [Pure]> {
 
     Example:
     ```mlir
+    %w = tensor.empty() : tensor<16x32xf32>
     %p = mixln.pack %w : tensor<16x32xf32>
       -> tensor<16x32xf32, #mixln.packed<transposed>>
     ```
@@ -146,6 +163,11 @@ def Mixln_AttentionOp : Mixln_AttentionBase<"attention", [Pure]> {
 
     Example:
     ```mlir
+    %q = tensor.empty() : tensor<8x32xf32>
+    %k = tensor.empty() : tensor<8x32xf32>
+    %v = tensor.empty() : tensor<8x32xf32>
+    %cos = tensor.empty() : tensor<4x8xf32>
+    %sin = tensor.empty() : tensor<4x8xf32>
     %ctx, %lse = mixln.attention %q, %k, %v, %cos, %sin {heads = 2 : i64}
       : tensor<8x32xf32>, tensor<8x32xf32>, tensor<8x32xf32>,
         tensor<4x8xf32>, tensor<4x8xf32> -> tensor<8x32xf32>, tensor<8x2xf32>
@@ -172,6 +194,19 @@ def Mixln_AttentionGradOp : Mixln_AttentionBase<"attention_grad", [Pure]> {
     From the forward's operands and results and the cotangent of ctx to the
     cotangents of q, k and v. (lse has no cotangent: nothing differentiable
     reads it.)
+
+    Example:
+    ```mlir
+    %q = tensor.empty() : tensor<8x32xf32>
+    %k = tensor.empty() : tensor<8x16xf32>
+    %cos = tensor.empty() : tensor<4x8xf32>
+    %lse = tensor.empty() : tensor<8x2xf32>
+    %dq, %dk, %dv = mixln.attention_grad %q, %k, %k, %cos, %cos, %q, %lse, %q
+        {heads = 2 : i64}
+      : tensor<8x32xf32>, tensor<8x16xf32>, tensor<8x16xf32>, tensor<4x8xf32>,
+        tensor<4x8xf32>, tensor<8x32xf32>, tensor<8x2xf32>, tensor<8x32xf32>
+      -> tensor<8x32xf32>, tensor<8x16xf32>, tensor<8x16xf32>
+    ```
   }];
   let arguments = (ins RankedTensorOf<[F32, BF16]>:$q,
                        RankedTensorOf<[F32, BF16]>:$k,

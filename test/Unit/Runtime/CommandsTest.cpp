@@ -14,7 +14,7 @@ TEST(Commands, UnknownAndUnfinished) {
       {{"xyzzy"}, 2, "unknown command 'xyzzy'; --help lists"},
       {{"batches", "--steps", "3"}, 2, "batches is not supported yet"},
       {{"generate"}, 2, "generate is not supported yet"},
-      {{"layers"}, 2, "layers is not supported yet"},
+      {{"layers"}, 2, "give one of --batch and --data"},
       {{"replay"}, 2, "--weights is required"},
       {{"eval"}, 2, "--weights is required"},
       {{"train"}, 2, "--save_dir is required"},
