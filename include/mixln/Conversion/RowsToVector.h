@@ -20,7 +20,7 @@
 
 #include "mixln/Conversion/KernelBuilder.h"
 #include "mixln/IR/Mixln.h"
-#include "mixln/Target/KernelGenerator.h"
+#include "mixln/Interfaces/KernelGenerator.h"
 
 namespace mixln {
 

@@ -3,8 +3,8 @@
 #ifndef MIXLN_TARGET_CPUKERNELS_H
 #define MIXLN_TARGET_CPUKERNELS_H
 
+#include "mixln/Interfaces/KernelGenerator.h"
 #include "mixln/Support/TargetInfo.h"
-#include "mixln/Target/KernelGenerator.h"
 
 namespace mixln {
 

@@ -3,7 +3,7 @@
 #ifndef MIXLN_TARGET_PLANTABLE_H
 #define MIXLN_TARGET_PLANTABLE_H
 
-#include "mixln/Target/KernelGenerator.h"
+#include "mixln/Interfaces/KernelGenerator.h"
 
 #include "mixln-rt/program.h"
 

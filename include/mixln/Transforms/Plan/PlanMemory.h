@@ -17,7 +17,7 @@
 #ifndef MIXLN_TRANSFORMS_PLAN_PLANMEMORY_H
 #define MIXLN_TRANSFORMS_PLAN_PLANMEMORY_H
 
-#include "mixln/Target/KernelGenerator.h"
+#include "mixln/Interfaces/KernelGenerator.h"
 
 #include "mlir/Pass/Pass.h"
 

@@ -8,7 +8,7 @@
 #ifndef MIXLN_TRANSFORMS_PLAN_REFERENCEKERNELS_H
 #define MIXLN_TRANSFORMS_PLAN_REFERENCEKERNELS_H
 
-#include "mixln/Target/KernelGenerator.h"
+#include "mixln/Interfaces/KernelGenerator.h"
 
 namespace mixln {
 

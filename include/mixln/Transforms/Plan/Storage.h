@@ -11,7 +11,7 @@
 #define MIXLN_TRANSFORMS_PLAN_STORAGE_H
 
 #include "mixln/Analysis/Lifetimes.h"
-#include "mixln/Target/KernelGenerator.h"
+#include "mixln/Interfaces/KernelGenerator.h"
 
 #include <map>
 

@@ -8,7 +8,7 @@
 #ifndef MIXLN_TRANSFORMS_PLAN_VERIFYPLAN_H
 #define MIXLN_TRANSFORMS_PLAN_VERIFYPLAN_H
 
-#include "mixln/Target/KernelGenerator.h"
+#include "mixln/Interfaces/KernelGenerator.h"
 
 #include <map>
 

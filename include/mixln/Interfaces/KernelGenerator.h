@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MIXLN_TARGET_KERNELGENERATOR_H
-#define MIXLN_TARGET_KERNELGENERATOR_H
+#ifndef MIXLN_INTERFACES_KERNELGENERATOR_H
+#define MIXLN_INTERFACES_KERNELGENERATOR_H
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -63,4 +63,4 @@ public:
 
 } // namespace mixln
 
-#endif // MIXLN_TARGET_KERNELGENERATOR_H
+#endif // MIXLN_INTERFACES_KERNELGENERATOR_H
