@@ -10,12 +10,12 @@
 #include "mixln/Interpreter/Inputs.h"
 #include "mixln/Interpreter/Interpreter.h"
 #include "mixln/Pipelines/Phases.h"
+#include "mixln/Pipelines/PlainDiagnostics.h"
 #include "mixln/Pipelines/Registry.h"
 #include "mixln/Target/CheckKernels.h"
 #include "mixln/Target/CpuKernels.h"
 
 #include "llvm/Support/Format.h"
-#include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
 using namespace mixln;
@@ -126,8 +126,7 @@ int mixln::checkModelKernels(const CheckModelOptions &options,
                              llvm::raw_ostream &out) {
   MLIRContext context(makeRegistry(), MLIRContext::Threading::DISABLED);
   context.loadAllAvailableDialects();
-  llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler handler(sources, &context);
+  PlainDiagnostics diagnostics(&context);
   std::string error;
   FailureOr<ModelConfig> config = loadModelConfig(options.config, error);
   if (failed(config))
@@ -162,8 +161,7 @@ int mixln::checkModelKernels(const CheckModelOptions &options,
 int mixln::checkNorm(const CheckNormOptions &options, llvm::raw_ostream &out) {
   MLIRContext context(makeRegistry(), MLIRContext::Threading::DISABLED);
   context.loadAllAvailableDialects();
-  llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler handler(sources, &context);
+  PlainDiagnostics diagnostics(&context);
   int worst = 0;
   for (const Size &size : sizes) {
     int status = checkSize(context, size, options, out);

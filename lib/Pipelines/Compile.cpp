@@ -8,6 +8,7 @@
 #include "mixln/Frontend/ModelConfig.h"
 #include "mixln/Frontend/NormSpec.h"
 #include "mixln/IR/Mixln.h"
+#include "mixln/Pipelines/PlainDiagnostics.h"
 #include "mixln/Pipelines/Registry.h"
 #include "mixln/Target/CPU.h"
 #include "mixln/Target/CpuKernels.h"
@@ -21,7 +22,6 @@
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ToolOutputFile.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -201,8 +201,7 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
 }
 
 int Compilation::run() {
-  llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler handler(sources, &context);
+  PlainDiagnostics diagnostics(&context);
   bool emitsExecutable = options.last == Phase::Emit && !options.explain;
   if (emitsExecutable) {
     if (options.output.empty())
