@@ -27,6 +27,7 @@ int runExecutable(const Executable &executable, const Arguments &arguments);
 int trainCommand(const Executable &executable, const Arguments &arguments);
 int evalCommand(const Executable &executable, const Arguments &arguments);
 int replayCommand(const Executable &executable, const Arguments &arguments);
+int batchesCommand(const Executable &executable, const Arguments &arguments);
 int infoCommand(const Executable &executable, const Arguments &arguments);
 
 } // namespace mixln::rt
