@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <set>
 
 using namespace mixln::rt;
@@ -29,25 +30,33 @@ static std::string weightsFile(const std::string &path) {
   return file;
 }
 
-void mixln::rt::loadParameters(const std::string &path, const Program &program,
-                               Device &device) {
-  SafetensorsFile file(weightsFile(path));
+static const char *typeName(ElementType type) {
+  return type == ElementType::F32    ? "F32"
+         : type == ElementType::BF16 ? "BF16"
+                                     : "I32";
+}
+
+/// Fills all tensors of a role; the file must hold these and no others.
+static void loadRole(const std::string &path, Role role, const char *what,
+                     const Program &program, Device &device) {
+  SafetensorsFile file(path);
   std::set<std::string> known;
   for (const Tensor &tensor : program.tensors)
-    if (tensor.role == Role::Parameter) {
+    if (tensor.role == role) {
       known.insert(tensor.name);
-      file.get(tensor.name, "F32", tensor.shape);
+      file.get(tensor.name, typeName(tensor.type), tensor.shape);
     }
   for (auto &[name, stored] : file.tensors())
     if (!known.count(name))
       badInput(file.path(), ": tensor ", name, " ", shapeText(stored.shape),
-               " is not a parameter of this model (norm ", program.norm, ")");
+               " is not a ", what, " of this model (norm ", program.norm, ")");
   constexpr int64_t kChunk = int64_t(16) << 20;
   std::vector<char> buffer;
   for (const Tensor &tensor : program.tensors) {
-    if (tensor.role != Role::Parameter)
+    if (tensor.role != role)
       continue;
-    const StoredTensor &stored = file.get(tensor.name, "F32", tensor.shape);
+    const StoredTensor &stored =
+        file.get(tensor.name, typeName(tensor.type), tensor.shape);
     for (int64_t done = 0; done < stored.bytes; done += kChunk) {
       int64_t bytes = std::min(kChunk, stored.bytes - done);
       buffer.resize(bytes);
@@ -57,6 +66,49 @@ void mixln::rt::loadParameters(const std::string &path, const Program &program,
   }
 }
 
+void mixln::rt::loadParameters(const std::string &path, const Program &program,
+                               Device &device) {
+  loadRole(weightsFile(path), Role::Parameter, "parameter", program, device);
+}
+
+void mixln::rt::loadMoments(const std::string &folder, const Program &program,
+                            Device &device) {
+  loadRole(folder + "/optimizer.safetensors", Role::Moment, "moment", program,
+           device);
+}
+
+void mixln::rt::checkSameModel(const std::string &folder,
+                               const Program &program) {
+  std::string path = folder + "/config.json";
+  auto stored = nlohmann::json::parse(readWholeFile(path, size_t(16) << 20),
+                                      nullptr, false);
+  if (!stored.is_object())
+    badInput(path, " is not a JSON object");
+  auto ours = nlohmann::json::parse(program.configJson, nullptr, false);
+  if (!ours.is_object())
+    return;
+  auto text = [](const nlohmann::json &config, const std::string &key) {
+    if (!config.contains(key))
+      return std::string("none");
+    std::string value = config[key].dump();
+    return value.size() > 60 ? value.substr(0, 57) + "..." : value;
+  };
+  std::set<std::string> keys;
+  for (const nlohmann::json *config : {&stored, &ours})
+    for (auto &[key, value] : config->items())
+      keys.insert(key);
+  // What other programs write into a config without changing the model.
+  for (const char *aside : {"transformers_version", "torch_dtype", "dtype",
+                            "_name_or_path", "architectures", "use_cache"})
+    keys.erase(aside);
+  for (const std::string &key : keys)
+    if (!stored.contains(key) || !ours.contains(key) ||
+        stored[key] != ours[key])
+      badInput(folder, " is a checkpoint of another model: its config.json has ",
+               key, " ", text(stored, key), ", this executable ",
+               text(ours, key), "; --weights takes weights alone");
+}
+
 //===----------------------------------------------------------------------===//
 // Writing
 //===----------------------------------------------------------------------===//
@@ -64,40 +116,53 @@ void mixln::rt::loadParameters(const std::string &path, const Program &program,
 static void writeFile(const std::string &path, const std::string &text) {
   OutputFile file(path);
   file.write(text);
-  file.commit();
+  file.commit(/*syncName=*/false);
 }
 
-static void writeContents(const std::string &folder, const Program &program,
-                          const Device &device, const std::string &tokenizer) {
-  writeFile(folder + "/config.json", program.configJson);
+static void writeRole(const std::string &path, Role role,
+                      const Program &program, const Device &device) {
   std::vector<TensorToStore> tensors;
   for (const Tensor &tensor : program.tensors)
-    if (tensor.role == Role::Parameter)
-      tensors.push_back({tensor.name, "F32", tensor.shape,
+    if (tensor.role == role)
+      tensors.push_back({tensor.name, typeName(tensor.type), tensor.shape,
                          [&](int64_t offset, void *to, int64_t bytes) {
                            device.read(tensor.offset + offset, to, bytes);
                          }});
-  writeSafetensors(folder + "/model.safetensors", tensors, {{"format", "pt"}});
+  writeSafetensors(path, tensors, {{"format", "pt"}}, /*syncName=*/false);
+}
+
+static void writeContents(const std::string &folder, const Program &program,
+                          const Device &device, const std::string &tokenizer,
+                          const std::string &trainingState) {
+  writeFile(folder + "/config.json", program.configJson);
+  writeRole(folder + "/model.safetensors", Role::Parameter, program, device);
+  writeRole(folder + "/optimizer.safetensors", Role::Moment, program, device);
+  writeFile(folder + "/training_state.json", trainingState);
   if (!tokenizer.empty())
     writeFile(folder + "/" + fs::path(tokenizer).filename().string(),
               readWholeFile(tokenizer, size_t(256) << 20));
 }
 
+static void syncParent(const std::string &path) {
+  fs::path parent = fs::path(path).parent_path();
+  syncFolder(parent.empty() ? "." : parent.string());
+}
+
 void mixln::rt::writeModelFolder(const std::string &path,
                                  const Program &program, const Device &device,
-                                 const std::string &tokenizer) {
+                                 const std::string &tokenizer,
+                                 const std::string &trainingState) {
   std::string temporary = path + ".tmp", old = path + ".old";
   try {
     fs::remove_all(temporary);
     fs::create_directories(temporary);
-    writeContents(temporary, program, device, tokenizer);
+    writeContents(temporary, program, device, tokenizer, trainingState);
     syncFolder(temporary);
     fs::remove_all(old);
     if (fs::exists(path))
       fs::rename(path, old);
     fs::rename(temporary, path);
-    fs::path parent = fs::path(path).parent_path();
-    syncFolder(parent.empty() ? "." : parent.string());
+    syncParent(path);
     fs::remove_all(old);
   } catch (const std::exception &failure) {
     std::error_code ignored;
@@ -106,4 +171,32 @@ void mixln::rt::writeModelFolder(const std::string &path,
       fs::rename(old, path, ignored);
     runFailed("cannot write checkpoint ", path, ": ", failure.what());
   }
+}
+
+void mixln::rt::repairModelFolders(const std::string &parent) {
+  std::error_code ignored;
+  std::vector<fs::path> found;
+  for (const auto &entry : fs::directory_iterator(parent, ignored))
+    if (entry.path().filename().string().starts_with("model_"))
+      found.push_back(entry.path());
+  for (const fs::path &path : found) {
+    std::string end = path.extension().string();
+    fs::path whole = path;
+    whole.replace_extension();
+    if (end == ".old" && !fs::exists(whole, ignored))
+      fs::rename(path, whole, ignored);
+    else if (end == ".old" || end == ".tmp" || end == ".removed")
+      fs::remove_all(path, ignored);
+  }
+}
+
+void mixln::rt::removeModelFolder(const std::string &path) {
+  std::error_code error;
+  std::string removed = path + ".removed";
+  fs::remove_all(removed, error);
+  fs::rename(path, removed, error);
+  if (!error)
+    fs::remove_all(removed, error);
+  if (error)
+    note(cat("cannot remove ", path, ": ", systemError(error.value())));
 }

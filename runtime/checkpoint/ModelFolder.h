@@ -16,10 +16,26 @@ namespace mixln::rt {
 void loadParameters(const std::string &path, const Program &program,
                     Device &device);
 
-/// Writes config.json, model.safetensors and, if given, the tokenizer into the
-/// folder `path`, which appears under its name only when it is whole.
+/// Fills the optimizer's moments from optimizer.safetensors of a checkpoint.
+void loadMoments(const std::string &folder, const Program &program,
+                 Device &device);
+
+/// An InputError that names what differs, unless the checkpoint's config.json
+/// describes the model that the program computes.
+void checkSameModel(const std::string &folder, const Program &program);
+
+/// Writes config.json, model.safetensors, optimizer.safetensors, the given text
+/// as training_state.json and, if given, the tokenizer into the folder `path`,
+/// which appears under its name only when it is whole.
 void writeModelFolder(const std::string &path, const Program &program,
-                      const Device &device, const std::string &tokenizer);
+                      const Device &device, const std::string &tokenizer,
+                      const std::string &trainingState);
+
+/// Puts right what a writeModelFolder() that was killed left in the folder.
+void repairModelFolders(const std::string &parent);
+
+/// Removes a checkpoint: at no time does a part of it stand under its name.
+void removeModelFolder(const std::string &path);
 
 } // namespace mixln::rt
 

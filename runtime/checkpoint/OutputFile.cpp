@@ -12,10 +12,11 @@
 using namespace mixln::rt;
 namespace fs = std::filesystem;
 
-OutputFile::OutputFile(std::string path) : path(std::move(path)) {
+OutputFile::OutputFile(std::string path, unsigned mode)
+    : path(std::move(path)) {
   temporary = cat(this->path, ".tmp.", getpid());
   descriptor =
-      open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+      open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
   if (descriptor < 0)
     badInput("cannot write ", this->path, ": ", systemError(errno));
 }
@@ -40,7 +41,7 @@ void OutputFile::write(const void *data, size_t size) {
   }
 }
 
-void OutputFile::commit() {
+void OutputFile::commit(bool syncName) {
   if (fsync(descriptor) != 0 && errno != EINVAL)
     runFailed("cannot sync ", path, ": ", systemError(errno));
   int failed = close(descriptor);
@@ -51,7 +52,8 @@ void OutputFile::commit() {
     runFailed("cannot write ", path, ": ", systemError(error));
   }
   fs::path parent = fs::path(path).parent_path();
-  syncFolder(parent.empty() ? "." : parent.string());
+  if (syncName)
+    syncFolder(parent.empty() ? "." : parent.string());
 }
 
 void mixln::rt::syncFolder(const std::string &path) {

@@ -14,14 +14,15 @@ namespace mixln::rt {
 /// RunError that names the file; failure to create it is an InputError.
 class OutputFile {
 public:
-  explicit OutputFile(std::string path);
+  explicit OutputFile(std::string path, unsigned mode = 0666);
   ~OutputFile();
   OutputFile(const OutputFile &) = delete;
   OutputFile &operator=(const OutputFile &) = delete;
 
   void write(const void *data, size_t size);
   void write(std::string_view text) { write(text.data(), text.size()); }
-  void commit();
+  /// `syncName` false: the caller makes the names in the folder durable.
+  void commit(bool syncName = true);
 
 private:
   std::string path;

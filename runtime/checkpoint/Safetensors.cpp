@@ -212,7 +212,7 @@ TensorToStore mixln::rt::storeFrom(std::string name, std::string dtype,
 
 void mixln::rt::writeSafetensors(
     const std::string &path, const std::vector<TensorToStore> &tensors,
-    const std::map<std::string, std::string> &metadata) {
+    const std::map<std::string, std::string> &metadata, bool syncName) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty())
     header["__metadata__"] = metadata;
@@ -248,5 +248,5 @@ void mixln::rt::writeSafetensors(
       file.write(buffer.data(), bytes);
     }
   }
-  file.commit();
+  file.commit(syncName);
 }

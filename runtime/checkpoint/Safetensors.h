@@ -72,7 +72,8 @@ TensorToStore storeFrom(std::string name, std::string dtype,
 /// Writes a file in one piece (see OutputFile).
 void writeSafetensors(const std::string &path,
                       const std::vector<TensorToStore> &tensors,
-                      const std::map<std::string, std::string> &metadata = {});
+                      const std::map<std::string, std::string> &metadata = {},
+                      bool syncName = true);
 
 } // namespace mixln::rt
 

@@ -25,10 +25,10 @@ const Command commands[] = {
     {"train", "train the model", trainCommand, true},
     {"eval", "mean loss over given text, as one JSON line", evalCommand, true},
     {"replay", "updates on one recorded batch", replayCommand, true},
+    {"batches", "the rows of each update, as a file", batchesCommand, false},
     {"info", "what was compiled into this executable", infoCommand, false},
     {"layers", "gradient norm and stream RMS of every layer", layersCommand,
      true},
-    {"batches", nullptr, nullptr, false},
     {"generate", nullptr, nullptr, false},
     {"export", nullptr, nullptr, false},
 };

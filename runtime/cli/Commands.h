@@ -28,6 +28,7 @@ int trainCommand(const Executable &executable, const Arguments &arguments);
 int evalCommand(const Executable &executable, const Arguments &arguments);
 int replayCommand(const Executable &executable, const Arguments &arguments);
 int layersCommand(const Executable &executable, const Arguments &arguments);
+int batchesCommand(const Executable &executable, const Arguments &arguments);
 int infoCommand(const Executable &executable, const Arguments &arguments);
 
 } // namespace mixln::rt

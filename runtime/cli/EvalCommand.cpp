@@ -1,17 +1,21 @@
 //===- EvalCommand.cpp ----------------------------------------------------===//
 
+#include "cli/OwnRun.h"
 #include "cli/SharedFlags.h"
 #include "data/Files.h"
 #include "eval/Evaluate.h"
 #include "support/Errors.h"
+#include "train/RunFolder.h"
 #include "train/Signals.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 using namespace mixln::rt;
+using nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
 /// A checkpoint carries its tokenizer; the only *.model file in it.
@@ -27,47 +31,103 @@ static std::string tokenizerOf(const std::string &weights) {
   return found;
 }
 
-int mixln::rt::evalCommand(const Executable &executable,
-                           const Arguments &arguments) {
-  Flags flags(executable.name + " eval",
-              "Prints the mean loss over given text as one JSON line.");
+namespace {
+
+struct EvalFlags {
   std::string weights;
   DataFlags data;
   ThreadFlags threads;
   int64_t tokens = 10'000'000;
-  flags.text("weights", weights, "folder with model.safetensors");
-  data.add(flags, /*evaluation=*/true);
-  flags.count("eval_tokens", tokens, 1, "counted labels after which it ends",
-              {"tokens"});
-  threads.add(flags);
+  bool perDocument = false;
+
+  void takeFromRun(const OwnRun &run, const Flags &flags);
+};
+
+} // namespace
+
+/// What the command line leaves open is as the run's own evaluations had it.
+void EvalFlags::takeFromRun(const OwnRun &run, const Flags &flags) {
+  if (weights.empty()) {
+    weights = newestCheckpointOf(run.folder);
+    if (weights.empty())
+      badInput("--weights is required: ", run.folder,
+               " holds no whole checkpoint");
+  }
+  if (data.tokenizer.empty())
+    data.tokenizer = run.tokenizer();
+  if (!data.data.empty())
+    return;
+  data.data = run.path("eval_data");
+  if (data.data.empty())
+    badInput("--data is required: ", run.folder,
+             "/run.json has no eval_data");
+  if (!flags.given("packing"))
+    data.packing = run.flag("eval_packing");
+  if (!flags.given("raw"))
+    data.raw = run.flag("raw");
+  int64_t recorded;
+  if (!flags.given("eval_tokens") &&
+      parseCount(run.flag("eval_tokens"), recorded) && recorded > 0)
+    tokens = recorded;
+}
+
+static void printDocuments(Model &model, const EvaluationOptions &options) {
+  evaluateDocuments(model, options, stopRequested, [](const DocumentLoss &one) {
+    ordered_json line = {{"document", one.index}, {"tokens", one.tokens}};
+    double loss = one.lossSum / double(std::max<int64_t>(one.tokens, 1));
+    line["loss"] = one.tokens > 0 ? ordered_json(loss) : ordered_json(nullptr);
+    std::printf("%s\n", line.dump().c_str());
+  });
+}
+
+int mixln::rt::evalCommand(const Executable &executable,
+                           const Arguments &arguments) {
+  Flags flags(executable.name + " eval",
+              "Prints the mean loss over given text as one JSON line. In a run"
+              " folder, weights and data default to the run's.");
+  EvalFlags eval;
+  flags.text("weights", eval.weights, "folder with model.safetensors");
+  eval.data.add(flags, /*evaluation=*/true);
+  flags.count("eval_tokens", eval.tokens, 1,
+              "counted labels after which it ends", {"tokens"});
+  flags.toggle("per_document", eval.perDocument,
+               "first a JSON line for each document (--packing pad)");
+  eval.threads.add(flags);
   if (!flags.parse(arguments))
     return ExitDone;
-  if (weights.empty())
+  if (auto run = findOwnRun(executable))
+    eval.takeFromRun(*run, flags);
+  if (eval.weights.empty())
     badInput("--weights is required");
-  if (data.data.empty())
+  if (eval.data.data.empty())
     badInput("--data is required");
 
   EvaluationOptions options;
-  options.files = expandGlob("--data", data.data);
-  if (data.tokenizer.empty() && !isTokenized(options.files))
-    data.tokenizer = tokenizerOf(weights);
-  auto tokenizer = openTokenizer(data.tokenizer, executable.program);
+  options.files = expandGlob("--data", eval.data.data);
+  if (eval.data.tokenizer.empty() && !isTokenized(options.files))
+    eval.data.tokenizer = tokenizerOf(eval.weights);
+  auto tokenizer = openTokenizer(eval.data.tokenizer, executable.program);
   options.tokenizer = tokenizer.get();
-  options.rows = data.rowOptions(executable.program);
-  options.tokens = tokens;
+  options.rows = eval.data.rowOptions(executable.program);
+  options.tokens = eval.tokens;
+  if (eval.perDocument && options.rows.packing != Packing::Pad)
+    badInput("--per_document needs --packing pad: rows of concat hold parts of"
+             " several documents");
 
   catchStopSignals();
   Model model(executable.program, executable.kernels, executable.kernelCount,
-              threads.resolve());
-  model.load(weights);
+              eval.threads.resolve());
+  model.load(eval.weights);
   model.prepare();
+  if (eval.perDocument)
+    printDocuments(model, options);
   Evaluation result = evaluate(model, options, stopRequested);
   if (result.stopped)
     return ExitStopped;
-  nlohmann::ordered_json line = {{"eval_loss", result.loss},
-                                 {"eval_perplexity", std::exp(result.loss)},
-                                 {"eval_tokens", result.tokens},
-                                 {"eval_id", result.id}};
+  ordered_json line = {{"eval_loss", result.loss},
+                       {"eval_perplexity", std::exp(result.loss)},
+                       {"eval_tokens", result.tokens},
+                       {"eval_id", result.id}};
   std::printf("%s\n", line.dump().c_str());
   return ExitDone;
 }

@@ -18,16 +18,26 @@ void ThreadFlags::add(Flags &flags) {
 }
 
 int ThreadFlags::resolve() {
-  if (threads == 0) {
-    threads = availableCpus();
-    int64_t given;
-    const char *slurm = std::getenv("SLURM_CPUS_PER_TASK");
-    if (slurm && parseCount(slurm, given) && given > 0)
-      threads = std::min(threads, given);
-  }
   constexpr int64_t kMost = 1024;
   if (threads > kMost)
     badInput("--threads is ", threads, ", expected at most ", kMost);
+  if (threads != 0) {
+    text = cat(threads, " threads (--threads)");
+    return static_cast<int>(threads);
+  }
+  CpuBudget budget = cpuBudget();
+  threads = budget.usable();
+  const char *slurm = std::getenv("SLURM_CPUS_PER_TASK");
+  int64_t given = 0;
+  if (slurm && parseCount(slurm, given) && given > 0)
+    threads = std::min(threads, given);
+  threads = std::min(threads, kMost);
+  text = cat(threads, " threads (affinity ", budget.affinity);
+  if (budget.quota)
+    text += cat(", cgroup quota ", budget.quota);
+  if (given > 0)
+    text += cat(", SLURM_CPUS_PER_TASK ", given);
+  text += ")";
   return static_cast<int>(threads);
 }
 
@@ -46,7 +56,7 @@ void OptimizerFlags::add(Flags &flags) {
               "factors on the learning rate by parameter class");
   flags.table("decay", optimizer.decays, parameterClasses(),
               "weight decays by parameter class, instead of --weight_decay",
-              {"weight_decay_of"});
+              {"weight_decay_of", "weight_decay_class"});
 }
 
 const Optimizer &OptimizerFlags::resolve() {
@@ -66,6 +76,26 @@ void DataFlags::add(Flags &flags, bool evaluation) {
                evaluation ? Names{"eval_packing"} : Names{});
   flags.choice("raw", raw, {"uint16", "uint32"},
                "the .bin files are ids without a header");
+}
+
+void StreamFlags::add(Flags &flags) {
+  flags.toggle("no_shuffle", noShuffle, "rows in the order of the files");
+  flags.count("data_seed", seed, 0, "of the rows' order");
+  flags.count("shuffle_window", stream.window, 1,
+              "rows that are shuffled with each other; they are held in memory"
+              " twice");
+  flags.count("max_epochs", stream.maxEpochs, 0,
+              "passes over the data at most; 0 = no limit");
+}
+
+const StreamOptions &StreamFlags::resolve() {
+  stream.shuffle = !noShuffle;
+  stream.seed = static_cast<uint64_t>(seed);
+  constexpr int64_t kMost = int64_t(1) << 24;
+  if (stream.window > kMost)
+    badInput("--shuffle_window is ", stream.window, ", expected at most ",
+             kMost);
+  return stream;
 }
 
 Packing mixln::rt::packingOf(const std::string &name) {

@@ -5,7 +5,7 @@
 
 #include "cli/Commands.h"
 #include "cli/Flags.h"
-#include "data/Rows.h"
+#include "data/RowStream.h"
 #include "train/Optimizer.h"
 
 #include <memory>
@@ -19,6 +19,8 @@ struct ThreadFlags {
   void add(Flags &flags);
   /// What holds when the flag is not given: the CPUs this process may use.
   int resolve();
+  /// After resolve(): the number and what it follows from.
+  std::string text;
 };
 
 /// --optimizer and its constants.
@@ -35,6 +37,15 @@ struct DataFlags {
   /// For an evaluation the flags that `train` has for one are synonyms.
   void add(Flags &flags, bool evaluation = false);
   RowOptions rowOptions(const Program &program) const;
+};
+
+/// --no_shuffle, --data_seed, --shuffle_window, --max_epochs.
+struct StreamFlags {
+  bool noShuffle = false;
+  int64_t seed = 32;
+  StreamOptions stream;
+  void add(Flags &flags);
+  const StreamOptions &resolve();
 };
 
 Packing packingOf(const std::string &name);

@@ -1,5 +1,6 @@
 //===- TrainCommand.cpp - Flags of `train` --------------------------------===//
 
+#include "checkpoint/ModelFolder.h"
 #include "cli/SharedFlags.h"
 #include "data/Files.h"
 #include "support/Errors.h"
@@ -12,6 +13,7 @@
 #include <limits>
 
 using namespace mixln::rt;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -19,16 +21,17 @@ struct TrainFlags {
   Flags flags;
   const Program &program;
   DataFlags data;
+  StreamFlags stream;
   ThreadFlags threads;
   OptimizerFlags optimizer;
   TrainOptions options;
 
-  std::string saveDir, weights, scheduler = "cosine", normalization = "total";
+  std::string saveDir, weights, continueFrom, scheduler = "cosine", normalization = "total";
   std::string evalData, evalPacking = "pad", dtype;
   int64_t batchSize = 0, totalBatchSize = 0, accumulation = 0, seqLen = 0;
   int64_t seed = 0, maxTrainTokens = 0, evalEvery = 2000;
   int64_t evalTokens = 10'000'000, saveEvery = 10000;
-  bool noShuffle = false;
+  bool resume = false;
   std::map<std::string, double> initStd;
   std::string runName, name, tags;
 
@@ -54,6 +57,7 @@ TrainFlags::TrainFlags(const Executable &executable)
   dtype = program.dtype;
   options.schedule.warmupSteps = 1000;
   data.add(flags);
+  stream.add(flags);
   addRunFlags();
   addScheduleFlags();
   optimizer.add(flags);
@@ -65,6 +69,12 @@ void TrainFlags::addRunFlags() {
   flags.text("save_dir", saveDir, "folder of the run");
   flags.text("weights", weights,
              "start from these weights; folder with model.safetensors");
+  flags.toggle("resume", resume,
+               "continue the run in --save_dir from its newest checkpoint, or"
+               " begin it");
+  flags.text("continue_from", continueFrom,
+             "go on from a checkpoint, or the newest of a run, in a new"
+             " --save_dir");
   flags.count("batch_size", batchSize, 1,
               "rows of a micro-batch; fixed at compile time");
   flags.count("total_batch_size", totalBatchSize, 1, "rows of an update");
@@ -72,9 +82,6 @@ void TrainFlags::addRunFlags() {
               "micro-batches of an update");
   flags.count("seq_len", seqLen, 2, "T; fixed at compile time", {"max_length"});
   flags.text("dtype", dtype, "fixed at compile time");
-  flags.toggle("no_shuffle", noShuffle, "rows in the order of the files");
-  flags.count("max_epochs", options.maxEpochs, 0,
-              "passes over the data at most; 0 = no limit");
   flags.choice("loss_normalization", normalization, {"total", "micro_batch"},
                "mean over the labels of the total batch, or of each"
                " micro-batch");
@@ -89,6 +96,12 @@ void TrainFlags::addRunFlags() {
   flags.count("eval_tokens", evalTokens, 1, "counted labels of an evaluation");
   flags.count("save_every", saveEvery, 0,
               "updates between checkpoints; 0 = at the end only");
+  flags.count("keep_last", options.keepLast, 0,
+              "checkpoints to keep; 0 = all");
+  flags.number("spike_zscore", options.spikeZscore, 0,
+               std::numeric_limits<double>::infinity(),
+               "skip updates whose loss or gradient norm lies this many"
+               " standard deviations above the last ones; 0 = off");
   flags.text("run_name", runName, "recorded in run.json");
   flags.text("name", name, "recorded in run.json");
   flags.text("tags", tags, "recorded in run.json");
@@ -125,14 +138,9 @@ void TrainFlags::addForeignFlags() {
   flags.ignored("workers", true, "one thread prepares the data");
   flags.ignored("activation_checkpointing", false,
                 "memory was planned at compile time");
-  flags.ignored("data_seed", true, "rows come in the order of the files");
-  flags.ignored("shuffle_window", true, "rows come in the order of the files");
   for (const char *galore :
        {"rank", "update_proj_gap", "galore_scale", "proj_type"})
     flags.refused(galore, "belongs to GaLore, which is not supported yet");
-  for (const char *later :
-       {"resume", "continue_from", "keep_last", "spike_zscore"})
-    flags.refused(later, "is not supported yet");
   for (const char *compiled : {"model_config", "norm", "norm_type", "post_num",
                                "norm_kind", "mcpu", "target"})
     flags.refused(compiled, "is fixed at compile time (this executable: norm " +
@@ -201,6 +209,8 @@ void TrainFlags::resolveEvaluation(const Tokenizer *tokenizer) {
 void TrainFlags::check() {
   if (saveDir.empty())
     badInput("--save_dir is required");
+  while (saveDir.size() > 1 && saveDir.back() == '/')
+    saveDir.pop_back();
   resolveBatch();
   resolveSteps();
   options.saveEvery = saveEvery;
@@ -209,10 +219,61 @@ void TrainFlags::check() {
                               ? LossNormalization::Total
                               : LossNormalization::MicroBatch;
   options.rows = data.rowOptions(program);
+  options.stream = stream.resolve();
+  if (!continueFrom.empty() && !weights.empty())
+    badInput("--continue_from and --weights exclude each other: both say where"
+             " weights come from");
   if (options.schedule.steps > 0 && data.data.empty())
     badInput("--data is required");
   if (!data.data.empty())
     options.files = expandGlob("--data", data.data);
+}
+
+/// The checkpoint that the run goes on from, or empty.
+static std::string findCheckpoint(const TrainFlags &train,
+                                  const RunFolder &folder) {
+  if (train.resume) {
+    std::string newest = folder.newestCheckpoint();
+    if (!newest.empty() || train.continueFrom.empty()) {
+      if (newest.empty())
+        note(cat("no whole checkpoint in ", train.saveDir,
+                 ": the run begins"));
+      return newest;
+    }
+  }
+  if (train.continueFrom.empty())
+    return "";
+  std::error_code error;
+  if (!fs::is_directory(train.continueFrom, error))
+    badInput("--continue_from ", train.continueFrom, " is not a folder");
+  if (fs::exists(train.continueFrom + "/training_state.json", error))
+    return train.continueFrom;
+  std::string newest = newestCheckpointOf(train.continueFrom);
+  if (newest.empty())
+    badInput("--continue_from ", train.continueFrom,
+             " has no training_state.json and no model_STEP with one;"
+             " --weights takes weights alone");
+  return newest;
+}
+
+static void setUp(Model &model, TrainFlags &train, const RunFolder &folder) {
+  TrainOptions &options = train.options;
+  options.checkpoint = findCheckpoint(train, folder);
+  if (!options.checkpoint.empty()) {
+    options.from = readTrainingState(options.checkpoint);
+    checkSameModel(options.checkpoint, train.program);
+    model.load(options.checkpoint);
+  } else if (!train.weights.empty()) {
+    model.load(train.weights);
+  } else {
+    model.initialise(static_cast<uint64_t>(train.seed), train.initStd);
+  }
+  model.prepare();
+  if (options.from)
+    model.loadMoments(options.checkpoint);
+  // Of the run in the folder, not of the one that it came from.
+  options.resume = options.from && fs::path(options.checkpoint).parent_path() ==
+                                       fs::path(train.saveDir);
 }
 
 int mixln::rt::trainCommand(const Executable &executable,
@@ -224,20 +285,16 @@ int mixln::rt::trainCommand(const Executable &executable,
   auto tokenizer = openTokenizer(train.data.tokenizer, executable.program);
   train.options.tokenizer = tokenizer.get();
   train.resolveEvaluation(tokenizer.get());
-  RunFolder folder(train.saveDir);
+  RunFolder folder(train.saveDir, train.resume);
   int threads = train.threads.resolve();
   train.options.flags = train.flags.resolved();
 
   catchStopSignals();
   Model model(executable.program, executable.kernels, executable.kernelCount,
               threads);
-  if (train.weights.empty())
-    model.initialise(static_cast<uint64_t>(train.seed), train.initStd);
-  else
-    model.load(train.weights);
-  model.prepare();
+  setUp(model, train, folder);
   note(cat(model.parameterCount(), " parameters, norm ",
            executable.program.norm, ", ", train.totalBatchSize, " rows of ",
-           train.seqLen, " an update, ", threads, " threads"));
+           train.seqLen, " an update, ", train.threads.text));
   return rt::train(model, train.options, folder);
 }

@@ -3,7 +3,7 @@
 #ifndef MIXLN_RT_DATA_BATCH_H
 #define MIXLN_RT_DATA_BATCH_H
 
-#include "data/Rows.h"
+#include "data/RowStream.h"
 
 #include <cstdint>
 #include <vector>
@@ -32,6 +32,7 @@ struct UpdateBatch {
   int64_t rows = 0;
   int64_t counted = 0;
   int64_t epoch = 1; ///< of its last row
+  StreamPosition after; ///< where the next update's rows begin
 
   /// Fills `micro` and `counted` from the rows.
   void split(int64_t microRows, int64_t length, int64_t vocabSize);

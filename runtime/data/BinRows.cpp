@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 
 using namespace mixln::rt;
 
@@ -84,14 +85,20 @@ public:
       : files(std::move(files)), options(options) {
     for (size_t i = 0; i < this->files.size(); ++i)
       openFile(i);
-    rewind();
+    begin({}, {});
   }
 
   bool next(Row &row) override;
-  void rewind() override {
-    nextFile = 0;
-    left = 0;
-    filled = 0;
+  int64_t fileCount() const override {
+    return static_cast<int64_t>(files.size());
+  }
+  void begin(const std::vector<size_t> &order,
+             const SourcePosition &from) override;
+  SourcePosition position() const override {
+    if (nextFile == 0)
+      return {};
+    return {static_cast<int64_t>(nextFile) - 1,
+            static_cast<int64_t>(total - left), 0};
   }
 
 private:
@@ -100,9 +107,11 @@ private:
 
   std::vector<std::string> files;
   RowOptions options;
-  size_t nextFile = 0;
+  std::vector<size_t> order;
+  size_t nextFile = 0; ///< in the order
   std::ifstream stream;
-  uint64_t left = 0; ///< ids of the open file not read yet
+  uint64_t total = 0; ///< ids of the open file
+  uint64_t left = 0;  ///< ids of the open file not read yet
   uint64_t idBytes = 2;
   std::vector<char> buffer;
   /// The beginning of a row that the last file left over (concat).
@@ -126,7 +135,7 @@ void BinRows::openFile(size_t index) {
     idBytes = options.rawBits / 8;
     if (bytes == 0 || bytes % idBytes != 0)
       badInput(path, " has ", bytes, " bytes, not a multiple of ", idBytes);
-    left = bytes / idBytes;
+    left = total = bytes / idBytes;
     return;
   }
   char head[kBinHeaderBytes];
@@ -144,11 +153,32 @@ void BinRows::openFile(size_t index) {
     badInput(path, " was made with a tokenizer of ", header.vocabSize,
              " pieces, the model's vocab_size is ", options.vocabSize);
   idBytes = header.idBytes;
-  left = header.ids;
+  left = total = header.ids;
+}
+
+void BinRows::begin(const std::vector<size_t> &newOrder,
+                    const SourcePosition &from) {
+  order = newOrder;
+  if (order.empty()) {
+    order.resize(files.size());
+    std::iota(order.begin(), order.end(), 0);
+  }
+  nextFile = std::min(static_cast<size_t>(from.file), files.size());
+  left = total = 0;
+  filled = 0;
+  if (from.record == 0 || nextFile == files.size())
+    return;
+  openFile(order[nextFile++]);
+  auto record = static_cast<uint64_t>(from.record);
+  if (record > total)
+    badInput(files[order[nextFile - 1]], " has ", total,
+             " ids, fewer than were read from it before");
+  stream.seekg(static_cast<std::streamoff>(record * idBytes), std::ios::cur);
+  left = total - record;
 }
 
 void BinRows::readIds(int32_t *to, uint64_t count) {
-  const std::string &path = files[nextFile - 1];
+  const std::string &path = files[order[nextFile - 1]];
   buffer.resize(count * idBytes);
   if (!stream.read(buffer.data(), buffer.size()))
     badInput(path, " ended while it was read");
@@ -169,7 +199,7 @@ bool BinRows::next(Row &row) {
     if (left == 0) {
       if (nextFile == files.size())
         return false;
-      openFile(nextFile++);
+      openFile(order[nextFile++]);
     }
     uint64_t count = std::min(left, length - filled);
     readIds(partial.data() + filled, count);

@@ -3,7 +3,9 @@
 #include "data/Documents.h"
 #include "support/Errors.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 using namespace mixln::rt;
 using nlohmann::json;
@@ -105,14 +107,31 @@ bool mixln::rt::textOfLine(std::string_view line, std::string &text,
 }
 
 Documents::Documents(std::vector<std::string> files)
-    : files(std::move(files)) {}
+    : files(std::move(files)), order(this->files.size()) {
+  std::iota(order.begin(), order.end(), 0);
+}
 
-void Documents::rewind() {
-  nextFile = 0;
-  reader.reset();
+void Documents::begin(const std::vector<size_t> &newOrder, int64_t file,
+                      int64_t line) {
+  order = newOrder;
+  if (order.empty()) {
+    order.resize(files.size());
+    std::iota(order.begin(), order.end(), 0);
+  }
+  firstPass = firstPass && found + skipped == 0;
   found = 0;
   skipped = 0;
-  firstPass = false;
+  fromTheStart = file == 0 && line == 0;
+  reader.reset();
+  nextFile = std::min(static_cast<size_t>(file), files.size());
+  if (line == 0 || nextFile == files.size())
+    return;
+  reader = std::make_unique<LineReader>(files[order[nextFile++]]);
+  std::string_view skippedLine;
+  while (line-- > 0)
+    if (!reader->next(skippedLine))
+      badInput(reader->path(), " has ", reader->lineNumber(),
+               " lines, fewer than were read from it before");
 }
 
 bool Documents::next(std::string &text) {
@@ -122,7 +141,7 @@ bool Documents::next(std::string &text) {
         reportPass();
         return false;
       }
-      reader = std::make_unique<LineReader>(files[nextFile++]);
+      reader = std::make_unique<LineReader>(files[order[nextFile++]]);
     }
     std::string_view line;
     if (!reader->next(line)) {
@@ -154,7 +173,7 @@ void Documents::skip(const std::string &reason) {
 }
 
 void Documents::reportPass() {
-  if (found == 0)
+  if (found == 0 && fromTheStart)
     badInput("no document in ", files.front(),
              files.size() > 1 ? cat(" and ", files.size() - 1, " more files")
                               : std::string(),

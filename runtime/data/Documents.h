@@ -23,8 +23,15 @@ public:
   explicit Documents(std::vector<std::string> files);
 
   bool next(std::string &text);
-  /// Begins again with the first file.
-  void rewind();
+  /// Reads the files in the given order (empty: as they were given), from
+  /// line `line` (from 0) of the order's file `file` on.
+  void begin(const std::vector<size_t> &order, int64_t file, int64_t line);
+
+  int64_t fileCount() const { return static_cast<int64_t>(files.size()); }
+  /// Where it is: the file, by its place in the order, and the lines of it
+  /// that were read.
+  int64_t file() const { return reader ? nextFile - 1 : nextFile; }
+  int64_t line() const { return reader ? reader->lineNumber() : 0; }
 
   /// Of this pass.
   int64_t skippedLines() const { return skipped; }
@@ -34,7 +41,9 @@ private:
   void reportPass();
 
   std::vector<std::string> files;
+  std::vector<size_t> order;
   size_t nextFile = 0;
+  bool fromTheStart = true; ///< so that finding nothing says something
   std::unique_ptr<LineReader> reader;
   int64_t found = 0;
   int64_t skipped = 0;

@@ -8,34 +8,6 @@
 
 using namespace mixln::rt;
 
-//===----------------------------------------------------------------------===//
-// RowStream
-//===----------------------------------------------------------------------===//
-
-RowStream::RowStream(std::unique_ptr<RowSource> source, int64_t maxEpochs)
-    : source(std::move(source)), maxEpochs(maxEpochs) {}
-
-bool RowStream::next(Row &row) {
-  if (source->next(row)) {
-    ++taken;
-    return true;
-  }
-  if (taken == 0)
-    badInput("the data hold fewer tokens than one row");
-  if (maxEpochs != 0 && currentEpoch >= maxEpochs)
-    return false;
-  note(cat("the data ended after ", taken, " rows; epoch ", currentEpoch + 1,
-           " begins"));
-  ++currentEpoch;
-  taken = 0;
-  source->rewind();
-  return next(row);
-}
-
-//===----------------------------------------------------------------------===//
-// Loader
-//===----------------------------------------------------------------------===//
-
 Loader::Loader(RowStream rows, Options options)
     : rows(std::move(rows)), options(options) {
   // Signals are the main thread's.
@@ -51,6 +23,7 @@ Loader::~Loader() {
     std::lock_guard<std::mutex> lock(mutex);
     stopping = true;
   }
+  rows.cancel();
   changed.notify_all();
   thread.join();
 }
@@ -69,6 +42,7 @@ std::unique_ptr<UpdateBatch> Loader::prepare() {
                           row.labels.end());
   }
   update->epoch = rows.epoch();
+  update->after = rows.position();
   update->split(options.microRows, options.length, options.vocabSize);
   return update;
 }
@@ -98,10 +72,16 @@ void Loader::threadMain() {
   }
 }
 
-void Loader::waitUntilReady() {
+void Loader::wait(std::unique_lock<std::mutex> &lock, bool (*stop)()) {
+  auto something = [&] { return ended || !ready.empty(); };
+  while (!something() && !(stop && stop()))
+    changed.wait_for(lock, std::chrono::milliseconds(100), something);
+}
+
+void Loader::waitUntilReady(bool (*stop)()) {
   std::unique_lock<std::mutex> lock(mutex);
-  changed.wait(lock, [&] { return ended || !ready.empty(); });
-  if (!ready.empty())
+  wait(lock, stop);
+  if (!ended || !ready.empty())
     return;
   if (failure)
     std::rethrow_exception(failure);
@@ -109,10 +89,10 @@ void Loader::waitUntilReady() {
            "), and --max_epochs forbids reading them again");
 }
 
-std::unique_ptr<UpdateBatch> Loader::next() {
+std::unique_ptr<UpdateBatch> Loader::next(bool (*stop)()) {
   auto start = std::chrono::steady_clock::now();
   std::unique_lock<std::mutex> lock(mutex);
-  changed.wait(lock, [&] { return ended || !ready.empty(); });
+  wait(lock, stop);
   waited +=
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
           .count();

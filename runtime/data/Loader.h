@@ -14,26 +14,6 @@
 
 namespace mixln::rt {
 
-/// Rows without end: a source read again and again. The order of rows is
-/// decided here and nowhere else; a shuffle is a RowSource between the files
-/// and this.
-class RowStream {
-public:
-  /// `maxEpochs` 0: no limit.
-  RowStream(std::unique_ptr<RowSource> source, int64_t maxEpochs);
-
-  /// False when the data ended and another epoch is forbidden.
-  bool next(Row &row);
-  int64_t epoch() const { return currentEpoch; }
-  int64_t rowsInEpoch() const { return taken; }
-
-private:
-  std::unique_ptr<RowSource> source;
-  int64_t maxEpochs;
-  int64_t currentEpoch = 1;
-  int64_t taken = 0;
-};
-
 /// Prepares updates in a background thread and hands them out in order.
 class Loader {
 public:
@@ -50,18 +30,21 @@ public:
   Loader(const Loader &) = delete;
   Loader &operator=(const Loader &) = delete;
 
-  /// The next update; null when the data ended. Passes on what the thread
-  /// met with, after the updates before it.
-  std::unique_ptr<UpdateBatch> next();
+  /// The next update; null when the data ended, or when `stop`, asked while it
+  /// waits, says so. Passes on what the thread met with, after the updates
+  /// before it.
+  std::unique_ptr<UpdateBatch> next(bool (*stop)() = nullptr);
 
-  /// Waits for the first update; throws when there cannot be one.
-  void waitUntilReady();
+  /// Waits for the first update, or for `stop`; throws when there cannot be
+  /// one.
+  void waitUntilReady(bool (*stop)() = nullptr);
 
   /// Time that next() spent waiting.
   double waitedSeconds() const { return waited; }
 
 private:
   void threadMain();
+  void wait(std::unique_lock<std::mutex> &lock, bool (*stop)());
   std::unique_ptr<UpdateBatch> prepare();
 
   RowStream rows;

@@ -6,6 +6,7 @@
 #include "support/Errors.h"
 
 #include <algorithm>
+#include <deque>
 
 using namespace mixln::rt;
 
@@ -36,14 +37,20 @@ bool Packer::take(Row &row) {
   begin += length;
   if (begin == stream.size() || begin > (size_t(1) << 20)) {
     stream.erase(stream.begin(), stream.begin() + begin);
+    gone += begin;
     begin = 0;
   }
   return true;
 }
 
+void Packer::drop(int64_t tokens) {
+  begin = std::min(stream.size(), begin + static_cast<size_t>(tokens));
+}
+
 void Packer::clear() {
   stream.clear();
   begin = 0;
+  gone = 0;
 }
 
 //===----------------------------------------------------------------------===//
@@ -60,22 +67,54 @@ public:
         packer(options.packing, options.length, tokenizer.endOfDocument()) {}
 
   bool next(Row &row) override {
-    while (!packer.take(row)) {
-      if (!documents.next(text))
+    while (!packer.take(row))
+      if (!addDocument())
         return false;
-      tokenizer.encode(text, pieces);
-      packer.addDocument(pieces);
-    }
     return true;
   }
 
-  void rewind() override {
-    documents.rewind();
+  int64_t fileCount() const override { return documents.fileCount(); }
+
+  void begin(const std::vector<size_t> &order,
+             const SourcePosition &from) override {
+    documents.begin(order, from.file, from.record);
     packer.clear();
+    starts.clear();
+    if (from.skip > 0 && addDocument())
+      packer.drop(from.skip);
+  }
+
+  SourcePosition position() const override {
+    if (packer.taken() == packer.added())
+      return {documents.file(), documents.line(), 0};
+    auto start = std::partition_point(
+        starts.begin(), starts.end(),
+        [&](const Start &s) { return s.token <= packer.taken(); });
+    --start;
+    return {start->file, start->line, packer.taken() - start->token};
   }
 
 private:
+  /// A document that came into the packer.
+  struct Start {
+    int64_t token; ///< its first, counted as the packer counts
+    int64_t file, line;
+  };
+
+  bool addDocument() {
+    if (!documents.next(text))
+      return false;
+    while (starts.size() > 1 && starts[1].token <= packer.taken())
+      starts.pop_front();
+    starts.push_back(
+        {packer.added(), documents.file(), documents.line() - 1});
+    tokenizer.encode(text, pieces);
+    packer.addDocument(pieces);
+    return true;
+  }
+
   Documents documents;
+  std::deque<Start> starts;
   const Tokenizer &tokenizer;
   Packer packer;
   std::string text;

@@ -31,12 +31,29 @@ struct Row {
   std::vector<int32_t> labels;
 };
 
-/// A finite sequence of rows that can be read again from its beginning.
+/// Where a row begins: in which file (by its place in the order of reading),
+/// after how many of the file's records (lines, ids), after how many tokens of
+/// that record.
+struct SourcePosition {
+  int64_t file = 0;
+  int64_t record = 0;
+  int64_t skip = 0;
+  bool operator==(const SourcePosition &) const = default;
+};
+
+/// A finite sequence of rows that can be read from any of them on.
 class RowSource {
 public:
   virtual ~RowSource() = default;
   virtual bool next(Row &row) = 0;
-  virtual void rewind() = 0;
+  virtual int64_t fileCount() const = 0;
+  /// Reads the files in the given order (empty: as they are) from `from` on.
+  virtual void begin(const std::vector<size_t> &order,
+                     const SourcePosition &from) = 0;
+  /// Of the row that next() will return.
+  virtual SourcePosition position() const = 0;
+
+  void rewind() { begin({}, {}); }
 };
 
 /// Turns encoded documents into rows.
@@ -48,7 +65,13 @@ public:
   void addDocument(const std::vector<int> &pieces);
   /// Takes the next finished row.
   bool take(Row &row);
+  /// Drops tokens that wait for their row.
+  void drop(int64_t tokens);
   void clear();
+
+  /// Tokens that came in, and those of them that went out, since clear().
+  int64_t added() const { return gone + int64_t(stream.size()); }
+  int64_t taken() const { return gone + int64_t(begin); }
 
 private:
   Packing packing;
@@ -57,6 +80,7 @@ private:
   /// pad: whole rows; concat: a stream, of which `begin` tokens are taken.
   std::vector<int32_t> stream;
   size_t begin = 0;
+  int64_t gone = 0; ///< tokens before the stream's first
 };
 
 struct RowOptions {

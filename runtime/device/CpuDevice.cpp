@@ -5,6 +5,8 @@
 #include "device/ThreadPool.h"
 #include "support/Errors.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <immintrin.h>
 
@@ -37,7 +39,8 @@ public:
   CpuDevice(const Program &program, const KernelFunction *kernels,
             int64_t kernelCount, ThreadPool &pool);
 
-  void run(int64_t entry) override;
+  bool run(int64_t entry, int64_t first, int64_t last,
+           bool (*stop)()) override;
   void write(int64_t offset, const void *from, int64_t bytes) override {
     std::memcpy(arena.data() + offset, from, bytes);
   }
@@ -109,13 +112,22 @@ Step CpuDevice::resolve(const Dispatch &dispatch, const KernelFunction *kernels,
   return step;
 }
 
-void CpuDevice::run(int64_t entry) {
+bool CpuDevice::run(int64_t entry, int64_t first, int64_t last,
+                    bool (*stop)()) {
   const std::vector<Step> &steps = entries[entry];
+  last = std::min(last, static_cast<int64_t>(steps.size()));
+  // Worker 0 asks; the others see its answer behind the dispatch's barriers.
+  // It holds an index and not a flag, since worker 0 may be one dispatch ahead.
+  std::atomic<int64_t> stopAfter{Device::kAllDispatches};
   pool.run([&](int worker) {
     FlushDenormals flush;
     int workers = pool.size();
     char *workerScratch = scratch.data() + scratchStride * worker;
-    for (const Step &step : steps) {
+    for (int64_t i = first; i < last; ++i) {
+      const Step &step = steps[i];
+      if (stop && worker == 0 && stop() &&
+          stopAfter.load(std::memory_order_relaxed) > i)
+        stopAfter.store(i, std::memory_order_relaxed);
       for (size_t phase = 0; phase < step.phases.size(); ++phase) {
         int64_t tasks = step.tasks[phase];
         KernelFunction function = step.phases[phase];
@@ -125,8 +137,11 @@ void CpuDevice::run(int64_t entry) {
                    workerScratch);
         pool.barrier();
       }
+      if (stopAfter.load(std::memory_order_relaxed) <= i)
+        break;
     }
   });
+  return stopAfter.load() == Device::kAllDispatches;
 }
 
 std::unique_ptr<Device> mixln::rt::makeCpuDevice(const Program &program,

@@ -18,8 +18,14 @@ class Device {
 public:
   virtual ~Device() = default;
 
-  /// Runs all dispatches of an entry, in order; returns when they are done.
-  virtual void run(int64_t entry) = 0;
+  /// Runs the dispatches [first, last) of an entry, in order; returns when they
+  /// are done. `stop`, asked between dispatches, ends it early, with the result
+  /// false.
+  virtual bool run(int64_t entry, int64_t first = 0,
+                   int64_t last = kAllDispatches,
+                   bool (*stop)() = nullptr) = 0;
+  static constexpr int64_t kAllDispatches = INT64_MAX;
+
   virtual void write(int64_t offset, const void *from, int64_t bytes) = 0;
   virtual void read(int64_t offset, void *to, int64_t bytes) const = 0;
   virtual void zero(int64_t offset, int64_t bytes) = 0;

@@ -132,16 +132,53 @@ void ThreadPool::forEach(int64_t tasks,
     std::rethrow_exception(failure);
 }
 
-int mixln::rt::availableCpus() {
-  int cpus = static_cast<int>(std::thread::hardware_concurrency());
+/// The least quota of the cgroup `group` and those around it, in CPUs.
+static double quotaOf(const std::string &root, std::string group, bool second) {
+  double least = INFINITY;
+  while (true) {
+    double quota = -1, period = 0;
+    if (second) {
+      std::ifstream file(root + group + "/cpu.max");
+      std::string text;
+      if (file >> text >> period && text != "max")
+        quota = std::atof(text.c_str());
+    } else {
+      std::ifstream(root + group + "/cpu.cfs_quota_us") >> quota;
+      std::ifstream(root + group + "/cpu.cfs_period_us") >> period;
+    }
+    if (quota > 0 && period > 0)
+      least = std::min(least, quota / period);
+    size_t slash = group.find_last_of('/');
+    if (slash == std::string::npos)
+      return least;
+    group.resize(slash);
+  }
+}
+
+CpuBudget mixln::rt::cpuBudget() {
+  CpuBudget budget;
+  budget.affinity = static_cast<int>(std::thread::hardware_concurrency());
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0)
-    cpus = CPU_COUNT(&set);
-  std::ifstream quotaFile("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (quotaFile >> quota >> period && quota != "max" && period > 0)
-    cpus = std::min(
-        cpus, static_cast<int>(std::ceil(std::atof(quota.c_str()) / period)));
-  return std::max(cpus, 1);
+    budget.affinity = CPU_COUNT(&set);
+  budget.affinity = std::max(budget.affinity, 1);
+  // Lines HIERARCHY:CONTROLLERS:GROUP; version 2 has hierarchy 0.
+  double quota = INFINITY;
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (second == std::string::npos)
+      continue;
+    std::string controllers = line.substr(first + 1, second - first - 1);
+    std::string group = line.substr(second + 1);
+    if (group == "/")
+      group.clear();
+    if (controllers.empty())
+      quota = std::min(quota, quotaOf("/sys/fs/cgroup", group, true));
+    else if (("," + controllers + ",").find(",cpu,") != std::string::npos)
+      quota = std::min(quota, quotaOf("/sys/fs/cgroup/cpu", group, false));
+  }
+  if (std::isfinite(quota))
+    budget.quota = std::max(1, static_cast<int>(std::ceil(quota)));
+  return budget;
 }

@@ -10,6 +10,7 @@
 #ifndef MIXLN_RT_DEVICE_THREADPOOL_H
 #define MIXLN_RT_DEVICE_THREADPOOL_H
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -80,8 +81,15 @@ private:
   std::vector<std::thread> threads;
 };
 
-/// CPUs this process may use: affinity and the cgroup's quota.
-int availableCpus();
+/// CPUs this process may use.
+struct CpuBudget {
+  int affinity = 1; ///< it may be scheduled on
+  int quota = 0;    ///< of its cgroups, rounded up; 0 = none
+  int usable() const { return quota ? std::min(affinity, quota) : affinity; }
+};
+CpuBudget cpuBudget();
+
+inline int availableCpus() { return cpuBudget().usable(); }
 
 } // namespace mixln::rt
 

@@ -42,6 +42,30 @@ private:
 
 } // namespace
 
+void mixln::rt::evaluateDocuments(
+    Model &model, const EvaluationOptions &options, bool (*stop)(),
+    const std::function<void(const DocumentLoss &)> &found) {
+  std::unique_ptr<RowSource> source =
+      openRows(options.files, options.tokenizer, options.rows);
+  BatchBuffer buffer(model.program());
+  DocumentLoss document;
+  int64_t seen = 0;
+  Row row;
+  while (seen < options.tokens && source->next(row) && !(stop && stop())) {
+    // The program sums over a call, so a document has one of its own.
+    buffer.add(row);
+    MicroBatch batch = buffer.take();
+    model.writeInputs(batch);
+    if (!model.run("loss", stop))
+      return;
+    document.tokens = batch.counted;
+    document.lossSum = model.read("loss_sum")[0];
+    found(document);
+    seen += batch.counted;
+    ++document.index;
+  }
+}
+
 Evaluation mixln::rt::evaluate(Model &model, const EvaluationOptions &options,
                                bool (*stop)()) {
   std::unique_ptr<RowSource> source =
@@ -54,7 +78,10 @@ Evaluation mixln::rt::evaluate(Model &model, const EvaluationOptions &options,
   auto run = [&] {
     MicroBatch batch = buffer.take();
     model.writeInputs(batch);
-    model.run("loss");
+    if (!model.run("loss", stop)) {
+      result.stopped = true;
+      return;
+    }
     sum += model.read("loss_sum")[0];
     result.tokens += batch.counted;
   };
@@ -71,9 +98,13 @@ Evaluation mixln::rt::evaluate(Model &model, const EvaluationOptions &options,
     buffer.add(row);
     if (buffer.full())
       run();
+    if (result.stopped)
+      return result;
   }
   if (!buffer.empty())
     run();
+  if (result.stopped)
+    return result;
   if (result.tokens == 0)
     badInput("the evaluation data in ", options.files.front(),
              " hold no label that counts");

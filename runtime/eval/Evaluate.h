@@ -5,6 +5,7 @@
 
 #include "train/Model.h"
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,17 @@ struct Evaluation {
 /// calls, ends it early.
 Evaluation evaluate(Model &model, const EvaluationOptions &options,
                     bool (*stop)() = nullptr);
+
+struct DocumentLoss {
+  int64_t index = 0; ///< from 0, in file order
+  int64_t tokens = 0;
+  double lossSum = 0;
+};
+
+/// The loss of each document by itself: rows of `pad`, one a call.
+void evaluateDocuments(Model &model, const EvaluationOptions &options,
+                       bool (*stop)(),
+                       const std::function<void(const DocumentLoss &)> &found);
 
 } // namespace mixln::rt
 

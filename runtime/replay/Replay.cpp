@@ -18,12 +18,15 @@ UpdateBatch mixln::rt::readBatch(const std::string &path,
                                  const Program &program) {
   SafetensorsFile file(path);
   const StoredTensor &ids = file.get("input_ids", "I32");
-  if (ids.shape.size() != 2 || ids.shape[1] != program.seqLen)
+  // [1, rows, T] is what `batches --steps 1` writes.
+  size_t rank = ids.shape.size();
+  if (!(rank == 2 || (rank == 3 && ids.shape[0] == 1)) ||
+      ids.shape.back() != program.seqLen)
     badInput(path, ": tensor input_ids has shape ", shapeText(ids.shape),
              ", expected [rows, ", program.seqLen, "]");
   const StoredTensor &labels = file.get("labels", "I32", ids.shape);
   UpdateBatch batch;
-  batch.rows = ids.shape[0];
+  batch.rows = ids.shape[rank - 2];
   if (batch.rows == 0 || batch.rows % program.batchSize != 0)
     badInput(path, " holds ", batch.rows,
              " rows, not a multiple of the compiled batch size ",

@@ -1,19 +1,48 @@
 //===- Metrics.cpp --------------------------------------------------------===//
 
 #include "train/Metrics.h"
+#include "checkpoint/OutputFile.h"
 #include "support/Errors.h"
 
 #include <cerrno>
 #include <cmath>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 using namespace mixln::rt;
 using nlohmann::ordered_json;
 
-MetricsFile::MetricsFile(const std::string &path)
-    : path(path), file(std::fopen(path.c_str(), "ae")) {
+MetricsFile::MetricsFile(const std::string &path, int64_t step) : path(path) {
+  keepUpTo(step);
+  file = std::fopen(path.c_str(), "ae");
   if (!file)
     badInput("cannot write ", path, ": ", systemError(errno));
+}
+
+/// A run that was killed has lines of updates that it did not save, and
+/// perhaps half a line.
+void MetricsFile::keepUpTo(int64_t step) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in)
+    return;
+  OutputFile out(path);
+  for (std::string text; std::getline(in, text);) {
+    auto line = nlohmann::json::parse(text, nullptr, false);
+    if (in.eof() || !line.is_object() || !line.contains("step") ||
+        !line["step"].is_number_integer() ||
+        line["step"].get<int64_t>() > step)
+      continue;
+    if (line.contains("eval_loss"))
+      lastEvaluation = line["step"].get<int64_t>();
+    out.write(text + "\n");
+  }
+  out.commit();
+}
+
+void MetricsFile::sync() {
+  if (fsync(fileno(file)) != 0 && errno != EINVAL)
+    runFailed("cannot sync ", path, ": ", systemError(errno));
 }
 
 MetricsFile::~MetricsFile() { std::fclose(file); }
@@ -32,6 +61,8 @@ void MetricsFile::write(const StepMetrics &metrics) {
                        {"epoch", metrics.epoch},
                        {"tokens_per_second", metrics.tokensPerSecond},
                        {"step_seconds", metrics.stepSeconds}};
+  if (metrics.skipped)
+    line["skipped"] = metrics.skipped;
   writeLine(line.dump());
 }
 

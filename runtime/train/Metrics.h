@@ -20,24 +20,34 @@ struct StepMetrics {
   int64_t epoch = 1;
   double tokensPerSecond = 0; ///< positions computed
   double stepSeconds = 0;
+  const char *skipped = nullptr; ///< the outlier for which it was not applied
 };
 
 /// Appends one object a line; a line is whole once write() returned.
 class MetricsFile {
 public:
-  explicit MetricsFile(const std::string &path);
+  /// Of a file that is already there, keeps the lines up to `step`; without
+  /// one it begins empty.
+  MetricsFile(const std::string &path, int64_t step);
   ~MetricsFile();
   MetricsFile(const MetricsFile &) = delete;
   MetricsFile &operator=(const MetricsFile &) = delete;
 
   void write(const StepMetrics &metrics);
   void write(int64_t step, const Evaluation &evaluation);
+  /// Makes durable what was written.
+  void sync();
+
+  /// The last step of the lines that were kept and hold an evaluation, or -1.
+  int64_t evaluatedAt() const { return lastEvaluation; }
 
 private:
   void writeLine(const std::string &line);
+  void keepUpTo(int64_t step);
 
   std::string path;
-  std::FILE *file;
+  std::FILE *file = nullptr;
+  int64_t lastEvaluation = -1;
 };
 
 } // namespace mixln::rt

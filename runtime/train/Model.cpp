@@ -35,6 +35,36 @@ Model::Model(const Program &program, const KernelFunction *kernels,
   }
   for (size_t i = 0; i < program.entries.size(); ++i)
     entries.emplace(program.entries[i].name, i);
+  findUpdateSplit();
+}
+
+/// The norm is known once the last dispatch that writes it ran.
+void Model::findUpdateSplit() {
+  auto found = entries.find("update");
+  const Tensor *norm = find("grad_norm");
+  if (found == entries.end() || !norm)
+    return;
+  const std::vector<Dispatch> &all = theProgram.entries[found->second].dispatches;
+  auto writes = [](const Dispatch &dispatch, const Tensor &tensor) {
+    return std::any_of(dispatch.operands.begin(), dispatch.operands.end(),
+                       [&](const Operand &operand) {
+                         return operand.writes &&
+                                operand.offset <
+                                    tensor.offset + byteCount(tensor) &&
+                                tensor.offset < operand.offset + operand.bytes;
+                       });
+  };
+  int64_t split = 0;
+  for (size_t i = 0; i < all.size(); ++i)
+    if (writes(all[i], *norm))
+      split = static_cast<int64_t>(i) + 1;
+  for (int64_t i = 0; i < split; ++i)
+    for (const Tensor &tensor : theProgram.tensors)
+      if ((tensor.role == Role::Parameter || tensor.role == Role::Moment ||
+           tensor.role == Role::Packed) &&
+          writes(all[i], tensor))
+        return;
+  updateSplit = split;
 }
 
 //===----------------------------------------------------------------------===//
@@ -103,6 +133,10 @@ void Model::load(const std::string &path) {
   loadParameters(path, theProgram, *theDevice);
 }
 
+void Model::loadMoments(const std::string &checkpoint) {
+  rt::loadMoments(checkpoint, theProgram, *theDevice);
+}
+
 void Model::prepare() {
   for (const Tensor &tensor : theProgram.tensors) {
     if (tensor.role == Role::Constant)
@@ -122,11 +156,23 @@ bool Model::hasEntry(const std::string &name) const {
   return entries.count(name) != 0;
 }
 
-void Model::run(const std::string &entry) {
+bool Model::run(const std::string &entry, bool (*stop)()) {
   auto found = entries.find(entry);
   if (found == entries.end())
     runFailed("this executable was compiled without the entry ", entry);
-  theDevice->run(found->second);
+  return theDevice->run(found->second, 0, Device::kAllDispatches, stop);
+}
+
+void Model::beginUpdate() {
+  if (updateSplit == 0)
+    run("update");
+  else
+    theDevice->run(entries.at("update"), 0, updateSplit);
+}
+
+void Model::finishUpdate() {
+  if (updateSplit != 0)
+    theDevice->run(entries.at("update"), updateSplit);
 }
 
 const Tensor *Model::find(const std::string &name) const {

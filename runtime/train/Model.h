@@ -27,12 +27,22 @@ public:
                   const std::map<std::string, double> &deviations = {});
   /// Fills parameters from a checkpoint.
   void load(const std::string &path);
+  /// After prepare(): the optimizer's moments of a checkpoint.
+  void loadMoments(const std::string &checkpoint);
   /// After initialise() or load(): constants, zero moments, entry `prepare`.
   void prepare();
 
   bool hasEntry(const std::string &name) const;
-  /// Runs an entry; a RunError when the program has none of that name.
-  void run(const std::string &entry);
+  /// Runs an entry; a RunError when the program has none of that name. `stop`
+  /// ends it early, with the result false.
+  bool run(const std::string &entry, bool (*stop)() = nullptr);
+
+  /// Entry `update` in two parts: up to the gradient's norm, which leaves
+  /// weights and moments alone, and the rest. False where the program does not
+  /// allow it and the first part is everything.
+  bool updateHasTwoParts() const { return updateSplit != 0; }
+  void beginUpdate();
+  void finishUpdate();
 
   const Tensor *find(const std::string &name) const;
   void writeInputs(const MicroBatch &batch);
@@ -43,10 +53,12 @@ public:
 
   const Program &program() const { return theProgram; }
   const Device &device() const { return *theDevice; }
+  ThreadPool &threadPool() { return pool; }
   int threads() const { return pool.size(); }
   int64_t parameterCount() const;
 
 private:
+  void findUpdateSplit();
   const Tensor &get(const std::string &name) const;
   void fill(const Tensor &tensor, uint64_t seed, double value);
   void writeInput(const std::string &name, const std::vector<int32_t> &values);
@@ -56,6 +68,7 @@ private:
   std::unique_ptr<Device> theDevice;
   std::unordered_map<std::string, const Tensor *> tensors;
   std::unordered_map<std::string, int64_t> entries;
+  int64_t updateSplit = 0; ///< dispatches of the first part
 };
 
 int64_t elementCount(const Tensor &tensor);

@@ -21,13 +21,17 @@ std::string mixln::rt::durationText(double seconds) {
 Progress::Progress(int64_t steps, bool terminal)
     : steps(steps), terminal(terminal), lastShown(Clock::now()) {}
 
-std::string Progress::text(const StepMetrics &metrics) const {
+std::string Progress::text(const StepMetrics &metrics, double share) const {
   char line[160];
   std::snprintf(
       line, sizeof line, "step %lld/%lld  loss %.4f  lr %.3g  %.0f tokens/s",
       static_cast<long long>(metrics.step), static_cast<long long>(steps),
       metrics.loss, metrics.lr, metrics.tokensPerSecond);
   std::string out = line;
+  if (share >= 0.001) {
+    std::snprintf(line, sizeof line, " (%.1f %% of peak)", 100 * share);
+    out += line;
+  }
   // The first steps are slower than the rest: cold caches, cold files.
   int64_t measured = metrics.step - firstStep;
   if (measured >= 5) {
@@ -41,7 +45,7 @@ std::string Progress::text(const StepMetrics &metrics) const {
   return out;
 }
 
-void Progress::step(const StepMetrics &metrics) {
+void Progress::step(const StepMetrics &metrics, double share) {
   auto now = Clock::now();
   bool first = firstStep == 0;
   if (first) {
@@ -53,7 +57,7 @@ void Progress::step(const StepMetrics &metrics) {
   if (!edge && since < (terminal ? 0.1 : 5.0))
     return;
   lastShown = now;
-  std::string shown = text(metrics);
+  std::string shown = text(metrics, share);
   if (!terminal) {
     line(shown);
     return;

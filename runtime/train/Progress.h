@@ -19,14 +19,15 @@ class Progress {
 public:
   Progress(int64_t steps, bool terminal);
 
-  void step(const StepMetrics &metrics);
+  /// `share` is that of the machine's peak, 0 where it is not known.
+  void step(const StepMetrics &metrics, double share);
   /// A line of its own.
   void line(const std::string &text);
   /// Leaves the redrawn line as it is and goes to the next one.
   void finish();
 
 private:
-  std::string text(const StepMetrics &metrics) const;
+  std::string text(const StepMetrics &metrics, double share) const;
 
   using Clock = std::chrono::steady_clock;
   int64_t steps;

@@ -1,29 +1,140 @@
 //===- RunFolder.cpp ------------------------------------------------------===//
 
 #include "train/RunFolder.h"
+#include "checkpoint/ModelFolder.h"
 #include "checkpoint/OutputFile.h"
+#include "checkpoint/Safetensors.h"
+#include "data/Files.h"
 #include "device/CpuFeatures.h"
 #include "device/ThreadPool.h"
 #include "support/Errors.h"
+#include "support/Hash.h"
+#include "train/TrainingState.h"
 
+#include <algorithm>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <thread>
 #include <unistd.h>
 
 using namespace mixln::rt;
 using nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-RunFolder::RunFolder(std::string path) : path(std::move(path)) {
+RunFolder::RunFolder(std::string path, bool resume) : path(std::move(path)) {
   for (const char *trace : {"metrics.jsonl", "run.json"}) {
     std::error_code error;
-    if (fs::exists(file(trace), error))
+    if (!resume && fs::exists(file(trace), error))
       badInput("--save_dir ", this->path, " already holds a run (", trace,
-               "); choose another folder");
+               "); --resume continues it, or choose another folder");
   }
   checkWritableFolder(this->path);
+  repairModelFolders(this->path);
 }
+
+//===----------------------------------------------------------------------===//
+// Checkpoints
+//===----------------------------------------------------------------------===//
+
+std::vector<std::pair<int64_t, std::string>>
+mixln::rt::checkpointsOf(const std::string &run) {
+  std::vector<std::pair<int64_t, std::string>> found;
+  std::error_code error;
+  for (const auto &entry : fs::directory_iterator(run, error)) {
+    std::string name = entry.path().filename();
+    constexpr size_t kPrefix = 6; // "model_"
+    if (!name.starts_with("model_") || name.size() == kPrefix ||
+        name.size() > kPrefix + 18 ||
+        name.find_first_not_of("0123456789", kPrefix) != std::string::npos ||
+        !fs::is_directory(entry.path(), error))
+      continue;
+    found.emplace_back(std::stoll(name.substr(kPrefix)), entry.path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::string mixln::rt::newestCheckpointOf(const std::string &run) {
+  auto found = checkpointsOf(run);
+  for (auto it = found.rbegin(); it != found.rend(); ++it) {
+    try {
+      readTrainingState(it->second);
+      SafetensorsFile(it->second + "/model.safetensors");
+      SafetensorsFile(it->second + "/optimizer.safetensors");
+      return it->second;
+    } catch (const InputError &error) {
+      note(cat("passed over ", it->second, ": ", error.what()));
+    }
+  }
+  return "";
+}
+
+std::string RunFolder::newestCheckpoint() const {
+  return newestCheckpointOf(path);
+}
+
+void RunFolder::prune(int64_t count, int64_t step) const {
+  if (count == 0)
+    return;
+  auto found = checkpointsOf(path);
+  std::erase_if(found, [&](const auto &one) { return one.first > step; });
+  for (size_t i = 0; i + static_cast<size_t>(count) < found.size(); ++i)
+    removeModelFolder(found[i].second);
+}
+
+//===----------------------------------------------------------------------===//
+// Executable and tokenizer
+//===----------------------------------------------------------------------===//
+
+std::string mixln::rt::executablePath() {
+  std::error_code error;
+  return fs::read_symlink("/proc/self/exe", error).string();
+}
+
+std::string mixln::rt::executableHash() {
+  std::ifstream in("/proc/self/exe", std::ios::binary);
+  if (!in)
+    return "";
+  StreamHash hash;
+  std::vector<char> part(size_t(1) << 20);
+  do {
+    in.read(part.data(), part.size());
+    hash.add(part.data(), in.gcount());
+  } while (in);
+  return hexHash(hash.value());
+}
+
+static void copyFile(const std::string &from, const std::string &to,
+                     unsigned mode) {
+  std::ifstream in(from, std::ios::binary);
+  if (!in)
+    badInput("cannot open ", from);
+  OutputFile out(to, mode);
+  std::vector<char> part(size_t(1) << 20);
+  do {
+    in.read(part.data(), part.size());
+    out.write(part.data(), in.gcount());
+  } while (in);
+  out.commit();
+}
+
+void RunFolder::copyTools(const std::string &tokenizer) const {
+  std::error_code error;
+  if (fs::exists("/proc/self/exe", error) &&
+      !fs::equivalent("/proc/self/exe", file("exe"), error))
+    copyFile("/proc/self/exe", file("exe"), 0777);
+  if (tokenizer.empty())
+    return;
+  std::string copy = file(fs::path(tokenizer).filename().string());
+  if (!fs::equivalent(tokenizer, copy, error))
+    copyFile(tokenizer, copy, 0666);
+}
+
+//===----------------------------------------------------------------------===//
+// run.json
+//===----------------------------------------------------------------------===//
 
 static std::string timeNow() {
   std::time_t now = std::time(nullptr);
@@ -34,13 +145,25 @@ static std::string timeNow() {
   return text;
 }
 
+/// What an earlier part of the run wrote, or null.
+static ordered_json readRunJson(const std::string &path) {
+  std::error_code error;
+  if (!fs::exists(path, error))
+    return nullptr;
+  auto run = ordered_json::parse(readWholeFile(path, size_t(64) << 20), nullptr,
+                                 false);
+  return run.is_object() ? run : ordered_json(nullptr);
+}
+
 void RunFolder::writeRunJson(const Program &program, const ResolvedFlags &flags,
                              const std::map<std::string, std::string> &hashes,
-                             int threads) const {
+                             int threads, const Resumption *resumption) const {
   int64_t memory =
       int64_t(sysconf(_SC_PHYS_PAGES)) * int64_t(sysconf(_SC_PAGESIZE));
+  std::error_code error;
   ordered_json run = {{"format", 1},
                       {"started", timeNow()},
+                      {"directory", fs::current_path(error).string()},
                       {"flags", flags},
                       {"versions",
                        {{"runtime", MIXLN_VERSION},
@@ -52,17 +175,32 @@ void RunFolder::writeRunJson(const Program &program, const ResolvedFlags &flags,
                         {"target", program.target},
                         {"cpu", program.cpu},
                         {"batch_size", program.batchSize},
-                        {"seq_len", program.seqLen}}},
+                        {"seq_len", program.seqLen},
+                        {"arena_bytes", program.arenaBytes},
+                        {"flops_per_token", program.flopsPerToken}}},
                       {"hashes", hashes},
                       {"machine",
                        {{"cpu", cpuModelName()},
                         {"cpus", availableCpus()},
+                        {"cores", std::thread::hardware_concurrency()},
                         {"threads", threads},
                         {"memory_bytes", memory}}}};
   // The config is text that came with the program; kept as it is if damaged.
   auto config = ordered_json::parse(program.configJson, nullptr, false);
   run["config"] = config.is_discarded() ? ordered_json(program.configJson)
                                         : std::move(config);
+  if (resumption) {
+    ordered_json before = readRunJson(file("run.json"));
+    if (before.is_object()) {
+      run["started"] = before.value("started", run["started"]);
+      run["resumed"] = before.value("resumed", ordered_json::array());
+    }
+    run["resumed"].push_back({{"at", timeNow()},
+                              {"step", resumption->step},
+                              {"checkpoint", resumption->checkpoint},
+                              {"changed_flags", resumption->changed},
+                              {"threads", threads}});
+  }
   OutputFile out(file("run.json"));
   out.write(run.dump(2) + "\n");
   out.commit();

@@ -17,8 +17,15 @@ using ResolvedFlags = std::map<std::string, std::string>;
 class RunFolder {
 public:
   /// Creates the folder if need be and checks that it takes files. A folder
-  /// that holds a run is an InputError.
-  explicit RunFolder(std::string path);
+  /// that holds a run is an InputError unless the run is to be resumed.
+  RunFolder(std::string path, bool resume);
+
+  /// The newest checkpoint that is whole, or empty. One that is not, because
+  /// something outside damaged it, is passed over with a note.
+  std::string newestCheckpoint() const;
+  /// Keeps the newest `count` checkpoints up to `step` and removes the older
+  /// ones; 0 keeps all.
+  void prune(int64_t count, int64_t step) const;
 
   std::string metrics() const { return path + "/metrics.jsonl"; }
   std::string checkpoint(int64_t step) const {
@@ -26,14 +33,37 @@ public:
   }
   std::string file(const std::string &name) const { return path + "/" + name; }
 
-  /// run.json: flags, versions, hashes, machine.
+  struct Resumption {
+    int64_t step;
+    std::string checkpoint;
+    std::vector<std::string> changed; ///< flags
+  };
+
+  /// run.json: flags, versions, hashes, machine. A resumed run keeps what
+  /// stood there and adds to its list of resumptions.
   void writeRunJson(const Program &program, const ResolvedFlags &flags,
                     const std::map<std::string, std::string> &hashes,
-                    int threads) const;
+                    int threads, const Resumption *resumption) const;
+
+  /// The running executable as `exe`, and the tokenizer under its own name.
+  void copyTools(const std::string &tokenizer) const;
+
+  const std::string &name() const { return path; }
 
 private:
   std::string path;
 };
+
+/// Steps and names of a run's checkpoints, oldest first.
+std::vector<std::pair<int64_t, std::string>>
+checkpointsOf(const std::string &run);
+
+/// The newest whole checkpoint of a run, or empty.
+std::string newestCheckpointOf(const std::string &run);
+
+/// Path and hash of the running executable; empty where /proc is missing.
+std::string executablePath();
+std::string executableHash();
 
 } // namespace mixln::rt
 

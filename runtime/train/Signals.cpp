@@ -27,6 +27,8 @@ void mixln::rt::catchStopSignals() {
   sigemptyset(&action.sa_mask);
   for (int number : {SIGTERM, SIGINT, SIGUSR1})
     sigaction(number, &action, nullptr);
+  // A file that may not grow is a failed write, reported as such.
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 bool mixln::rt::stopRequested() {

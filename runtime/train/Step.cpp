@@ -21,7 +21,8 @@ double mixln::rt::accumulateGradients(Model &model, const UpdateBatch &batch,
     double scale = count > 0 ? 1 / count : 0;
     model.setScalar("loss_scale", scale);
     model.writeInputs(micro);
-    model.run(first ? "gradient" : "gradient_add");
+    if (!model.run(first ? "gradient" : "gradient_add", stop))
+      return std::numeric_limits<double>::quiet_NaN();
     loss += model.read("loss_sum")[0] * scale;
     first = false;
   }
@@ -30,7 +31,14 @@ double mixln::rt::accumulateGradients(Model &model, const UpdateBatch &batch,
 
 double mixln::rt::applyUpdate(Model &model, const Optimizer &optimizer,
                               int64_t n, double lr) {
+  double norm = beginUpdate(model, optimizer, n, lr);
+  model.finishUpdate();
+  return norm;
+}
+
+double mixln::rt::beginUpdate(Model &model, const Optimizer &optimizer,
+                              int64_t n, double lr) {
   optimizer.writeScalars(model, n, lr);
-  model.run("update");
+  model.beginUpdate();
   return model.read("grad_norm")[0];
 }

@@ -15,11 +15,16 @@ enum class LossNormalization {
 };
 
 /// Runs `gradient` and `gradient_add` over the micro-batches and returns the
-/// loss of the total batch. `stop`, asked between micro-batches, ends it early
+/// loss of the total batch. `stop`, asked between dispatches, ends it early
 /// with the result NaN.
 double accumulateGradients(Model &model, const UpdateBatch &batch,
                            LossNormalization normalization,
                            bool (*stop)() = nullptr);
+
+/// Runs the part of `update` that does not touch the weights (where there is
+/// one, see Model) and returns the norm of the gradient before clipping.
+double beginUpdate(Model &model, const Optimizer &optimizer, int64_t n,
+                   double lr);
 
 /// Runs `update` and returns the norm of the gradient before clipping.
 double applyUpdate(Model &model, const Optimizer &optimizer, int64_t n,

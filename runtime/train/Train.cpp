@@ -4,8 +4,12 @@
 #include "checkpoint/ModelFolder.h"
 #include "data/Files.h"
 #include "data/Loader.h"
+#include "device/PeakFlops.h"
 #include "replay/Replay.h"
 #include "support/Errors.h"
+#include "support/Hash.h"
+#include "train/EventFile.h"
+#include "train/NotFinite.h"
 #include "train/Progress.h"
 #include "train/Signals.h"
 
@@ -15,174 +19,315 @@
 
 using namespace mixln::rt;
 
+using Clock = std::chrono::steady_clock;
+
+static double secondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
 namespace {
 
 class Trainer {
 public:
   Trainer(Model &model, const TrainOptions &options, const RunFolder &folder)
       : model(model), options(options), folder(folder),
-        progress(options.schedule.steps, isatty(STDERR_FILENO)) {}
+        progress(options.schedule.steps, isatty(STDERR_FILENO)) {
+    state.flags = options.flags;
+    state.executable = executableHash();
+  }
 
   int run();
 
 private:
-  int loop(Loader &loader, MetricsFile &metrics);
-  bool update(const UpdateBatch &batch, MetricsFile &metrics);
-  void evaluateNow(MetricsFile &metrics);
-  void save();
-  void writeRunJson();
+  /// The open files of a run.
+  struct Outputs {
+    MetricsFile metrics;
+    EventFile events;
+  };
+
+  void goOn();
+  void identifyData();
+  int loop(Loader *loader, Outputs &outputs);
+  bool update(const UpdateBatch &batch, Outputs &outputs);
+  void evaluateNow(Outputs &outputs);
+  void save(Outputs *outputs);
+  void begin();
+  void reportWaiting(const Loader &loader);
   [[noreturn]] void notFinite(const UpdateBatch &batch, const char *what,
-                              int64_t step);
+                              Outputs &outputs);
 
   Model &model;
   const TrainOptions &options;
   const RunFolder &folder;
   Progress progress;
-  int64_t done = 0; ///< updates applied
-  int64_t tokens = 0;
+  TrainingState state;
+  std::map<std::string, std::string> hashes;
+  std::vector<std::string> changed;
+  Clock::time_point loopStart;
+  double peak = 0; ///< operations a second
   int64_t savedAt = -1;
   int64_t evaluatedAt = -1;
 };
 
 } // namespace
 
-void Trainer::save() {
-  if (savedAt == done)
+//===----------------------------------------------------------------------===//
+// Beginning
+//===----------------------------------------------------------------------===//
+
+void Trainer::identifyData() {
+  if (options.tokenizer)
+    hashes["tokenizer"] = options.tokenizer->hash();
+  if (options.evaluation)
+    hashes["eval_data"] = dataFingerprint(options.evaluation->files);
+  if (options.files.empty())
     return;
-  writeModelFolder(folder.checkpoint(done), model.program(), model.device(),
-                   options.tokenizer ? options.tokenizer->path() : "");
-  savedAt = done;
-  progress.line("saved " + folder.checkpoint(done));
+  hashes["data"] = dataFingerprint(options.files);
+  const RowOptions &rows = options.rows;
+  const StreamOptions &stream = options.stream;
+  std::string key =
+      cat(hashes["data"], " ", hashes["tokenizer"], " ", rows.length, " ",
+          rows.packing == Packing::Pad ? "pad" : "concat", " ", rows.rawBits);
+  if (stream.shuffle)
+    key += cat(" ", stream.seed, " ", stream.window);
+  state.dataKey = hexHash(hashBytes(key.data(), key.size()));
 }
 
-void Trainer::evaluateNow(MetricsFile &metrics) {
-  if (!options.evaluation || evaluatedAt == done)
+/// Takes over the state of the checkpoint that the model was loaded from.
+void Trainer::goOn() {
+  const TrainingState &from = *options.from;
+  state.step = from.step;
+  state.applied = from.applied;
+  state.tokens = from.tokens;
+  state.spikes = from.spikes;
+  note(cat("continues ", options.checkpoint, " after update ", from.step));
+  changed = changedFlags(from.flags, options.flags);
+  for (const std::string &change : changed)
+    note("changed: " + change);
+  if (!from.executable.empty() && from.executable != state.executable)
+    note("another executable wrote the checkpoint: bits may differ");
+  if (from.dataKey == state.dataKey)
+    state.data = from.data;
+  else if (from.step > 0 && !state.dataKey.empty())
+    note("other data, or another order of them, than the checkpoint's: they "
+         "are read from their beginning");
+  if (options.resume)
+    savedAt = state.step;
+}
+
+/// Writes what a run folder holds besides metrics and checkpoints.
+void Trainer::begin() {
+  RunFolder::Resumption resumption{state.step, options.checkpoint, changed};
+  folder.writeRunJson(model.program(), options.flags, hashes, model.threads(),
+                      options.from ? &resumption : nullptr);
+  folder.copyTools(options.tokenizer ? options.tokenizer->path() : "");
+}
+
+//===----------------------------------------------------------------------===//
+// Checkpoints, evaluations, failures
+//===----------------------------------------------------------------------===//
+
+void Trainer::save(Outputs *outputs) {
+  if (savedAt == state.step)
+    return;
+  if (outputs)
+    outputs->metrics.sync();
+  std::string path = folder.checkpoint(state.step);
+  try {
+    writeModelFolder(path, model.program(), model.device(),
+                     options.tokenizer ? options.tokenizer->path() : "",
+                     state.toJson());
+  } catch (const RunError &error) {
+    progress.finish();
+    std::string last = folder.newestCheckpoint();
+    runFailed(error.what(), "; ",
+              last.empty() ? "no checkpoint is whole"
+                           : "the last whole checkpoint is " + last +
+                                 ", --resume continues from it");
+  }
+  savedAt = state.step;
+  progress.line("saved " + path);
+  folder.prune(options.keepLast, state.step);
+}
+
+void Trainer::evaluateNow(Outputs &outputs) {
+  if (!options.evaluation || evaluatedAt == state.step)
     return;
   Evaluation result = evaluate(model, *options.evaluation, stopRequested);
   if (result.stopped)
     return;
-  evaluatedAt = done;
-  metrics.write(done, result);
+  evaluatedAt = state.step;
+  outputs.metrics.write(state.step, result);
+  outputs.events.write(state.step,
+                       {{"eval/loss", result.loss},
+                        {"eval/perplexity", std::exp(result.loss)}});
   char text[120];
   std::snprintf(text, sizeof text,
                 "step %lld  eval loss %.4f  perplexity %.2f  tokens %lld",
-                static_cast<long long>(done), result.loss,
+                static_cast<long long>(state.step), result.loss,
                 std::exp(result.loss), static_cast<long long>(result.tokens));
   progress.line(text);
 }
 
-void Trainer::writeRunJson() {
-  std::map<std::string, std::string> hashes;
-  hashes["data"] = dataFingerprint(options.files);
-  if (options.evaluation)
-    hashes["eval_data"] = dataFingerprint(options.evaluation->files);
-  if (options.tokenizer)
-    hashes["tokenizer"] = options.tokenizer->hash();
-  folder.writeRunJson(model.program(), options.flags, hashes, model.threads());
-}
-
 void Trainer::notFinite(const UpdateBatch &batch, const char *what,
-                        int64_t step) {
+                        Outputs &outputs) {
+  int64_t step = state.step + 1;
   std::string path =
       folder.file("not_finite_" + std::to_string(step) + ".safetensors");
   writeBatch(path, batch, model.program().seqLen);
+  // The weights are still whole: together with the batch they show it again.
+  bool whole = std::string(what) == "loss" || model.updateHasTwoParts();
+  if (whole)
+    save(&outputs);
+  std::string first = whole ? firstNotFinite(model, batch) : "";
   progress.finish();
-  runFailed("the ", what, " of update ", step,
-            " is not finite; its batch is in ", path,
-            " for EXE replay, the last checkpoint in ",
-            savedAt >= 0 ? folder.checkpoint(savedAt) : std::string("none"));
+  std::string checkpoint = folder.newestCheckpoint();
+  runFailed("the ", what, " of update ", step, " is not finite; ",
+            first.empty() ? "" : "the first place that is not: " + first + "; ",
+            "replay its batch ", path, " with --weights ",
+            checkpoint.empty() ? "none" : checkpoint,
+            whole ? "" : " (the weights of the update itself are lost)");
 }
 
+//===----------------------------------------------------------------------===//
+// The loop
+//===----------------------------------------------------------------------===//
+
 /// False when a signal came before the update was applied.
-bool Trainer::update(const UpdateBatch &batch, MetricsFile &metrics) {
-  auto start = std::chrono::steady_clock::now();
+bool Trainer::update(const UpdateBatch &batch, Outputs &outputs) {
+  auto start = Clock::now();
   StepMetrics step;
-  step.step = done + 1;
+  step.step = state.step + 1;
   step.lr = options.lr * options.schedule.factor(step.step);
   step.loss =
       accumulateGradients(model, batch, options.normalization, stopRequested);
   if (stopRequested())
     return false;
-  if (!std::isfinite(step.loss)) {
-    // The weights are still whole: together with the batch they show it again.
-    save();
-    notFinite(batch, "loss", step.step);
-  }
-  step.gradNorm = applyUpdate(model, options.optimizer, step.step, step.lr);
-  ++done;
-  tokens += batch.counted;
-  step.tokens = tokens;
-  step.epoch = batch.epoch;
-  step.stepSeconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
-          .count();
-  step.tokensPerSecond = double(batch.ids.size()) / step.stepSeconds;
-  metrics.write(step);
-  progress.step(step);
+  if (!std::isfinite(step.loss))
+    notFinite(batch, "loss", outputs);
+  step.gradNorm =
+      beginUpdate(model, options.optimizer, state.applied + 1, step.lr);
   if (!std::isfinite(step.gradNorm))
-    notFinite(batch, "gradient norm", step.step);
+    notFinite(batch, "gradient norm", outputs);
+  if (options.spikeZscore > 0)
+    step.skipped =
+        state.spikes.check(step.loss, step.gradNorm, options.spikeZscore);
+  if (!step.skipped) {
+    model.finishUpdate();
+    ++state.applied;
+  }
+  ++state.step;
+  state.tokens += batch.counted;
+  state.data = batch.after;
+  step.tokens = state.tokens;
+  step.epoch = batch.epoch;
+  step.stepSeconds = secondsSince(start);
+  step.tokensPerSecond = double(batch.ids.size()) / step.stepSeconds;
+  outputs.metrics.write(step);
+  outputs.events.write(step.step, {{"train/loss", step.loss},
+                                   {"train/grad_norm", step.gradNorm},
+                                   {"train/lr", step.lr},
+                                   {"train/tokens", double(step.tokens)},
+                                   {"speed/tokens_per_second",
+                                    step.tokensPerSecond}});
+  if (step.skipped)
+    progress.line(cat("step ", step.step, "  skipped: its ", step.skipped,
+                      " is an outlier (loss ", step.loss, ", grad_norm ",
+                      step.gradNorm, ")"));
+  progress.step(step, peak > 0 ? step.tokensPerSecond *
+                                     model.program().flopsPerToken / peak
+                               : 0);
   return true;
 }
 
-int Trainer::loop(Loader &loader, MetricsFile &metrics) {
-  while (done < options.schedule.steps && !stopRequested()) {
-    std::unique_ptr<UpdateBatch> batch = loader.next();
+int Trainer::loop(Loader *loader, Outputs &outputs) {
+  // An evaluation that was due when the run was stopped.
+  if (options.evalEvery > 0 && state.step > 0 &&
+      state.step % options.evalEvery == 0)
+    evaluateNow(outputs);
+  while (state.step < options.schedule.steps && !stopRequested()) {
+    std::unique_ptr<UpdateBatch> batch = loader->next(stopRequested);
+    if (stopRequested())
+      break;
     if (!batch) {
       progress.finish();
-      if (done > 0)
-        save();
-      runFailed("the data ended after ", done, " of ", options.schedule.steps,
-                " updates, and --max_epochs ", options.maxEpochs,
-                " forbids another epoch");
+      if (state.step > 0)
+        save(&outputs);
+      runFailed("the data ended after ", state.step, " of ",
+                options.schedule.steps, " updates, and --max_epochs ",
+                options.stream.maxEpochs, " forbids another epoch");
     }
-    if (!update(*batch, metrics))
+    if (!update(*batch, outputs))
       break;
-    if (options.evalEvery > 0 && done % options.evalEvery == 0)
-      evaluateNow(metrics);
-    if (options.saveEvery > 0 && done % options.saveEvery == 0)
-      save();
+    if (options.evalEvery > 0 && state.step % options.evalEvery == 0)
+      evaluateNow(outputs);
+    if (options.saveEvery > 0 && state.step % options.saveEvery == 0)
+      save(&outputs);
   }
+  if (!stopRequested())
+    evaluateNow(outputs);
+  save(&outputs);
   if (const char *signal = stopSignal()) {
-    progress.line(cat("stopped by ", signal, " after update ", done));
-    save();
-    return ExitStopped;
-  }
-  evaluateNow(metrics);
-  save();
-  if (const char *signal = stopSignal()) {
-    progress.line(cat("evaluation ended by ", signal));
+    progress.line(cat("stopped by ", signal, " after update ", state.step,
+                      "; --resume continues"));
     return ExitStopped;
   }
   return ExitDone;
 }
 
+void Trainer::reportWaiting(const Loader &loader) {
+  double total = secondsSince(loopStart);
+  if (total <= 0)
+    return;
+  char text[80];
+  std::snprintf(text, sizeof text, "%.2f %% of the time was spent waiting for"
+                                   " data",
+                100 * loader.waitedSeconds() / total);
+  note(text);
+}
+
 int Trainer::run() {
+  identifyData();
+  if (options.from)
+    goOn();
   if (options.schedule.steps == 0) {
-    writeRunJson();
-    save();
+    begin();
+    save(nullptr);
     return ExitDone;
   }
   const Program &program = model.program();
-  RowStream rows(openRows(options.files, options.tokenizer, options.rows),
-                 options.maxEpochs);
-  Loader loader(std::move(rows), {.rows = options.totalBatchSize,
-                                  .microRows = program.batchSize,
-                                  .length = program.seqLen,
-                                  .vocabSize = program.vocabSize});
-  // The first rows show whether the data can be read at all: before that
-  // nothing is left behind in the folder.
-  loader.waitUntilReady();
-  writeRunJson();
-  MetricsFile metrics(folder.metrics());
+  std::unique_ptr<Loader> loader;
+  if (state.step < options.schedule.steps) {
+    RowStream rows(openRows(options.files, options.tokenizer, options.rows),
+                   options.stream, state.data);
+    loader = std::make_unique<Loader>(
+        std::move(rows), Loader::Options{.rows = options.totalBatchSize,
+                                         .microRows = program.batchSize,
+                                         .length = program.seqLen,
+                                         .vocabSize = program.vocabSize});
+    // The first rows show whether the data can be read at all: before that
+    // nothing is left behind in the folder, and nothing of a run is touched.
+    loader->waitUntilReady(stopRequested);
+    peak = measurePeakFlops(model.threadPool());
+  } else {
+    note(cat("update ", state.step, " of ", options.schedule.steps,
+             " is done already"));
+  }
+  begin();
+  Outputs outputs{{folder.metrics(), state.step}, {folder.name(), state.step}};
+  evaluatedAt = outputs.metrics.evaluatedAt();
+  loopStart = Clock::now();
   try {
-    int status = loop(loader, metrics);
+    int status = loop(loader.get(), outputs);
     progress.finish();
+    if (loader)
+      reportWaiting(*loader);
     return status;
   } catch (const InputError &) {
     progress.finish();
     // Data that turn out to be damaged later cost no update.
-    if (done > 0)
-      save();
+    if (state.step > 0)
+      save(&outputs);
     throw;
   }
 }

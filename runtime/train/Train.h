@@ -8,6 +8,7 @@
 #include "train/RunFolder.h"
 #include "train/Schedule.h"
 #include "train/Step.h"
+#include "train/TrainingState.h"
 
 #include <optional>
 #include <string>
@@ -19,7 +20,7 @@ struct TrainOptions {
   std::vector<std::string> files;
   const Tokenizer *tokenizer = nullptr;
   RowOptions rows;
-  int64_t maxEpochs = 0; ///< 0: no limit
+  StreamOptions stream;
   int64_t totalBatchSize = 0;
   LossNormalization normalization = LossNormalization::Total;
 
@@ -27,15 +28,24 @@ struct TrainOptions {
   Schedule schedule;
   Optimizer optimizer;
 
+  double spikeZscore = 0; ///< 0: apply every update
+
   int64_t saveEvery = 0; ///< 0: at the end only
+  int64_t keepLast = 0;  ///< 0: all checkpoints
   int64_t evalEvery = 0; ///< 0: at the end only
   std::optional<EvaluationOptions> evaluation;
 
   ResolvedFlags flags; ///< for run.json
+
+  /// Where to go on from: the checkpoint that the model was loaded from and
+  /// its state. The run in the folder itself is continued if `resume`.
+  std::string checkpoint;
+  std::optional<TrainingState> from;
+  bool resume = false;
 };
 
-/// Trains and returns an ExitStatus. The model's parameters are set and
-/// prepare() ran.
+/// Trains and returns an ExitStatus. The model's parameters are set, prepare()
+/// ran, and the moments are loaded.
 int train(Model &model, const TrainOptions &options, const RunFolder &folder);
 
 } // namespace mixln::rt

@@ -42,7 +42,11 @@ public:
     ++at;
     return true;
   }
-  void rewind() override { at = 0; }
+  int64_t fileCount() const override { return 1; }
+  void begin(const std::vector<size_t> &, const SourcePosition &from) override {
+    at = static_cast<int>(from.record);
+  }
+  SourcePosition position() const override { return {0, at, 0}; }
 
 private:
   int count, bad, at = 0;
@@ -52,7 +56,8 @@ private:
 
 static Loader makeLoader(int rows, int64_t maxEpochs, int bad = -1) {
   return Loader(
-      RowStream(std::make_unique<CountedRows>(rows, bad), maxEpochs),
+      RowStream(std::make_unique<CountedRows>(rows, bad),
+                {.shuffle = false, .maxEpochs = maxEpochs}),
       {.rows = 4, .microRows = 2, .length = 2, .vocabSize = 100, .ahead = 2});
 }
 

@@ -1,6 +1,7 @@
 //===- TrainTest.cpp - Runs of the toy model ------------------------------===//
 
 #include "TestFiles.h"
+#include "ToyRun.h"
 #include "Toy.h"
 #include "checkpoint/Safetensors.h"
 
@@ -13,47 +14,6 @@
 using namespace mixln::rt;
 using nlohmann::json;
 namespace fs = std::filesystem;
-
-namespace {
-
-struct ToyRun {
-  TestFolder folder;
-  std::vector<std::string> flags;
-
-  ToyRun() {
-    writeText(folder / "t.model", tinyTokenizer());
-    writeText(folder / "data.json.gz", gzip(learnableText(200)));
-    flags = {"train",
-             "--data",
-             folder / "data.json.gz",
-             "--tokenizer",
-             folder / "t.model",
-             "--save_dir",
-             folder / "run",
-             "--lr",
-             "0.05",
-             "--num_training_steps",
-             "30",
-             "--warmup_steps",
-             "5",
-             "--threads",
-             "2"};
-  }
-  CommandResult train(const std::vector<std::string> &more = {}) {
-    std::vector<std::string> all = flags;
-    all.insert(all.end(), more.begin(), more.end());
-    return runToy(all);
-  }
-  std::vector<json> metrics() const {
-    std::vector<json> lines;
-    std::istringstream in(readText(folder / "run/metrics.jsonl"));
-    for (std::string line; std::getline(in, line);)
-      lines.push_back(json::parse(line));
-    return lines;
-  }
-};
-
-} // namespace
 
 TEST(Train, LossFallsAndMetricsAreComplete) {
   ToyRun run;
@@ -267,7 +227,40 @@ TEST(Train, BadInputLeavesNothing) {
       {nothing, {"--optimizer", "sgd"}, "expected adam or adamw"},
       {nothing, {"--min_lr_ratio", "2"}, "--min_lr_ratio is '2'"},
       {nothing, {"--rank", "8"}, "GaLore"},
-      {nothing, {"--resume"}, "--resume is not supported yet"},
+      {nothing, {"--keep_last", "-1"}, "--keep_last is '-1'"},
+      {nothing, {"--save_every", "-1"}, "--save_every is '-1'"},
+      {nothing, {"--eval_every", "x"}, "--eval_every is 'x'"},
+      {nothing, {"--eval_tokens", "0"}, "--eval_tokens is '0'"},
+      {nothing, {"--data_seed", "-1"}, "--data_seed is '-1'"},
+      {nothing, {"--shuffle_window", "0"}, "--shuffle_window is '0'"},
+      {nothing, {"--shuffle_window", "1B"}, "expected at most 16777216"},
+      {nothing, {"--max_epochs", "1.5"}, "--max_epochs is '1.5'"},
+      {nothing, {"--spike_zscore", "-1"}, "--spike_zscore is '-1'"},
+      {nothing, {"--lr", "-1"}, "--lr is '-1'"},
+      {nothing, {"--lr", "nan"}, "--lr is 'nan'"},
+      {nothing, {"--beta1", "1"}, "--beta1 is '1'"},
+      {nothing, {"--beta2", "2"}, "--beta2 is '2'"},
+      {nothing, {"--eps", "-1"}, "--eps is '-1'"},
+      {nothing, {"--weight_decay", "-1"}, "--weight_decay is '-1'"},
+      {nothing, {"--grad_clipping", "-1"}, "--grad_clipping is '-1'"},
+      {nothing, {"--lr_mult", "foo=1"}, "--lr_mult is 'foo=1'"},
+      {nothing, {"--decay", "embed=-1"}, "--decay is 'embed=-1'"},
+      {nothing, {"--init_std", "embed"}, "--init_std is 'embed'"},
+      {nothing, {"--warmup_steps", "-1"}, "--warmup_steps is '-1'"},
+      {nothing, {"--num_training_steps", "-1"}, "--num_training_steps is"},
+      {nothing, {"--seed", "-1"}, "--seed is '-1'"},
+      {nothing, {"--threads", "0"}, "--threads is '0'"},
+      {nothing, {"--threads", "5000"}, "--threads is 5000"},
+      {nothing, {"--batch_size", "0"}, "--batch_size is '0'"},
+      {nothing, {"--total_batch_size", "0"}, "--total_batch_size is '0'"},
+      {nothing, {"--gradient_accumulation", "0"}, "is '0'"},
+      {nothing, {"--seq_len", "1"}, "--seq_len is '1'"},
+      {nothing,
+       {"--scheduler", "wsd", "--decay_steps", "26"},
+       "are more than --num_training_steps 30"},
+      {nothing,
+       {"--scheduler", "cosine_restarts", "--cycle_length", "4"},
+       "is more than --cycle_length 4"},
       {nothing, {"--norm", "pre"}, "fixed at compile time"},
       {nothing, {"--learning_rat", "1"}, "did you mean --learning_rate?"},
   };
@@ -296,7 +289,7 @@ TEST(Train, DamageInTheMiddleSavesWhatWasDone) {
   std::string good = gzip(learnableText(100));
   writeText(run.folder / "data.json.gz",
             good + gzip(learnableText(100)).substr(0, 40));
-  CommandResult result = run.train();
+  CommandResult result = run.train({"--no_shuffle"});
   EXPECT_EQ(result.status, 2);
   EXPECT_NE(result.errors.find("is truncated"), std::string::npos);
   EXPECT_EQ(run.metrics().size(), 25u);
