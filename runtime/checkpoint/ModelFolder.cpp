@@ -104,9 +104,10 @@ void mixln::rt::checkSameModel(const std::string &folder,
   for (const std::string &key : keys)
     if (!stored.contains(key) || !ours.contains(key) ||
         stored[key] != ours[key])
-      badInput(folder, " is a checkpoint of another model: its config.json has ",
-               key, " ", text(stored, key), ", this executable ",
-               text(ours, key), "; --weights takes weights alone");
+      badInput(folder,
+               " is a checkpoint of another model: its config.json has ", key,
+               " ", text(stored, key), ", this executable ", text(ours, key),
+               "; --weights takes weights alone");
 }
 
 //===----------------------------------------------------------------------===//

@@ -59,8 +59,7 @@ void EvalFlags::takeFromRun(const OwnRun &run, const Flags &flags) {
     return;
   data.data = run.path("eval_data");
   if (data.data.empty())
-    badInput("--data is required: ", run.folder,
-             "/run.json has no eval_data");
+    badInput("--data is required: ", run.folder, "/run.json has no eval_data");
   if (!flags.given("packing"))
     data.packing = run.flag("eval_packing");
   if (!flags.given("raw"))

@@ -26,7 +26,8 @@ struct TrainFlags {
   OptimizerFlags optimizer;
   TrainOptions options;
 
-  std::string saveDir, weights, continueFrom, scheduler = "cosine", normalization = "total";
+  std::string saveDir, weights, continueFrom, scheduler = "cosine",
+                                              normalization = "total";
   std::string evalData, evalPacking = "pad", dtype;
   int64_t batchSize = 0, totalBatchSize = 0, accumulation = 0, seqLen = 0;
   int64_t seed = 0, maxTrainTokens = 0, evalEvery = 2000;
@@ -96,8 +97,7 @@ void TrainFlags::addRunFlags() {
   flags.count("eval_tokens", evalTokens, 1, "counted labels of an evaluation");
   flags.count("save_every", saveEvery, 0,
               "updates between checkpoints; 0 = at the end only");
-  flags.count("keep_last", options.keepLast, 0,
-              "checkpoints to keep; 0 = all");
+  flags.count("keep_last", options.keepLast, 0, "checkpoints to keep; 0 = all");
   flags.number("spike_zscore", options.spikeZscore, 0,
                std::numeric_limits<double>::infinity(),
                "skip updates whose loss or gradient norm lies this many"
@@ -236,8 +236,7 @@ static std::string findCheckpoint(const TrainFlags &train,
     std::string newest = folder.newestCheckpoint();
     if (!newest.empty() || train.continueFrom.empty()) {
       if (newest.empty())
-        note(cat("no whole checkpoint in ", train.saveDir,
-                 ": the run begins"));
+        note(cat("no whole checkpoint in ", train.saveDir, ": the run begins"));
       return newest;
     }
   }

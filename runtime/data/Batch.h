@@ -31,7 +31,7 @@ struct UpdateBatch {
   std::vector<MicroBatch> micro;
   int64_t rows = 0;
   int64_t counted = 0;
-  int64_t epoch = 1; ///< of its last row
+  int64_t epoch = 1;    ///< of its last row
   StreamPosition after; ///< where the next update's rows begin
 
   /// Fills `micro` and `counted` from the rows.

@@ -119,14 +119,14 @@ RowStream::~RowStream() {
 void RowStream::load() {
   block = ahead.valid() ? ahead.get() : reader->read();
   // The first block may have been begun by an earlier run.
-  int64_t taken = here.block == block->start.block &&
-                          here.epoch == block->start.epoch
-                      ? here.row
-                      : 0;
+  int64_t taken =
+      here.block == block->start.block && here.epoch == block->start.epoch
+          ? here.row
+          : 0;
   here = block->start;
   here.row = std::min(taken, block->rows);
-  bool ends = block->last && options.maxEpochs != 0 &&
-              here.epoch >= options.maxEpochs;
+  bool ends =
+      block->last && options.maxEpochs != 0 && here.epoch >= options.maxEpochs;
   if (!block->failure && !ends)
     ahead = std::async(std::launch::async,
                        [r = reader.get()] { return r->read(); });

@@ -87,9 +87,10 @@ public:
   SourcePosition position() const override {
     if (packer.taken() == packer.added())
       return {documents.file(), documents.line(), 0};
-    auto start = std::partition_point(
-        starts.begin(), starts.end(),
-        [&](const Start &s) { return s.token <= packer.taken(); });
+    auto start =
+        std::partition_point(starts.begin(), starts.end(), [&](const Start &s) {
+          return s.token <= packer.taken();
+        });
     --start;
     return {start->file, start->line, packer.taken() - start->token};
   }
@@ -106,8 +107,7 @@ private:
       return false;
     while (starts.size() > 1 && starts[1].token <= packer.taken())
       starts.pop_front();
-    starts.push_back(
-        {packer.added(), documents.file(), documents.line() - 1});
+    starts.push_back({packer.added(), documents.file(), documents.line() - 1});
     tokenizer.encode(text, pieces);
     packer.addDocument(pieces);
     return true;

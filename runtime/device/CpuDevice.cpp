@@ -39,8 +39,7 @@ public:
   CpuDevice(const Program &program, const KernelFunction *kernels,
             int64_t kernelCount, ThreadPool &pool);
 
-  bool run(int64_t entry, int64_t first, int64_t last,
-           bool (*stop)()) override;
+  bool run(int64_t entry, int64_t first, int64_t last, bool (*stop)()) override;
   void write(int64_t offset, const void *from, int64_t bytes) override {
     std::memcpy(arena.data() + offset, from, bytes);
   }

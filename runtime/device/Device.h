@@ -22,8 +22,7 @@ public:
   /// are done. `stop`, asked between dispatches, ends it early, with the result
   /// false.
   virtual bool run(int64_t entry, int64_t first = 0,
-                   int64_t last = kAllDispatches,
-                   bool (*stop)() = nullptr) = 0;
+                   int64_t last = kAllDispatches, bool (*stop)() = nullptr) = 0;
   static constexpr int64_t kAllDispatches = INT64_MAX;
 
   virtual void write(int64_t offset, const void *from, int64_t bytes) = 0;

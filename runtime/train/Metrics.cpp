@@ -30,8 +30,7 @@ void MetricsFile::keepUpTo(int64_t step) {
   for (std::string text; std::getline(in, text);) {
     auto line = nlohmann::json::parse(text, nullptr, false);
     if (in.eof() || !line.is_object() || !line.contains("step") ||
-        !line["step"].is_number_integer() ||
-        line["step"].get<int64_t>() > step)
+        !line["step"].is_number_integer() || line["step"].get<int64_t>() > step)
       continue;
     if (line.contains("eval_loss"))
       lastEvaluation = line["step"].get<int64_t>();

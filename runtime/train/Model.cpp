@@ -44,7 +44,8 @@ void Model::findUpdateSplit() {
   const Tensor *norm = find("grad_norm");
   if (found == entries.end() || !norm)
     return;
-  const std::vector<Dispatch> &all = theProgram.entries[found->second].dispatches;
+  const std::vector<Dispatch> &all =
+      theProgram.entries[found->second].dispatches;
   auto writes = [](const Dispatch &dispatch, const Tensor &tensor) {
     return std::any_of(dispatch.operands.begin(), dispatch.operands.end(),
                        [&](const Operand &operand) {

@@ -158,9 +158,9 @@ void Trainer::evaluateNow(Outputs &outputs) {
     return;
   evaluatedAt = state.step;
   outputs.metrics.write(state.step, result);
-  outputs.events.write(state.step,
-                       {{"eval/loss", result.loss},
-                        {"eval/perplexity", std::exp(result.loss)}});
+  outputs.events.write(
+      state.step,
+      {{"eval/loss", result.loss}, {"eval/perplexity", std::exp(result.loss)}});
   char text[120];
   std::snprintf(text, sizeof text,
                 "step %lld  eval loss %.4f  perplexity %.2f  tokens %lld",
@@ -224,12 +224,12 @@ bool Trainer::update(const UpdateBatch &batch, Outputs &outputs) {
   step.stepSeconds = secondsSince(start);
   step.tokensPerSecond = double(batch.ids.size()) / step.stepSeconds;
   outputs.metrics.write(step);
-  outputs.events.write(step.step, {{"train/loss", step.loss},
-                                   {"train/grad_norm", step.gradNorm},
-                                   {"train/lr", step.lr},
-                                   {"train/tokens", double(step.tokens)},
-                                   {"speed/tokens_per_second",
-                                    step.tokensPerSecond}});
+  outputs.events.write(step.step,
+                       {{"train/loss", step.loss},
+                        {"train/grad_norm", step.gradNorm},
+                        {"train/lr", step.lr},
+                        {"train/tokens", double(step.tokens)},
+                        {"speed/tokens_per_second", step.tokensPerSecond}});
   if (step.skipped)
     progress.line(cat("step ", step.step, "  skipped: its ", step.skipped,
                       " is an outlier (loss ", step.loss, ", grad_norm ",
@@ -280,8 +280,9 @@ void Trainer::reportWaiting(const Loader &loader) {
   if (total <= 0)
     return;
   char text[80];
-  std::snprintf(text, sizeof text, "%.2f %% of the time was spent waiting for"
-                                   " data",
+  std::snprintf(text, sizeof text,
+                "%.2f %% of the time was spent waiting for"
+                " data",
                 100 * loader.waitedSeconds() / total);
   note(text);
 }

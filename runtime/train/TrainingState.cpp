@@ -12,24 +12,24 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 std::string TrainingState::toJson() const {
-  ordered_json state = {{"format", kTrainingStateFormat},
-                        {"step", step},
-                        {"applied_updates", applied},
-                        {"tokens", tokens},
-                        {"data",
-                         {{"key", dataKey},
-                          {"epoch", data.epoch},
-                          {"block", data.block},
-                          {"rows_before", data.rowsBefore},
-                          {"file", data.source.file},
-                          {"record", data.source.record},
-                          {"skip", data.source.skip},
-                          {"row", data.row}}},
-                        {"spikes",
-                         {{"loss", spikes.losses.values},
-                          {"grad_norm", spikes.norms.values}}},
-                        {"executable", executable},
-                        {"flags", flags}};
+  ordered_json state = {
+      {"format", kTrainingStateFormat},
+      {"step", step},
+      {"applied_updates", applied},
+      {"tokens", tokens},
+      {"data",
+       {{"key", dataKey},
+        {"epoch", data.epoch},
+        {"block", data.block},
+        {"rows_before", data.rowsBefore},
+        {"file", data.source.file},
+        {"record", data.source.record},
+        {"skip", data.source.skip},
+        {"row", data.row}}},
+      {"spikes",
+       {{"loss", spikes.losses.values}, {"grad_norm", spikes.norms.values}}},
+      {"executable", executable},
+      {"flags", flags}};
   return state.dump(2) + "\n";
 }
 

@@ -95,8 +95,7 @@ TEST(Resume, KilledAtRandomMoments) {
   for (int i = 0; i < 6; ++i) {
     pid_t child =
         run.start({"--resume", "--threads", std::to_string(1 + i % 2)});
-    std::this_thread::sleep_for(
-        std::chrono::milliseconds(50 + random() % 300));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50 + random() % 300));
     kill(child, SIGKILL);
     kills += ToyRun::wait(child) == -SIGKILL;
   }
@@ -115,10 +114,10 @@ TEST(Resume, KilledAtRandomMoments) {
 
 TEST(Resume, StoppedBySignalsAndContinued) {
   ToyRun run;
-  run.flags.insert(run.flags.end(), {"--num_training_steps", "3000", "--threads", "1",
-                                     "--eval_data",
-                                     run.folder / "data.json.gz",
-                                     "--eval_every", "1000"});
+  run.flags.insert(run.flags.end(),
+                   {"--num_training_steps", "3000", "--threads", "1",
+                    "--eval_data", run.folder / "data.json.gz", "--eval_every",
+                    "1000"});
   ASSERT_EQ(run.train({"--save_dir", run.folder / "whole"}).status, 0);
   for (int signal : {SIGTERM, SIGUSR1}) {
     pid_t child = run.start({"--resume"});
@@ -134,9 +133,8 @@ TEST(Resume, StoppedBySignalsAndContinued) {
 
 TEST(Resume, FullDiskLosesNothingWhole) {
   ToyRun run;
-  run.flags.insert(run.flags.end(),
-                   {"--num_training_steps", "400", "--save_every", "20",
-                    "--threads", "1"});
+  run.flags.insert(run.flags.end(), {"--num_training_steps", "400",
+                                     "--save_every", "20", "--threads", "1"});
   ASSERT_EQ(run.train({"--save_dir", run.folder / "whole"}).status, 0);
   pid_t child = run.start();
   for (int i = 0; i < 500 && !fs::exists(run.folder / "run/model_40"); ++i)
@@ -154,8 +152,8 @@ TEST(Resume, FullDiskLosesNothingWhole) {
 
 TEST(Resume, BeginsWhereThereIsNothing) {
   ToyRun run;
-  CommandResult result = run.train({"--resume", "--keep_last", "1",
-                                    "--save_every", "10"});
+  CommandResult result =
+      run.train({"--resume", "--keep_last", "1", "--save_every", "10"});
   ASSERT_EQ(result.status, 0) << result.errors;
   EXPECT_TRUE(has(result, "no whole checkpoint in"));
   EXPECT_EQ(run.metrics().size(), 30u);
@@ -226,8 +224,8 @@ TEST(Resume, ContinueFromAnotherFolder) {
 
 TEST(Resume, ACheckpointOfFormat1) {
   // Written when the format was new, as the last test of this file does.
-  std::string old = std::string(MIXLN_SOURCE_DIR) +
-                    "/test/Unit/Runtime/checkpoint-format-1";
+  std::string old =
+      std::string(MIXLN_SOURCE_DIR) + "/test/Unit/Runtime/checkpoint-format-1";
   ToyRun run;
   std::vector<std::string> all = run.flags;
   writeText(run.folder / "d.jsonl", learnableText(200));
@@ -328,8 +326,8 @@ TEST(Resume, SkippedUpdatesAreNotApplied) {
                     "--scheduler", "constant", "--warmup_steps", "0",
                     "--threads", "1", "--resume"});
   for (const char *steps : {"40", "41", "42"}) {
-    CommandResult result = run.train(
-        {"--spike_zscore", "4", "--num_training_steps", steps});
+    CommandResult result =
+        run.train({"--spike_zscore", "4", "--num_training_steps", steps});
     ASSERT_EQ(result.status, 0) << result.errors;
     EXPECT_EQ(has(result, "is an outlier"), std::string(steps) == "41");
   }
@@ -340,11 +338,11 @@ TEST(Resume, SkippedUpdatesAreNotApplied) {
   EXPECT_EQ(run.model(41), run.model(40));
   EXPECT_NE(run.model(42), run.model(41));
   EXPECT_EQ(readTrainingState(run.folder / "run/model_42").applied, 41);
-  ASSERT_EQ(run.train({"--save_dir", run.folder / "all", "--continue_from",
-                       run.folder / "run/model_40", "--num_training_steps",
-                       "41"})
-                .status,
-            0);
+  ASSERT_EQ(
+      run.train({"--save_dir", run.folder / "all", "--continue_from",
+                 run.folder / "run/model_40", "--num_training_steps", "41"})
+          .status,
+      0);
   EXPECT_NE(run.model(41, "all"), run.model(41));
 }
 

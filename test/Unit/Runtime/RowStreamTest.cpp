@@ -1,8 +1,8 @@
 //===- RowStreamTest.cpp - Order and place of rows ------------------------===//
 
+#include "data/RowStream.h"
 #include "TestFiles.h"
 #include "data/BinRows.h"
-#include "data/RowStream.h"
 #include "support/Errors.h"
 
 #include <algorithm>
@@ -96,9 +96,9 @@ TEST(RowStream, GoesOnFromAnyPlace) {
           RowStream start = text.open(packing, options);
           take(start, before);
           RowStream rest = text.open(packing, options, start.position());
-          EXPECT_EQ(take(rest, 50), std::vector<Ints>(rows.begin() + before,
-                                                      rows.begin() + before +
-                                                          50))
+          EXPECT_EQ(take(rest, 50),
+                    std::vector<Ints>(rows.begin() + before,
+                                      rows.begin() + before + 50))
               << before << " " << shuffle << " " << window;
         }
       }
@@ -152,8 +152,7 @@ TEST(RowStream, TokenizedFiles) {
     for (int before = 0; before < 40; ++before) {
       RowStream start(openRows(files, nullptr, rows), options);
       take(start, before);
-      RowStream rest(openRows(files, nullptr, rows), options,
-                     start.position());
+      RowStream rest(openRows(files, nullptr, rows), options, start.position());
       EXPECT_EQ(take(rest, 20), std::vector<Ints>(all.begin() + before,
                                                   all.begin() + before + 20));
     }

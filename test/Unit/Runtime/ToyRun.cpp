@@ -80,6 +80,6 @@ std::string ToyRun::timelessMetrics(const std::string &run) const {
 }
 
 std::string ToyRun::model(int64_t step, const std::string &run) const {
-  return readText(folder / (run + "/model_" + std::to_string(step) +
-                            "/model.safetensors"));
+  return readText(
+      folder / (run + "/model_" + std::to_string(step) + "/model.safetensors"));
 }

@@ -1,8 +1,8 @@
 //===- TrainTest.cpp - Runs of the toy model ------------------------------===//
 
 #include "TestFiles.h"
-#include "ToyRun.h"
 #include "Toy.h"
+#include "ToyRun.h"
 #include "checkpoint/Safetensors.h"
 
 #include <cmath>

@@ -13,9 +13,7 @@ using namespace mixln::rt;
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-TEST(EventFile, Checksum) {
-  EXPECT_EQ(crc32c("123456789"), 0xe3069283u);
-}
+TEST(EventFile, Checksum) { EXPECT_EQ(crc32c("123456789"), 0xe3069283u); }
 
 template <typename T> static T at(const std::string &bytes, size_t offset) {
   T value;
@@ -75,11 +73,10 @@ TEST(RunFolder, ItsExecutableNeedsNoFlags) {
   fs::path back = fs::current_path();
   fs::current_path(run.folder.path);
   // Relative paths, as a person types them.
-  ASSERT_EQ(ToyRun::wait(run.start({"--data", "data.json.gz", "--save_dir",
-                                    "run", "--tokenizer", "t.model",
-                                    "--eval_data", "data.json.gz",
-                                    "--eval_tokens", "500", "--eval_packing",
-                                    "concat"})),
+  ASSERT_EQ(ToyRun::wait(run.start(
+                {"--data", "data.json.gz", "--save_dir", "run", "--tokenizer",
+                 "t.model", "--eval_data", "data.json.gz", "--eval_tokens",
+                 "500", "--eval_packing", "concat"})),
             0)
       << run.log();
   fs::current_path(back);
@@ -108,10 +105,9 @@ TEST(RunFolder, ItsExecutableNeedsNoFlags) {
 TEST(Eval, PerDocument) {
   ToyRun run;
   ASSERT_EQ(run.train().status, 0);
-  CommandResult result =
-      runToy({"eval", "--weights", run.folder / "run/model_30", "--data",
-              run.folder / "data.json.gz", "--eval_tokens", "300",
-              "--per_document"});
+  CommandResult result = runToy(
+      {"eval", "--weights", run.folder / "run/model_30", "--data",
+       run.folder / "data.json.gz", "--eval_tokens", "300", "--per_document"});
   ASSERT_EQ(result.status, 0) << result.errors;
   std::istringstream lines(result.output);
   double sum = 0;
@@ -140,11 +136,10 @@ TEST(Batches, AreWhatTrainUses) {
   ToyRun run;
   for (const char *packing : {"pad", "concat"}) {
     std::string out = run.folder / "rows.safetensors";
-    CommandResult result =
-        runToy({"batches", "--data", run.folder / "data.json.gz", "--tokenizer",
-                run.folder / "t.model", "--steps", "60", "--total_batch_size",
-                "8", "--packing", packing, "--out", out, "--shuffle_window",
-                "50"});
+    CommandResult result = runToy(
+        {"batches", "--data", run.folder / "data.json.gz", "--tokenizer",
+         run.folder / "t.model", "--steps", "60", "--total_batch_size", "8",
+         "--packing", packing, "--out", out, "--shuffle_window", "50"});
     ASSERT_EQ(result.status, 0) << result.errors;
     SafetensorsFile file(out);
     const StoredTensor &ids = file.get("input_ids", "I32", {60, 8, 16});
@@ -162,12 +157,12 @@ TEST(Batches, AreWhatTrainUses) {
                          "--num_training_steps", "0"})
                   .status,
               0);
-    ASSERT_EQ(runToy({"batches", "--data", run.folder / "data.json.gz",
-                      "--tokenizer", run.folder / "t.model", "--packing",
-                      packing, "--out", out, "--total_batch_size", "8",
-                      "--shuffle_window", "50"})
-                  .status,
-              0);
+    ASSERT_EQ(
+        runToy({"batches", "--data", run.folder / "data.json.gz", "--tokenizer",
+                run.folder / "t.model", "--packing", packing, "--out", out,
+                "--total_batch_size", "8", "--shuffle_window", "50"})
+            .status,
+        0);
     result = runToy({"replay", "--weights", save + "/model_0", "--batch", out,
                      "--steps", "1", "--out", run.folder / "replayed"});
     ASSERT_EQ(result.status, 0) << result.errors;
