@@ -13,6 +13,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Format.h"
 
 using namespace mlir;
@@ -218,6 +219,26 @@ void Explanation::print(raw_ostream &os) {
   printParams(ends, -1, os);
 }
 
+/// What each norm kind that the model uses computes, read back from its IR.
+static void printKinds(ArrayRef<NormKindOp> kinds, raw_ostream &os) {
+  llvm::StringSet<> seen;
+  for (NormKindOp kind : kinds) {
+    StringRef name = kind.getSymName().rsplit('.').first;
+    if (!seen.insert(name).second)
+      continue;
+    auto nameOf = [&](BlockArgument argument) -> std::string {
+      if (argument.getArgNumber() == 0)
+        return "x";
+      return cast<StringAttr>(kind.getParams()[argument.getArgNumber() - 1])
+          .getValue()
+          .str();
+    };
+    auto yield = cast<YieldOp>(kind.getBody().front().getTerminator());
+    os << (seen.size() == 1 ? "kinds\n" : "") << "  " << name
+       << "(x) = " << formulaOf(yield.getRows().front(), {}, nameOf) << "\n";
+  }
+}
+
 LogicalResult mixln::explain(ModuleOp module, raw_ostream &os) {
   auto models = module.getOps<ModelOp>();
   if (models.empty())
@@ -238,6 +259,7 @@ LogicalResult mixln::explain(ModuleOp module, raw_ostream &os) {
   if (norm && !norm.getValue().empty())
     os << "norm: " << norm.getValue() << "\n";
   Explanation(*expanded, kinds, streams).print(os);
+  printKinds(kinds, os);
 
   NearestPreset nearest = findNearestPreset(model);
   os << "nearest preset: " << nearest.name

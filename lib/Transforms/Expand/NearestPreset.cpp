@@ -180,8 +180,11 @@ NearestPreset mixln::findNearestPreset(ModelOp model) {
       if (failed(imported))
         break;
       Summary other = summarize(*(*imported)->getOps<ModelOp>().begin());
-      if (isOwnKind && other.init == own.init)
-        other.readout = own.readout;
+      // With a kind of the user's own, a readout of the preset's default kind
+      // is a difference, and any other is taken for one of the own kind.
+      bool readoutDiffers = isOwnKind && other.readout == own.readout;
+      if (isOwnKind)
+        other.readout = readoutDiffers ? "of another kind" : own.readout;
       size_t distanceToIt = distance(own, other);
       if (distanceToIt >= best)
         continue;
