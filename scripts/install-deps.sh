@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Installs what the project needs to build, test and run, by package name (Debian 12 or newer).
-#   scripts/install-deps.sh [--dev]     --dev adds the formatter, the linter and the peers' allocator
+#   scripts/install-deps.sh [--dev]     --dev adds the linter and the peers' allocator
 set -euo pipefail
 
 packages=(
-  clang-22 lld-22 llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools libclang-rt-22-dev
+  clang-22 clang-format-22 lld-22 llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools libclang-rt-22-dev
   cmake ninja-build ccache python3 python3-pip git curl ca-certificates
   nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev zlib1g-dev libxxhash-dev
   bible-kjv
 )
 if [[ "${1:-}" == "--dev" ]]; then
-  packages+=(clang-format-22 clang-tidy-22 libtcmalloc-minimal4)
+  packages+=(clang-tidy-22 libtcmalloc-minimal4)
 fi
 
 missing=()

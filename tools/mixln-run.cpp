@@ -126,8 +126,9 @@ static std::vector<Flag> makeFlags(Options &options) {
       {"chunk-rows", "N",
        "compute the loss head in chunks of so many rows, with --check-kernels",
        count(options.model.chunkRows, 1)},
-      {"mcpu", "NAME", "CPU of the kernels, with --check, --check-kernels "
-                       "(native)",
+      {"mcpu", "NAME",
+       "CPU of the kernels, with --check, --check-kernels "
+       "(native)",
        text(options.model.cpu)},
       {"help", "", "print this", turnOn(options.help)},
   };

@@ -69,6 +69,7 @@ private:
       return fail(node, "'" + node.name + "' is a function, expected '" +
                             node.name + "(...)'");
     std::vector<std::string> known;
+    known.reserve(names.names.size());
     for (const auto &[name, type] : names.names)
       known.push_back(name);
     return fail(node,

@@ -114,10 +114,10 @@ struct Dispatch {
   std::vector<Operand> operands;
   std::vector<int64_t> sizes;
   std::vector<float> values;
-  int64_t layer = -1;   ///< the model's layer it belongs to, or -1
-  std::string site;     ///< a name for profiles, e.g. layers.3.mlp.down
-  double flops = 0;     ///< floating-point operations it performs
-  double bytes = 0;     ///< bytes it must move at least
+  int64_t layer = -1; ///< the model's layer it belongs to, or -1
+  std::string site;   ///< a name for profiles, e.g. layers.3.mlp.down
+  double flops = 0;   ///< floating-point operations it performs
+  double bytes = 0;   ///< bytes it must move at least
 };
 
 struct Entry {
@@ -131,10 +131,10 @@ struct Program {
   /// Text of the Hugging Face config that a checkpoint of this model carries
   /// (architectures, sizes, norm_type, post_num, norm_kind, norm_spec ...).
   std::string configJson;
-  std::string norm;    ///< how the placement was asked for, e.g. post_pre:3
-  std::string dtype;   ///< fp32 or bf16
-  std::string target;  ///< cpu or cuda
-  std::string cpu;     ///< the --mcpu it was compiled for
+  std::string norm;   ///< how the placement was asked for, e.g. post_pre:3
+  std::string dtype;  ///< fp32 or bf16
+  std::string target; ///< cpu or cuda
+  std::string cpu;    ///< the --mcpu it was compiled for
   /// CPU features (LLVM's names) without which the kernels do not run; the
   /// executable refuses to start on a CPU that lacks one.
   std::vector<std::string> cpuFeatures;
@@ -182,7 +182,8 @@ struct Program {
 //   output_logits [R, V]  written by `logits`; lives in the transient part of
 //                         the arena, valid until the next call
 //   stream_rms  [L+1]     RMS over all positions of the residual stream after
-//                         the embedding and after each layer (gradient.measured)
+//                         the embedding and after each layer
+//                         (gradient.measured)
 //   layer_grad_norm [L]   L2 norm of the gradient of all parameters of a layer
 //                         (written by `gradient_norms`, read from gradients)
 //
