@@ -35,7 +35,7 @@ def run_mixln(case, args, work):
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     steps = args.steps + 2
     process = subprocess.Popen(
-        [exe, "train", "--data", args.data, "--tokenizer", args.tokenizer, "--packing", "concat", "--save_dir",
+        [exe, "train", "--data", args.data, "--tokenizer", args.tokenizer, "--packing", "concat", "--no_shuffle", "--save_dir",
          save / "run", "--num_training_steps", str(steps), "--warmup_steps", "0", "--lr", "1e-3", "--threads",
          str(case["threads"]), "--save_every", "0"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
