@@ -1,6 +1,7 @@
 //===- mixlnc.cpp - Compiles a model into a training executable -----------===//
 
 #include "mixln/Pipelines/CompileFlags.h"
+#include "mixln/Support/NearestName.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"

@@ -1,6 +1,7 @@
 //===- Json.cpp - Reading JSON that strangers wrote -----------------------===//
 
 #include "mixln/Frontend/Json.h"
+#include "mixln/Support/NearestName.h"
 
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/Twine.h"
@@ -136,14 +137,6 @@ std::string mixln::describe(const Json &value) {
 }
 
 std::string mixln::suggest(StringRef name, ArrayRef<std::string> candidates) {
-  const std::string *best = nullptr;
-  unsigned bestDistance = std::max<size_t>(2, name.size() / 3) + 1;
-  for (const std::string &candidate : candidates) {
-    unsigned distance = name.edit_distance(candidate, true, bestDistance);
-    if (distance < bestDistance) {
-      best = &candidate;
-      bestDistance = distance;
-    }
-  }
-  return best ? " (did you mean '" + *best + "'?)" : "";
+  auto near = nearestName(name, SmallVector<StringRef>(candidates));
+  return near ? " (did you mean '" + *near + "'?)" : "";
 }

@@ -70,6 +70,22 @@ YieldOp RowwiseOp::getYield() {
   return cast<YieldOp>(getBodyBlock()->getTerminator());
 }
 
+/// Fills what both the builder and the parser know of an operation.
+static void setProperties(RowwiseOp::Properties &properties, Builder &builder,
+                          ArrayRef<int64_t> domain, ArrayRef<AffineMap> rowMaps,
+                          ArrayRef<AffineMap> sumMaps,
+                          ArrayRef<int64_t> intoSums, ArrayRef<double> values,
+                          std::array<size_t, 3> operands,
+                          std::array<size_t, 2> results) {
+  properties.domain = builder.getDenseI64ArrayAttr(domain);
+  properties.row_maps = builder.getAffineMapArrayAttr(rowMaps);
+  properties.sum_maps = builder.getAffineMapArrayAttr(sumMaps);
+  properties.into_sums = builder.getDenseI64ArrayAttr(intoSums);
+  properties.values = builder.getDenseF64ArrayAttr(values);
+  llvm::copy(operands, properties.operandSegmentSizes.begin());
+  llvm::copy(results, properties.resultSegmentSizes.begin());
+}
+
 void RowwiseOp::build(OpBuilder &builder, OperationState &state,
                       ArrayRef<int64_t> domain, ValueRange rows,
                       ArrayRef<AffineMap> rowMaps, ValueRange shared,
@@ -83,17 +99,10 @@ void RowwiseOp::build(OpBuilder &builder, OperationState &state,
   if (sums.empty())
     sums.assign(sumResults.size(), sumAllMap(context, domain.size()));
 
-  Properties &properties = state.getOrAddProperties<Properties>();
-  properties.domain = builder.getDenseI64ArrayAttr(domain);
-  properties.row_maps = builder.getAffineMapArrayAttr(maps);
-  properties.sum_maps = builder.getAffineMapArrayAttr(sums);
-  properties.into_sums = builder.getDenseI64ArrayAttr(intoSums);
-  properties.values = builder.getDenseF64ArrayAttr(values);
-  properties.operandSegmentSizes = {static_cast<int32_t>(rows.size()),
-                                    static_cast<int32_t>(shared.size()),
-                                    static_cast<int32_t>(into.size())};
-  properties.resultSegmentSizes = {static_cast<int32_t>(rowResults.size()),
-                                   static_cast<int32_t>(sumResults.size())};
+  setProperties(state.getOrAddProperties<Properties>(), builder, domain, maps,
+                sums, intoSums, values,
+                {rows.size(), shared.size(), into.size()},
+                {rowResults.size(), sumResults.size()});
   state.addOperands(rows);
   state.addOperands(shared);
   state.addOperands(into);
@@ -347,17 +356,10 @@ ParseResult RowwiseOp::parse(OpAsmParser &parser, OperationState &state) {
   if (parser.parseRegion(*body))
     return failure();
 
-  Properties &properties = state.getOrAddProperties<Properties>();
-  properties.domain = builder.getDenseI64ArrayAttr(domain);
-  properties.row_maps = builder.getAffineMapArrayAttr(rowMaps);
-  properties.sum_maps = builder.getAffineMapArrayAttr(sumMaps);
-  properties.into_sums = builder.getDenseI64ArrayAttr(intoSums);
-  properties.values = builder.getDenseF64ArrayAttr(values);
-  properties.operandSegmentSizes = {static_cast<int32_t>(rows.size()),
-                                    static_cast<int32_t>(shared.size()),
-                                    static_cast<int32_t>(into.size())};
-  properties.resultSegmentSizes = {static_cast<int32_t>(rowResults.size()),
-                                   static_cast<int32_t>(sumResults.size())};
+  setProperties(state.getOrAddProperties<Properties>(), builder, domain,
+                rowMaps, sumMaps, intoSums, values,
+                {rows.size(), shared.size(), into.size()},
+                {rowResults.size(), sumResults.size()});
   state.addTypes(rowResults);
   state.addTypes(sumResults);
   return failure(

@@ -146,17 +146,3 @@ std::string mixln::takeCompileFlags(SmallVectorImpl<std::string> &arguments,
   arguments = std::move(rest);
   return {};
 }
-
-std::optional<std::string> mixln::nearestName(StringRef name,
-                                              ArrayRef<StringRef> candidates) {
-  std::optional<std::string> best;
-  unsigned bestDistance = std::max<unsigned>(2, name.size() / 3) + 1;
-  for (StringRef candidate : candidates) {
-    unsigned distance = name.edit_distance(candidate);
-    if (distance < bestDistance) {
-      bestDistance = distance;
-      best = candidate.str();
-    }
-  }
-  return best;
-}

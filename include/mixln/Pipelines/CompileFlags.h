@@ -14,7 +14,6 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
 
-#include <optional>
 #include <string>
 
 namespace mixln {
@@ -41,10 +40,6 @@ const CompileFlag *findCompileFlag(llvm::StringRef name);
 /// `options`. Returns what is wrong, or nothing.
 std::string takeCompileFlags(llvm::SmallVectorImpl<std::string> &arguments,
                              CompileOptions &options);
-
-/// The name in `candidates` nearest to `name`, if one is near.
-std::optional<std::string>
-nearestName(llvm::StringRef name, llvm::ArrayRef<llvm::StringRef> candidates);
 
 } // namespace mixln
 
