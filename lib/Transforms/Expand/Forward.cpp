@@ -254,7 +254,8 @@ Value Forward::attention(const SubLayer &subLayer, Value input) {
   auto op = AttentionOp::create(
       builder, loc, q.getType(),
       RankedTensorType::get({rows, heads}, builder.getF32Type()), q, k, v,
-      load("rope_cos"), load("rope_sin"), heads);
+      load("rope_cos"), load("rope_sin"), builder.getI64IntegerAttr(heads),
+      model.findDouble("attention_scale"));
   setSite(op, siteName("attention.core"), layer);
   setName(op->getResult(0), siteName("attention.context"));
   Value context = op.getCtx();
@@ -423,7 +424,25 @@ Value Forward::logits() {
       failed(table("lm_head.weight", model.getDouble("initializer_range"),
                    "head")))
     return {};
-  return matmul(out->front(), "lm_head.weight", "head", "logits");
+  FloatAttr scale = model.findDouble("logit_scale");
+  Value logits = matmul(out->front(), "lm_head.weight", "head",
+                        scale ? "unscaled_logits" : "logits");
+  return scale ? scaled(logits, scale.getValueAsDouble()) : logits;
+}
+
+Value Forward::scaled(Value logits, double scale) {
+  Type row = VectorType::get(model.getInt("vocab_size"), builder.getF32Type());
+  auto op = RowwiseOp::create(
+      builder, loc, ArrayRef<int64_t>{rows}, ValueRange(logits),
+      ArrayRef<AffineMap>(), ValueRange(), ArrayRef<double>(scale),
+      TypeRange(row), TypeRange(), ArrayRef<AffineMap>());
+  setSite(op, "head.scale");
+  setName(op->getResult(0), "logits");
+  OpBuilder body = OpBuilder::atBlockEnd(op.getBodyBlock());
+  RowBuilder b(body, loc);
+  Value product = b.mul(op.getRowArgument(0), op.getValueArgument(0));
+  YieldOp::create(body, loc, ValueRange(product), ValueRange());
+  return op.getRowResults()[0];
 }
 
 Value Forward::loss(Value logits) {

@@ -41,6 +41,7 @@ private:
                       mlir::StringRef weightClass, mlir::StringRef name);
   mlir::Value matmul(mlir::Value input, mlir::StringRef weight,
                      const mlir::Twine &site, const mlir::Twine &name);
+  mlir::Value scaled(mlir::Value logits, double scale);
   /// The inner norm at `site`, if the placement has one.
   mlir::LogicalResult innerNorm(const SubLayer &subLayer, mlir::StringRef site,
                                 mlir::StringRef name, mlir::Value &value);
