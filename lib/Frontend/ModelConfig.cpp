@@ -231,7 +231,7 @@ LogicalResult mixln::setScale(ModelConfig &config, StringRef key,
     return failure();
   if (!std::isfinite(*scale) || !(*scale > 0)) {
     error =
-        (key + " is '" + value + "' = " + Twine(*scale) +
+        (key + " is '" + value + "' = " + std::to_string(*scale) +
          ", expected a positive number or a formula of n, d and L that is one")
             .str();
     return failure();

@@ -445,12 +445,13 @@ Value Forward::scaled(Value logits, double scale) {
   return op.getRowResults()[0];
 }
 
-Value Forward::loss(Value logits) {
+Forward::Losses Forward::loss(Value logits) {
   int64_t vocabulary = model.getInt("vocab_size");
   auto op = RowwiseOp::create(
       builder, loc, ArrayRef<int64_t>{rows},
       ValueRange{logits, load("targets")}, ArrayRef<AffineMap>(), ValueRange(),
-      ArrayRef<double>(), TypeRange(), TypeRange(builder.getF32Type()),
+      ArrayRef<double>(), TypeRange(),
+      TypeRange{builder.getF32Type(), builder.getF32Type()},
       ArrayRef<AffineMap>());
   setSite(op, "loss");
   setName(op->getResult(0), "loss");
@@ -465,8 +466,9 @@ Value Forward::loss(Value logits) {
   Value counts =
       arith::CmpIOp::create(body, loc, arith::CmpIPredicate::sge, target, none);
   Value loss = b.select(counts, b.sub(logSum, chosen), zero);
-  YieldOp::create(body, loc, ValueRange(), ValueRange(loss));
-  return op.getSumResults()[0];
+  Value z = b.select(counts, b.mul(logSum, logSum), zero);
+  YieldOp::create(body, loc, ValueRange(), ValueRange{loss, z});
+  return {op.getSumResults()[0], op.getSumResults()[1]};
 }
 
 Value Forward::streamRms() {
