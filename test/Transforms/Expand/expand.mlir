@@ -150,8 +150,7 @@ mixln.model @model streams ["x"] config {
 // CHECK: mixln.entry @loss {
 // CHECK: mixln.attention
 // CHECK-SAME: scale = 2.500000e-01
-// CHECK: %[[RAW:.*]] = mixln.matmul
-// CHECK-SAME: mixln.names = ["unscaled_logits"], mixln.site = "head"
+// CHECK: %[[RAW:.*]] = mixln.matmul {{.*}} {mixln.names = ["unscaled_logits"], mixln.site = "head"}
 // CHECK: mixln.rowwise [4] rows(%[[RAW]] : tensor<4x5xf32>) values(5.000000e-01)
 // CHECK-SAME: mixln.names = ["logits"], mixln.site = "head.scale"
 // CHECK: mixln.site = "loss"
