@@ -207,6 +207,37 @@ LogicalResult PlacementOp::verify() {
   return verifyPlacementRegion(*this, getCombine(), getCombineInputs());
 }
 
+LogicalResult MeasureOp::verify() {
+  bool isSubLayer = getPer() == "sub_layer";
+  if (!isSubLayer && getPer() != "layer")
+    return emitOpError() << "per is \"" << getPer()
+                         << "\", expected \"layer\" or \"sub_layer\"";
+  if (!llvm::is_contained({"mean", "rms", "max", "min"}, getReduce()))
+    return emitOpError() << "reduce is \"" << getReduce()
+                         << "\", expected mean, rms, max or min";
+  Block &block = getBody().front();
+  if (block.getNumArguments() != getInputs().size() || getInputs().empty())
+    return emitOpError() << "region has " << block.getNumArguments()
+                         << " arguments for " << getInputs().size()
+                         << " inputs, expected one each";
+  for (auto [argument, attr] : llvm::zip(block.getArguments(), getInputs())) {
+    StringRef name = cast<StringAttr>(attr).getValue();
+    if (name != "x" && name != "y" && name != "e" &&
+        !(isSubLayer && (name == "F" || name == "h")))
+      return emitOpError() << "input '" << name << "' is not known per "
+                           << getPer();
+    if (failed(rowWidth(argument.getType())))
+      return emitOpError() << "argument '" << name << "' has type "
+                           << argument.getType() << ", expected vector<Nxf32>";
+  }
+  auto yield =
+      dyn_cast_or_null<YieldOp>(block.empty() ? nullptr : &block.back());
+  if (!yield || yield.getRows().size() != 1 || !yield.getSums().empty() ||
+      !yield.getRows().front().getType().isF32())
+    return emitOpError("must yield one f32 and no sums");
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Variables
 //===----------------------------------------------------------------------===//

@@ -98,6 +98,10 @@ std::string mixln::getCacheKey(const CompileOptions &options,
     if (sys::fs::is_regular_file(path))
       if (error = key.addFile(path); !error.empty())
         return {};
+  key.add(options.measure);
+  if (!options.measure.empty() && sys::fs::is_regular_file(options.measure))
+    if (error = key.addFile(options.measure); !error.empty())
+      return {};
   key.add(options.normKind);
   key.add(options.postNum.value_or(-1));
   key.add(options.attentionScale);

@@ -5,6 +5,7 @@
 #include "mixln-rt/program-json.h"
 #include "mixln-rt/program.h"
 #include "mixln/Frontend/Import.h"
+#include "mixln/Frontend/Measures.h"
 #include "mixln/Frontend/ModelConfig.h"
 #include "mixln/Frontend/NormSpec.h"
 #include "mixln/IR/Mixln.h"
@@ -73,6 +74,7 @@ public:
 private:
   LogicalResult enableRemarks();
   int readInput();
+  int addMeasurements();
   int writeModule();
   LogicalResult runPhasesAndPrintPython(PhaseRun run,
                                         const PhaseOptions &phaseOptions);
@@ -130,7 +132,22 @@ int Compilation::readInput() {
   if (failed(imported))
     return report(error, kBadInput);
   module = std::move(*imported);
+  if (int status = addMeasurements())
+    return status;
   timer.lap("import");
+  return 0;
+}
+
+int Compilation::addMeasurements() {
+  std::string error;
+  ModelOp model = *module->getOps<ModelOp>().begin();
+  if (failed(addMeasures(model, getBuiltinMeasures(), "measures.json", error)))
+    return report(error, kFailed);
+  if (options.measure.empty())
+    return 0;
+  FailureOr<std::string> text = readMeasures(options.measure, error);
+  if (failed(text) || failed(addMeasures(model, *text, options.measure, error)))
+    return report(error, kBadInput);
   return 0;
 }
 

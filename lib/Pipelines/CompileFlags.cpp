@@ -69,6 +69,12 @@ static const CompileFlag flags[] = {
        o.logitScale = v.str();
        return v.empty() ? std::string("is empty") : std::string();
      }},
+    {"measure", "FILE",
+     "further measurements of layers, as formulas (docs/Layers.md)",
+     [](CompileOptions &o, StringRef v) {
+       o.measure = v.str();
+       return v.empty() ? std::string("is empty") : std::string();
+     }},
     {"batch_size", "B", "sequences of a micro-batch",
      [](CompileOptions &o, StringRef v) {
        return setPositive(o.batchSize, v);

@@ -30,7 +30,7 @@ struct TrainFlags {
                                               normalization = "total";
   std::string evalData, evalPacking = "pad", dtype;
   int64_t batchSize = 0, totalBatchSize = 0, accumulation = 0, seqLen = 0;
-  int64_t seed = 0, maxTrainTokens = 0, evalEvery = 2000;
+  int64_t seed = 0, maxTrainTokens = 0, evalEvery = 2000, logLayersEvery = 0;
   int64_t evalTokens = 10'000'000, saveEvery = 10000;
   bool resume = false;
   std::map<std::string, double> initStd;
@@ -92,6 +92,9 @@ void TrainFlags::addRunFlags() {
   flags.text("eval_data", evalData, "text to evaluate on; a quoted pattern");
   flags.choice("eval_packing", evalPacking, {"pad", "concat"},
                "packing of --eval_data");
+  flags.count("log_layers_every", logLayersEvery, 0,
+              "updates between lines of SAVE_DIR/layers.jsonl, which measure "
+              "every layer (0: none)");
   flags.count("eval_every", evalEvery, 0,
               "updates between evaluations; 0 = at the end only");
   flags.count("eval_tokens", evalTokens, 1, "counted labels of an evaluation");
@@ -194,6 +197,7 @@ void TrainFlags::resolveSteps() {
 
 void TrainFlags::resolveEvaluation(const Tokenizer *tokenizer) {
   options.evalEvery = evalEvery;
+  options.logLayersEvery = logLayersEvery;
   if (evalData.empty())
     return;
   EvaluationOptions evaluation;

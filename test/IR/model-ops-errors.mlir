@@ -231,3 +231,38 @@ mixln.entry @e {
 // A scalar is one f32.
 // expected-error @below {{is a scalar of type 'tensor<2xf32>', expected tensor<1xf32>}}
 mixln.variable @a : tensor<2xf32> scalar
+
+// -----
+
+// A measurement of a layer does not see what a branch gives.
+mixln.model @m streams ["x"] config {
+    hidden_size = 8 : i64, intermediate_size = 8 : i64,
+    num_attention_heads = 2 : i64, num_key_value_heads = 2 : i64,
+    num_hidden_layers = 1 : i64, vocab_size = 8 : i64, batch_size = 1 : i64,
+    seq_len = 4 : i64, rms_norm_eps = 1.0e-6 : f64, rope_theta = 1.0e4 : f64,
+    initializer_range = 0.02 : f64, embedding_std = 0.02 : f64} {
+  // expected-error @below {{input 'F' is not known per layer}}
+  mixln.measure @a inputs ["F"] per "layer" reduce "max" {
+  ^bb0(%f: vector<8xf32>):
+    %0 = vector.reduction <add>, %f : vector<8xf32> into f32
+    mixln.yield rows(%0 : f32)
+  }
+  mixln.block @layers.0 attention = #mixln.placement<in = #mixln.norm<rms>>, mlp = #mixln.placement<in = #mixln.norm<rms>>
+}
+
+// -----
+
+// A measurement gives one number.
+mixln.model @m streams ["x"] config {
+    hidden_size = 8 : i64, intermediate_size = 8 : i64,
+    num_attention_heads = 2 : i64, num_key_value_heads = 2 : i64,
+    num_hidden_layers = 1 : i64, vocab_size = 8 : i64, batch_size = 1 : i64,
+    seq_len = 4 : i64, rms_norm_eps = 1.0e-6 : f64, rope_theta = 1.0e4 : f64,
+    initializer_range = 0.02 : f64, embedding_std = 0.02 : f64} {
+  // expected-error @below {{must yield one f32 and no sums}}
+  mixln.measure @a inputs ["x"] per "layer" reduce "max" {
+  ^bb0(%x: vector<8xf32>):
+    mixln.yield rows(%x : vector<8xf32>)
+  }
+  mixln.block @layers.0 attention = #mixln.placement<in = #mixln.norm<rms>>, mlp = #mixln.placement<in = #mixln.norm<rms>>
+}

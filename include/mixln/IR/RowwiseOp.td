@@ -121,7 +121,7 @@ def Mixln_RowwiseOp : Mixln_Op<"rowwise", [
 
 def Mixln_YieldOp : Mixln_Op<"yield", [
     Pure, Terminator, AttrSizedOperandSegments,
-    ParentOneOf<["RowwiseOp", "NormKindOp", "PlacementOp"]>]> {
+    ParentOneOf<["RowwiseOp", "NormKindOp", "PlacementOp", "MeasureOp"]>]> {
   let summary = "what a row program computes for its row";
   let description = [{
     `rows` are written at the row, `sums` are added up over the domain.

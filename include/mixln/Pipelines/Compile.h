@@ -23,6 +23,8 @@ struct CompileOptions {
   std::string normKind;
   /// Numbers or formulas; empty: the config's.
   std::string attentionScale, logitScale;
+  /// File of further measurements; empty: the built-in ones alone.
+  std::string measure;
   int64_t batchSize = 1;
   int64_t seqLen = 256;
   std::string dtype = "fp32";
