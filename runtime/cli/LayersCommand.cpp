@@ -7,6 +7,7 @@
 #include "layers/LayerNorms.h"
 #include "replay/Replay.h"
 #include "support/Errors.h"
+#include "train/RunFolder.h"
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -51,7 +52,8 @@ int mixln::rt::layersCommand(const Executable &executable,
                              const Arguments &arguments) {
   Flags flags(executable.name + " layers",
               "Measures every layer on one batch: norm of its gradient, RMS of "
-              "the residual stream.");
+              "the residual stream. In a run folder, weights and data default "
+              "to the run's.");
   std::string weights, batchFile, out;
   int64_t seed = 0;
   DataFlags data;
@@ -65,6 +67,14 @@ int mixln::rt::layersCommand(const Executable &executable,
   threads.add(flags);
   if (!flags.parse(arguments))
     return ExitDone;
+  if (auto run = findOwnRun(executable)) {
+    if (weights.empty())
+      weights = newestCheckpointOf(run->folder);
+    if (batchFile.empty())
+      data.takeFromRun(*run, flags);
+    if (!flags.given("seed"))
+      parseCount(run->flag("seed"), seed);
+  }
   if (batchFile.empty() == data.data.empty())
     badInput("give one of --batch and --data");
   if (!out.empty())

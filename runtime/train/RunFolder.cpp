@@ -157,7 +157,8 @@ static ordered_json readRunJson(const std::string &path) {
 
 void RunFolder::writeRunJson(const Program &program, const ResolvedFlags &flags,
                              const std::map<std::string, std::string> &hashes,
-                             int threads, const Resumption *resumption) const {
+                             const std::vector<FileHash> &files, int threads,
+                             const Resumption *resumption) const {
   int64_t memory =
       int64_t(sysconf(_SC_PHYS_PAGES)) * int64_t(sysconf(_SC_PAGESIZE));
   std::error_code error;
@@ -185,6 +186,9 @@ void RunFolder::writeRunJson(const Program &program, const ResolvedFlags &flags,
                         {"cores", std::thread::hardware_concurrency()},
                         {"threads", threads},
                         {"memory_bytes", memory}}}};
+  for (const FileHash &one : files)
+    run["data_files"].push_back(
+        {{"path", one.path}, {"bytes", one.bytes}, {"xxh64", one.hash}});
   // The config is text that came with the program; kept as it is if damaged.
   auto config = ordered_json::parse(program.configJson, nullptr, false);
   run["config"] = config.is_discarded() ? ordered_json(program.configJson)
