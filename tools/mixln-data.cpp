@@ -31,6 +31,9 @@ static int tokenize(const std::vector<std::string> &arguments) {
         std::pair("--out", &out)})
     if (value->empty())
       badInput(name, " is required");
+  constexpr int64_t kMostTokens = int64_t(1) << 20;
+  if (length > kMostTokens)
+    badInput("--seq_len is ", length, ", expected at most ", kMostTokens);
   checkWritableFile(out);
   Tokenizer pieces(tokenizer);
   TokenizeResult result = tokenizeFiles(expandGlob("--data", data), pieces,

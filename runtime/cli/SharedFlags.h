@@ -14,6 +14,9 @@
 
 namespace mixln::rt {
 
+/// Rows of an update that no one means: they are held in memory.
+constexpr int64_t kMostRows = int64_t(1) << 24;
+
 /// --threads.
 struct ThreadFlags {
   int64_t threads = 0;

@@ -168,6 +168,11 @@ void TrainFlags::resolveBatch() {
   if (shortName(dtype) != shortName(program.dtype))
     badInput("--dtype is ", dtype, ", this executable was compiled for ",
              program.dtype);
+  for (auto [name, value] :
+       {std::pair("--total_batch_size", totalBatchSize),
+        std::pair("--gradient_accumulation", accumulation)})
+    if (value > kMostRows)
+      badInput(name, " is ", value, ", expected at most ", kMostRows);
   if (totalBatchSize == 0)
     totalBatchSize = batchSize * std::max<int64_t>(accumulation, 1);
   if (totalBatchSize % batchSize != 0)
