@@ -227,6 +227,7 @@ void TrainFlags::check() {
   options.saveEvery = saveEvery;
   options.weights = weights;
   options.optimizer = optimizer.resolve();
+  options.zLoss = optimizer.zLoss;
   options.normalization = normalization == "total"
                               ? LossNormalization::Total
                               : LossNormalization::MicroBatch;
