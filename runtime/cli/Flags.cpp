@@ -309,6 +309,10 @@ Flags::Impl::normalise(const std::vector<std::string> &arguments) {
       value = arguments[++i];
       hasValue = true;
     }
+    if (!flag.takesValue && hasValue && value != "true" && value != "false")
+      badInput("--", name, " is '", value,
+               "', expected true or false; alone it"
+               " is true");
     if (flag.takesValue && value.empty())
       badInput("--", name, " needs a value, found an empty one");
     if (!flag.note.empty())

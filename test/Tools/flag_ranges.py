@@ -21,7 +21,7 @@ COUNTS = {
 # Numbers: likewise, beside those that are no finite numbers.
 NUMBERS = {
     "spike_zscore": ["-1"], "lr": ["-1e-9"], "min_lr_ratio": ["-0.1", "1.1"], "beta1": ["-0.1", "1"],
-    "beta2": ["-0.1", "1"], "eps": ["-1e-9"], "weight_decay": ["-1"], "grad_clipping": ["-1"],
+    "beta2": ["-0.1", "1"], "eps": ["-1e-9"], "weight_decay": ["-1"], "grad_clipping": ["-1"], "z_loss": ["-1"],
 }
 TABLES = ["init_std", "lr_mult", "decay"]
 # Names of files, and words: what cannot be meant.
@@ -39,6 +39,7 @@ COMPILED = {
     "norm_kind": ["none"], "batch_size": ["0", "-1", "x", "1.5"], "seq_len": ["0", "-1", "x"],
     "dtype": ["fp8", "none"], "target": ["tpu"], "mcpu": ["none"], "compile_from": ["none"], "compile_to": ["none"],
     "dump_phases_to": ["config.json"], "chunk_rows": ["0", "x"], "chunk_threshold": ["0", "x"],
+    "attention_scale": ["1/", "none"], "logit_scale": ["1/", "none"],
 }
 
 
@@ -67,19 +68,19 @@ def known(name, kind):
             if kind.startswith("KEY") else True if kind == "" or "|" in kind else name in TEXTS or name in FREE)
 
 
-def check(cases, command, good, compiled=(), toggles=True):
+def check(cases, command, good):
     found = flags_of(command)
     if len(found) < 2:
         mt.fail(f"{command}: --help lists {found}")
     for name, kind in found.items():
-        if name == "help" or name in compiled:
+        if name == "help":
             continue
         if not known(name, kind):
             mt.fail(f"--{name} {kind} of {command[-1]}: no test says what it refuses; add it to {__file__}")
-        values = [] if name in FREE or kind == "" and not toggles else bad_values(command[-1], name, kind)
+        values = [] if name in FREE else bad_values(command[-1], name, kind)
         for value in values:
             # A message about a file names the file.
-            says = "" if kind == "" else value.rstrip("*.jsonl") if kind == "TEXT" and name != "dtype" else name
+            says = value.rstrip("*.jsonl") if kind == "TEXT" and name != "dtype" else name
             cases.refused(f"--{name}={value}", [*command, *good, f"--{name}={value}"], says)
         if kind:
             cases.refused(f"--{name} without value", [*command, *good, f"--{name}"], name, "value")
@@ -127,7 +128,7 @@ if __name__ == "__main__":
             ("text without its tokenizer", ["--eval_data", "text.jsonl", *IDS, "--tokenizer", "none"], "none")):
         cases.refused(name, [*RUN, *flags], *words)
     # The compiler's own.
-    found = [name for name in flags_of(["mixln-train"]) if name not in ("help", "rerun")]
+    found = [name for name in flags_of(["mixln-train"]) if name != "help"]
     for name in found:
         if name not in COMPILED:
             mt.fail(f"--{name} is fixed at compile time: no test says what it refuses; add it to {__file__}")
