@@ -87,6 +87,8 @@ static int c4Command(const std::vector<std::string> &arguments) {
     return ExitDone;
   if (list + verify + !fetch.empty() != 1)
     badInput("give one of --list, --verify and --fetch");
+  if (!data.empty() && !verify)
+    badInput("--data ", data, " belongs to --verify");
   if (list)
     return listC4(folder);
   if (verify) {

@@ -49,6 +49,11 @@ def flags_of(command):
     return dict(re.findall(r"^ +--(\w+)(?: ([^\s]+))?(?:  |$)", help, re.M))
 
 
+def is_choice(kind):
+    """Its words stand in the help, separated by bars."""
+    return kind.replace("|", "").replace("_", "").isalnum() and kind.lower() == kind
+
+
 def bad_values(command, name, kind):
     if kind == "":
         return ["maybe", "2"]
@@ -58,17 +63,18 @@ def bad_values(command, name, kind):
         return NUMBERS[name] + ["x", "nan", "inf", "1e999", "1,5"]
     if kind == "KEY=NUMBER,...":
         return ["x=1", "embed", "embed=", "embed=-1", "embed=nan", "=1", "embed=1,x=1"]
-    if "|" in kind:
-        return ["none", kind, kind.split("|")[0] + "s"]
+    if is_choice(kind):
+        return ["none", kind + "|", kind.split("|")[0] + "s"]
     return TEXTS[name]
 
 
 def known(name, kind):
     return (name in COUNTS if kind == "COUNT" else name in NUMBERS if kind == "NUMBER" else name in TABLES
-            if kind.startswith("KEY") else True if kind == "" or "|" in kind else name in TEXTS or name in FREE)
+            if kind.startswith("KEY") else True if kind == "" or is_choice(kind) else name in TEXTS or name in FREE)
 
 
-def check(cases, command, good):
+def check(cases, command, good, instead={}):
+    """`good`: flags with which nothing else is wrong; `instead` of them for some flags."""
     found = flags_of(command)
     if len(found) < 2:
         mt.fail(f"{command}: --help lists {found}")
@@ -81,7 +87,7 @@ def check(cases, command, good):
         for value in values:
             # A message about a file names the file.
             says = value.rstrip("*.jsonl") if kind == "TEXT" and name != "dtype" else name
-            cases.refused(f"--{name}={value}", [*command, *good, f"--{name}={value}"], says)
+            cases.refused(f"--{name}={value}", [*command, *instead.get(name, good), f"--{name}={value}"], says)
         if kind:
             cases.refused(f"--{name} without value", [*command, *good, f"--{name}"], name, "value")
     return len(found)
@@ -106,15 +112,16 @@ if __name__ == "__main__":
     for command, good in {
             "train": [*TEXT, "--eval_data", "text.jsonl", "--save_dir", "run", "--gradient_accumulation", "1"],
             "eval": [*TEXT, *WEIGHTS], "replay": [*WEIGHTS, "--batch", "batch.safetensors", "--out", "out"],
-            "layers": [*TEXT, *WEIGHTS, "--out", "out"], "batches": [*TEXT, "--out", "out"], "info": []}.items():
+            "layers": [*TEXT, *WEIGHTS, "--out", "out"], "batches": [*TEXT, "--out", "out"], "info": [],
+            "export": [*WEIGHTS, "--tokenizer", "letters.model", "--out", "exported"]}.items():
         if command == "layers":
             # A batch and data exclude each other.
             cases.refused("batch and data", [exe, "layers", *good, "--batch", "batch.safetensors"], "--batch")
-        number += check(cases, [exe, command], good)
+        number += check(cases, [exe, command], good, {"batch": WEIGHTS} if command == "layers" else {})
     for command, good in {"tokenize": [*TEXT, "--seq_len", "8", "--out", "out.bin"],
                           "train-tokenizer": ["--data", "text.jsonl", "--vocab_size", "40", "--out", "out.model"],
                           "c4": ["--list"]}.items():
-        number += check(cases, ["mixln-data", command], good)
+        number += check(cases, ["mixln-data", command], good, {"fetch": [], "data": ["--verify"]} if command == "c4" else {})
     # Contradictions.
     RUN = [exe, "train", *TEXT, "--save_dir", "run"]
     for name, flags, *words in (
