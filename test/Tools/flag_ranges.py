@@ -29,6 +29,7 @@ TEXTS = {
     "data": ["none*.jsonl", "."], "tokenizer": ["none.model", "."], "save_dir": ["config.json"], "weights": ["none"],
     "continue_from": ["none"], "rerun": ["none", "."], "eval_data": ["none*.jsonl", "."], "dtype": ["fp8", "bf16"],
     "batch": ["none", "."], "out": ["none/out", "."], "fetch": ["test", "train:9-8", "validation:8"],
+    "export out": [".", "initial"],
 }
 # Recorded as they are, or folders that are created: only an empty value is refused.
 FREE = {"run_name", "name", "tags", "dir"}
@@ -65,7 +66,7 @@ def bad_values(command, name, kind):
         return ["x=1", "embed", "embed=", "embed=-1", "embed=nan", "=1", "embed=1,x=1"]
     if is_choice(kind):
         return ["none", kind + "|", kind.split("|")[0] + "s"]
-    return TEXTS[name]
+    return TEXTS.get(f"{command} {name}", TEXTS.get(name))
 
 
 def known(name, kind):
