@@ -15,7 +15,7 @@ COUNTS = {
     "num_training_steps": ["-1"], "max_train_tokens": ["0"], "warmup_steps": ["-1"], "cycle_length": ["-1"],
     "restart_warmup_steps": ["-1"], "decay_steps": ["-1"], "threads": ["0", "1025"], "steps": ["0"],
     "vocab_size": ["7"], "documents": ["0"],
-    "batches total_batch_size": ["0", "4294967296"], "batches steps": ["0", "1B"],
+    "rows": ["-1"], "layer": ["-1", "2"], "batches total_batch_size": ["0", "4294967296"], "batches steps": ["0", "1B"],
     "tokenize seq_len": ["1", "1048577"],
 }
 # Numbers: likewise, beside those that are no finite numbers.
@@ -29,7 +29,7 @@ TEXTS = {
     "data": ["none*.jsonl", "."], "tokenizer": ["none.model", "."], "save_dir": ["config.json"], "weights": ["none"],
     "continue_from": ["none"], "rerun": ["none", "."], "eval_data": ["none*.jsonl", "."], "dtype": ["fp8", "bf16"],
     "batch": ["none", "."], "out": ["none/out", "."], "fetch": ["test", "train:9-8", "validation:8"],
-    "export out": [".", "initial"],
+    "export out": [".", "initial"], "remove-layer out": [".", "initial"],
 }
 # Recorded as they are, or folders that are created: only an empty value is refused.
 FREE = {"run_name", "name", "tags", "dir"}
@@ -114,7 +114,8 @@ if __name__ == "__main__":
             "train": [*TEXT, "--eval_data", "text.jsonl", "--save_dir", "run", "--gradient_accumulation", "1"],
             "eval": [*TEXT, *WEIGHTS], "replay": [*WEIGHTS, "--batch", "batch.safetensors", "--out", "out"],
             "layers": [*TEXT, *WEIGHTS, "--out", "out"], "batches": [*TEXT, "--out", "out"], "info": [],
-            "export": [*WEIGHTS, "--tokenizer", "letters.model", "--out", "exported"]}.items():
+            "export": [*WEIGHTS, "--tokenizer", "letters.model", "--out", "exported"],
+            "remove-layer": [*WEIGHTS, "--layer", "0", "--out", "removed"]}.items():
         if command == "layers":
             # A batch and data exclude each other.
             cases.refused("batch and data", [exe, "layers", *good, "--batch", "batch.safetensors"], "--batch")
