@@ -48,7 +48,7 @@ public:
   void writeInputs(const MicroBatch &batch);
   /// Scalars that the program does not use are ignored.
   void setScalar(const std::string &name, double value);
-  /// The f32 elements of a tensor.
+  /// The elements of a tensor of f32 or bf16.
   std::vector<float> read(const std::string &name) const;
 
   const Program &program() const { return theProgram; }

@@ -319,8 +319,8 @@ void EntryTypes::addTwins() {
     operand->set(twinOf(operand->get()));
 }
 
-/// Kernels that add up in f32 and store nothing else get what a bf16 variable
-/// holds, and give it back, through row programs.
+/// Kernels that add to f32 alone get what a bf16 variable holds, and give it
+/// back, through row programs.
 void EntryTypes::castUnsupported() {
   Type f32 = builder.getF32Type();
   auto widenInto = [&](OpOperand &into) {
@@ -330,7 +330,8 @@ void EntryTypes::castUnsupported() {
   for (Operation &op : llvm::make_early_inc_range(entry.getBody().front())) {
     auto grad = dyn_cast<EmbeddingGradOp>(op);
     auto matmul = dyn_cast<MatmulOp>(op);
-    if (!grad && !(matmul && matmul.getTransposeLhs()))
+    if (!grad &&
+        !(matmul && matmul.getTransposeLhs() && !matmul.getInto().empty()))
       continue;
     for (OpOperand &into :
          grad ? grad.getIntoMutable() : matmul.getIntoMutable())
