@@ -27,6 +27,8 @@ struct AttentionSpec {
   int64_t headDim = 0; ///< even
   int64_t heads = 0;
   int64_t kvHeads = 0; ///< divides heads
+  /// Of everything in memory but the tables and lse.
+  Element element = Element::F32;
   std::string name() const;
 };
 
