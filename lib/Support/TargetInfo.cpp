@@ -105,7 +105,7 @@ llvm::Expected<TargetInfo> TargetInfo::create(llvm::StringRef name) {
     info.lanes = 16;
     info.vectorRegisters = 32;
   }
-  info.hasBF16 = present.count("avx512bf16");
+  info.hasBF16 = info.lanes == 16 && present.count("avx512bf16");
   for (const char *feature : kUsedUnasked)
     if (present.count(feature))
       info.used.push_back(feature);

@@ -105,7 +105,7 @@ Value RowEmitter::emitAddress(Value base, RankedTensorType type,
 //===----------------------------------------------------------------------===//
 
 Value RowEmitter::loadNumber(Value ptr, Type element) {
-  return widen(LLVM::LoadOp::create(b, convertType(element), ptr,
+  return b.widen(LLVM::LoadOp::create(b, convertType(element), ptr,
                                     element.getIntOrFloatBitWidth() / 8));
 }
 
