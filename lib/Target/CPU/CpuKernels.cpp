@@ -111,6 +111,7 @@ template <typename OpTy> static AttentionSpec attentionSpecOf(OpTy op) {
   spec.heads = op.getHeads();
   spec.kvHeads = op.getKvHeads();
   spec.element = elementOf(op.getQ());
+  spec.scale = op.getScoreScale();
   return spec;
 }
 
