@@ -16,7 +16,7 @@ config.environment["PATH"] = os.pathsep.join(path)
 config.environment["PYTHONPATH"] = os.path.join(config.test_source_root, "support")
 config.environment["PYTHONDONTWRITEBYTECODE"] = "1"
 config.environment["MIXLN_CACHE_DIR"] = os.path.join(config.test_exec_root, "cache")
-for name in ("HOME", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"):
+for name in ("HOME", "MIXLN_PYTHON", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 

@@ -35,8 +35,7 @@ Value KernelBuilder::widen(Value value) {
     return value;
   Type i32 = withElement(value, getI32Type());
   Value bits = arith::ExtUIOp::create(*this, i32, value);
-  Value high =
-      arith::ShLIOp::create(*this, bits, splatInteger(*this, i32, 16));
+  Value high = arith::ShLIOp::create(*this, bits, splatInteger(*this, i32, 16));
   return arith::BitcastOp::create(*this, withElement(value, getF32Type()),
                                   high);
 }
@@ -58,8 +57,8 @@ Value KernelBuilder::narrow(Value value) {
   Value rounded = arith::ShRUIOp::create(*this, sum, number(16));
   // Rounding may carry a NaN into an infinity; it is made quiet instead.
   Value quiet = arith::OrIOp::create(*this, high, number(0x40));
-  Value isNaN = arith::CmpFOp::create(*this, arith::CmpFPredicate::UNO, value,
-                                      value);
+  Value isNaN =
+      arith::CmpFOp::create(*this, arith::CmpFPredicate::UNO, value, value);
   Value chosen = arith::SelectOp::create(*this, isNaN, quiet, rounded);
   return arith::TruncIOp::create(*this, i16, chosen);
 }

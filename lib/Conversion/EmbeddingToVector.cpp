@@ -64,8 +64,8 @@ void mixln::emitEmbeddingKernel(KernelBuilder &b, StringRef symbol,
           b.offset(table, b.mul(b.loadI32(ids, row), columns), spec.table);
       Value to = b.offset(out, b.mul(row, columns), spec.out);
       forColumns(b, columns, [&](Value column, Value mask) {
-        Value values = b.loadVector(b.offset(from, column, spec.table), mask,
-                                    spec.table);
+        Value values =
+            b.loadVector(b.offset(from, column, spec.table), mask, spec.table);
         b.storeVector(values, b.offset(to, column, spec.out), mask, spec.out);
       });
     });
@@ -107,15 +107,15 @@ void mixln::emitEmbeddingGradKernel(KernelBuilder &b, StringRef symbol,
         Value to = b.offset(grad, b.mul(token, columns));
         forColumns(b, columns, [&](Value column, Value mask) {
           Value at = b.offset(to, column);
-          Value sum =
-              b.loop(begin, end, 1, {b.loadVector(at, mask)},
-                     [&](Value i, ValueRange carried) {
-                       Value row = b.loadI32(order, i);
-                       Value from = b.offset(
-                           dy, b.add(b.mul(row, columns), column), spec.dy);
-                       return SmallVector<Value>{b.addF(
-                           carried[0], b.loadVector(from, mask, spec.dy))};
-                     })[0];
+          Value sum = b.loop(
+              begin, end, 1, {b.loadVector(at, mask)},
+              [&](Value i, ValueRange carried) {
+                Value row = b.loadI32(order, i);
+                Value from =
+                    b.offset(dy, b.add(b.mul(row, columns), column), spec.dy);
+                return SmallVector<Value>{
+                    b.addF(carried[0], b.loadVector(from, mask, spec.dy))};
+              })[0];
           b.storeVector(sum, at, mask);
         });
       });

@@ -280,11 +280,10 @@ SmallVector<Value>
 KernelBuilder::choose(Value condition, TypeRange types,
                       function_ref<SmallVector<Value>()> then,
                       function_ref<SmallVector<Value>()> otherwise) {
-  auto op =
-      scf::IfOp::create(*this, types, condition, /*withElseRegion=*/true);
+  auto op = scf::IfOp::create(*this, types, condition, /*withElseRegion=*/true);
   InsertionGuard guard(*this);
-  for (auto [block, body] :
-       {std::pair(op.thenBlock(), then), std::pair(op.elseBlock(), otherwise)}) {
+  for (auto [block, body] : {std::pair(op.thenBlock(), then),
+                             std::pair(op.elseBlock(), otherwise)}) {
     setInsertionPointToStart(block);
     scf::YieldOp::create(*this, body());
   }

@@ -78,10 +78,9 @@ int64_t MatmulOp::getK(unsigned product) {
 }
 
 bool MatmulOp::multipliesBF16() {
-  return llvm::any_of(llvm::concat<Value>(getLhs(), getRhs()),
-                      [](Value side) {
-                        return typeOf(side).getElementType().isBF16();
-                      });
+  return llvm::any_of(llvm::concat<Value>(getLhs(), getRhs()), [](Value side) {
+    return typeOf(side).getElementType().isBF16();
+  });
 }
 
 LogicalResult MatmulOp::verify() {

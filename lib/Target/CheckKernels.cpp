@@ -195,7 +195,8 @@ public:
               const PhaseTable &phasesOfKey)
       : op(op), kernels(kernels), jit(jit), phasesOfKey(phasesOfKey) {}
 
-  /// Worst relative error over the results; that of bf16 is scaled to `tolerance`.
+  /// Worst relative error over the results; that of bf16 is scaled to
+  /// `tolerance`.
   FailureOr<double> run(const CheckKernelsOptions &options);
 
 private:
@@ -342,7 +343,8 @@ FailureOr<double> KernelCheck::compare(ArrayRef<Array> operands,
       extent = row.getDomain().front();
     // The last row is in the tail of the tiles: always look at it.
     rows.push_back(extent - 1);
-    while (static_cast<int64_t>(rows.size()) < std::min(options.sampledRows, extent)) {
+    while (static_cast<int64_t>(rows.size()) <
+           std::min(options.sampledRows, extent)) {
       int64_t row = static_cast<int64_t>(random() % extent);
       if (!llvm::is_contained(rows, row))
         rows.push_back(row);
@@ -380,8 +382,7 @@ FailureOr<double> KernelCheck::run(const CheckKernelsOptions &options) {
     if (failed(Inputs(op, options.seed, positive).make(operands)) ||
         failed(runKernel(operands, results)))
       return failure();
-    FailureOr<double> error =
-        compare(operands, results, options, random);
+    FailureOr<double> error = compare(operands, results, options, random);
     // A NaN of the kernel alone is an error like any other.
     if (failed(error) || isDefined || positive)
       return error;

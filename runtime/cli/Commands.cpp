@@ -30,7 +30,8 @@ const Command commands[] = {
     {"layers", "gradient norm and stream RMS of every layer", layersCommand,
      true},
     {"generate", nullptr, nullptr, false},
-    {"export", nullptr, nullptr, false},
+    {"export", "a checkpoint as a folder for other programs", exportCommand,
+     false},
 };
 
 } // namespace

@@ -101,21 +101,20 @@ static LLVM::LLVMFuncOp addTransposed(KernelBuilder &b,
         for (int64_t at = 0; at < paddedDim; at += width) {
           int64_t columns = std::min(width, paddedDim - at);
           micro.vectors = columns / b.lanes();
-          forRowTiles(b, zero, endQuery, micro,
-                      [&](LLVM::LLVMFuncOp callee, Value key) {
-                        Value query = b.maximum(key, firstQuery);
-                        Value skip = b.sub(query, firstQuery);
-                        Value lhs =
-                            b.offset(args[0], b.add(b.mul(skip, lda), key));
-                        Value rhs = b.offset(args[2], b.add(b.mul(skip, stride),
-                                                            b.constant(at)));
-                        Value out = b.offset(
-                            args[3], b.add(b.mul(key, stride), b.constant(at)));
-                        b.call(callee, {lhs, lda, rhs, stride, out, stride,
-                                        b.sub(endQuery, query),
-                                        b.constant(columns), b.constant(kAdd),
-                                        b.nullPtr()});
-                      });
+          forRowTiles(
+              b, zero, endQuery, micro,
+              [&](LLVM::LLVMFuncOp callee, Value key) {
+                Value query = b.maximum(key, firstQuery);
+                Value skip = b.sub(query, firstQuery);
+                Value lhs = b.offset(args[0], b.add(b.mul(skip, lda), key));
+                Value rhs = b.offset(
+                    args[2], b.add(b.mul(skip, stride), b.constant(at)));
+                Value out = b.offset(args[3],
+                                     b.add(b.mul(key, stride), b.constant(at)));
+                b.call(callee, {lhs, lda, rhs, stride, out, stride,
+                                b.sub(endQuery, query), b.constant(columns),
+                                b.constant(kAdd), b.nullPtr()});
+              });
         }
       });
 }
@@ -161,8 +160,8 @@ void mixln::emitAttentionGradKernel(KernelBuilder &b, StringRef symbol,
     Value kvHead = b.sub(args.task, b.mul(sequence, spec.kvHeads));
     Value firstRow = b.mul(sequence, spec.seqLen);
     Value keyAt = b.add(b.mul(firstRow, keyStride), b.mul(kvHead, dim));
-    b.call(rotate, {operand(1, keyAt), keyLd, cos, sin,
-                    b.constantF32(scale), place(places.keys), seqLen});
+    b.call(rotate, {operand(1, keyAt), keyLd, cos, sin, b.constantF32(scale),
+                    place(places.keys), seqLen});
     b.call(pack, {place(places.keys), padded, place(places.keyPanels), seqLen,
                   depth, zero, panels});
     b.call(gather, {operand(2, keyAt), keyLd, b.constantF32(kLn2),
@@ -197,8 +196,9 @@ void mixln::emitAttentionGradKernel(KernelBuilder &b, StringRef symbol,
         Value sums = b.zeroVector();
         forVectors(b, dim, [&](int64_t lane, Value mask) {
           Value from = b.add(at, b.constant(lane));
-          sums = b.fma(b.loadVector(operand(5, from), mask, spec.element),
-                       b.loadVector(operand(7, from), mask, spec.element), sums);
+          sums =
+              b.fma(b.loadVector(operand(5, from), mask, spec.element),
+                    b.loadVector(operand(7, from), mask, spec.element), sums);
         });
         Value mean = b.mulF(b.sumLanes(sums), b.constantF32(kLn2));
         Value lse = b.loadF32(
@@ -224,17 +224,16 @@ void mixln::emitAttentionGradKernel(KernelBuilder &b, StringRef symbol,
         Value at = b.add(queryAt, b.mul(firstQuery, queryStride));
         Value tableAt = b.mul(firstQuery, dim / 2);
         Value cosAt = b.offset(cos, tableAt), sinAt = b.offset(sin, tableAt);
-        b.call(rotate, {operand(0, at), queryLd, cosAt, sinAt,
-                        b.constantF32(1), place(places.queries), count});
+        b.call(rotate, {operand(0, at), queryLd, cosAt, sinAt, b.constantF32(1),
+                        place(places.queries), count});
         b.call(gather, {operand(7, at), queryLd, b.constantF32(1),
                         place(places.outGrad), count});
         b.loop(firstQuery, endQuery, rows, [&](Value first) {
           strip(head, queryAt, firstQuery, first,
                 b.minimum(b.constant(rows), b.sub(endQuery, first)));
         });
-        b.call(unrotate,
-               {place(places.queryGrad), cosAt, sinAt, b.constantF32(1),
-                operand(8, at), queryLd, count});
+        b.call(unrotate, {place(places.queryGrad), cosAt, sinAt,
+                          b.constantF32(1), operand(8, at), queryLd, count});
         b.call(addTo,
                {place(places.probabilities), stride, place(places.outGrad),
                 place(places.valueGrad), firstQuery, endQuery});
@@ -245,7 +244,7 @@ void mixln::emitAttentionGradKernel(KernelBuilder &b, StringRef symbol,
 
     b.call(unrotate, {place(places.keyGrad), cos, sin, b.constantF32(scale),
                       operand(9, keyAt), keyLd, seqLen});
-    b.call(scatter, {place(places.valueGrad), operand(10, keyAt),
-                     keyLd, seqLen});
+    b.call(scatter,
+           {place(places.valueGrad), operand(10, keyAt), keyLd, seqLen});
   });
 }

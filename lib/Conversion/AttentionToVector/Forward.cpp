@@ -129,12 +129,12 @@ void mixln::emitAttentionKernel(KernelBuilder &b, StringRef symbol,
     Value kvHead = b.sub(args.task, b.mul(sequence, spec.kvHeads));
     Value firstRow = b.mul(sequence, spec.seqLen);
     Value keyAt = b.add(b.mul(firstRow, keyStride), b.mul(kvHead, dim));
-    b.call(rotate, {operand(1, keyAt), b.constant(keyStride), cos,
-                    sin, b.constantF32(1), place(places.keys), seqLen});
+    b.call(rotate, {operand(1, keyAt), b.constant(keyStride), cos, sin,
+                    b.constantF32(1), place(places.keys), seqLen});
     b.call(pack, {place(places.keys), padded, place(places.panels), seqLen,
                   depth, zero, b.constant(layout.panels)});
-    b.call(gather, {operand(2, keyAt), b.constant(keyStride),
-                    b.constantF32(1), place(places.values), seqLen});
+    b.call(gather, {operand(2, keyAt), b.constant(keyStride), b.constantF32(1),
+                    place(places.values), seqLen});
 
     b.loop(zero, b.constant(group), 1, [&](Value member) {
       Value head = b.add(b.mul(kvHead, group), member);
@@ -147,11 +147,10 @@ void mixln::emitAttentionKernel(KernelBuilder &b, StringRef symbol,
         b.call(rotate, {operand(0, at), b.constant(queryStride),
                         b.offset(cos, tableAt), b.offset(sin, tableAt),
                         b.constantF32(scale), place(places.queries), count});
-        b.call(block,
-               {place(places.queries), padded, place(places.panels), zero,
-                place(places.scores), stride, zero, count, zero,
-                b.ceilDivide(end, panelColumns(target)), end, depth, zero,
-                b.nullPtr()});
+        b.call(block, {place(places.queries), padded, place(places.panels),
+                       zero, place(places.scores), stride, zero, count, zero,
+                       b.ceilDivide(end, panelColumns(target)), end, depth,
+                       zero, b.nullPtr()});
         b.loop(zero, count, 1, [&](Value row) {
           Value query = b.add(first, row);
           b.call(
@@ -168,8 +167,8 @@ void mixln::emitAttentionKernel(KernelBuilder &b, StringRef symbol,
           Value factor = b.broadcast(b.divF(b.constantF32(1), sum));
           Value from =
               b.offset(place(places.out), b.mul(row, layout.paddedDim));
-          Value to = b.offset(operand(5, at), b.mul(row, queryStride),
-                              spec.element);
+          Value to =
+              b.offset(operand(5, at), b.mul(row, queryStride), spec.element);
           forVectors(b, dim, [&](int64_t column, Value mask) {
             Value value = b.loadVector(b.offset(from, column));
             b.storeVector(b.mulF(value, factor),

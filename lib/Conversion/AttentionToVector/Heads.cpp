@@ -33,6 +33,8 @@ std::string AttentionSpec::name() const {
   if (scoreScale() != usual.scoreScale())
     llvm::raw_string_ostream(text)
         << ".scale" << llvm::format("%.17g", scoreScale());
+  if (element == Element::BF16)
+    text += ".bf16";
   return text;
 }
 
@@ -110,8 +112,8 @@ LLVM::LLVMFuncOp attention::rotateRows(KernelBuilder &b,
   int64_t paddedDim = Layout(b.getTarget(), spec).paddedDim;
   Type ptr = b.ptrType(), i64 = b.getI64Type(), f32 = b.getF32Type();
   return b.privateFunction(
-      pieceName("rotate", spec),
-      {ptr, i64, ptr, ptr, f32, ptr, i64}, [&](ValueRange args) {
+      pieceName("rotate", spec), {ptr, i64, ptr, ptr, f32, ptr, i64},
+      [&](ValueRange args) {
         Value scale = b.broadcast(args[4]);
         b.loop(b.constant(0), args[6], 1, [&](Value row) {
           Value from = b.offset(args[0], b.mul(row, args[1]), spec.element);
@@ -119,8 +121,10 @@ LLVM::LLVMFuncOp attention::rotateRows(KernelBuilder &b,
           Value sinRow = b.offset(args[3], b.mul(row, half));
           Value to = b.offset(args[5], b.mul(row, paddedDim));
           forVectors(b, half, [&](int64_t at, Value mask) {
-            Value low = b.loadVector(b.offset(from, at, spec.element), mask, spec.element);
-            Value high = b.loadVector(b.offset(from, at + half, spec.element), mask, spec.element);
+            Value low = b.loadVector(b.offset(from, at, spec.element), mask,
+                                     spec.element);
+            Value high = b.loadVector(b.offset(from, at + half, spec.element),
+                                      mask, spec.element);
             Value cos = b.mulF(b.loadVector(b.offset(cosRow, at), mask), scale);
             Value sin = b.mulF(b.loadVector(b.offset(sinRow, at), mask), scale);
             b.storeVector(b.subF(b.mulF(low, cos), b.mulF(high, sin)),
@@ -138,8 +142,8 @@ LLVM::LLVMFuncOp attention::unrotateRows(KernelBuilder &b,
   int64_t paddedDim = Layout(b.getTarget(), spec).paddedDim;
   Type ptr = b.ptrType(), i64 = b.getI64Type(), f32 = b.getF32Type();
   return b.privateFunction(
-      pieceName("unrotate", spec),
-      {ptr, ptr, ptr, f32, ptr, i64, i64}, [&](ValueRange args) {
+      pieceName("unrotate", spec), {ptr, ptr, ptr, f32, ptr, i64, i64},
+      [&](ValueRange args) {
         Value scale = b.broadcast(args[3]);
         b.loop(b.constant(0), args[6], 1, [&](Value row) {
           Value from = b.offset(args[0], b.mul(row, paddedDim));
@@ -166,12 +170,11 @@ LLVM::LLVMFuncOp attention::gatherRows(KernelBuilder &b,
   int64_t paddedDim = Layout(b.getTarget(), spec).paddedDim;
   Type ptr = b.ptrType(), i64 = b.getI64Type(), f32 = b.getF32Type();
   return b.privateFunction(
-      pieceName("gather", spec),
-      {ptr, i64, f32, ptr, i64}, [&](ValueRange args) {
+      pieceName("gather", spec), {ptr, i64, f32, ptr, i64},
+      [&](ValueRange args) {
         Value scale = b.broadcast(args[2]);
         b.loop(b.constant(0), args[4], 1, [&](Value row) {
-          Value from =
-              b.offset(args[0], b.mul(row, args[1]), spec.element);
+          Value from = b.offset(args[0], b.mul(row, args[1]), spec.element);
           Value to = b.offset(args[3], b.mul(row, paddedDim));
           forVectors(b, spec.headDim, [&](int64_t at, Value mask) {
             Value values = b.loadVector(b.offset(from, at, spec.element), mask,
@@ -187,8 +190,7 @@ LLVM::LLVMFuncOp attention::scatterRows(KernelBuilder &b,
   int64_t paddedDim = Layout(b.getTarget(), spec).paddedDim;
   Type ptr = b.ptrType(), i64 = b.getI64Type();
   return b.privateFunction(
-      pieceName("scatter", spec),
-      {ptr, ptr, i64, i64}, [&](ValueRange args) {
+      pieceName("scatter", spec), {ptr, ptr, i64, i64}, [&](ValueRange args) {
         b.loop(b.constant(0), args[3], 1, [&](Value row) {
           Value from = b.offset(args[0], b.mul(row, paddedDim));
           Value to = b.offset(args[1], b.mul(row, args[2]), spec.element);
@@ -220,11 +222,11 @@ LLVM::LLVMFuncOp attention::timesRows(KernelBuilder &b,
           forRowTiles(
               b, zero, args[4], micro, [&](LLVM::LLVMFuncOp callee, Value row) {
                 Value lhs = b.offset(args[0], b.mul(row, lda));
-                Value out = b.offset(
-                    args[3], b.add(b.mul(row, stride), b.constant(at)));
-                b.call(callee, {lhs, lda, b.offset(args[2], at), stride, out,
-                                stride, depth, b.constant(columns), zero,
-                                b.nullPtr()});
+                Value out = b.offset(args[3],
+                                     b.add(b.mul(row, stride), b.constant(at)));
+                b.call(callee,
+                       {lhs, lda, b.offset(args[2], at), stride, out, stride,
+                        depth, b.constant(columns), zero, b.nullPtr()});
               });
         }
       });

@@ -45,10 +45,9 @@ int64_t mixln::tileRows(const TargetInfo &target) {
 
 std::string MatmulSpec::name() const {
   std::string name = llvm::formatv(
-      "matmul{0}.{1}{2}.{3}x{4}{5}{6}",
-      product == Element::BF16 ? ".bf16" : "", transposeLhs ? "t" : "n",
-      rhsPacked ? "p" : "n", numLhs, numRhs, reduce ? ".reduce" : "",
-      accumulate ? ".add" : "");
+      "matmul{0}.{1}{2}.{3}x{4}{5}{6}", product == Element::BF16 ? ".bf16" : "",
+      transposeLhs ? "t" : "n", rhsPacked ? "p" : "n", numLhs, numRhs,
+      reduce ? ".reduce" : "", accumulate ? ".add" : "");
   if (oddDepth)
     name += ".odd";
   if (bf16Results == (uint64_t(1) << numResults()) - 1)
@@ -112,11 +111,11 @@ MatmulLaunch mixln::matmulLaunch(const TargetInfo &target,
 
 LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
   bool words = spec.product == Element::BF16;
-  std::string name = llvm::formatv(
-      "mixln.block.{0}{1}{2}{3}{4}", words ? "bf16." : "",
-      spec.transposeLhs ? "t" : "n", spec.rhsPacked ? "p" : "n",
-      spec.result == Element::BF16 ? ".to_bf16" : "",
-      spec.oddDepth ? ".odd" : "");
+  std::string name =
+      llvm::formatv("mixln.block.{0}{1}{2}{3}{4}", words ? "bf16." : "",
+                    spec.transposeLhs ? "t" : "n", spec.rhsPacked ? "p" : "n",
+                    spec.result == Element::BF16 ? ".to_bf16" : "",
+                    spec.oddDepth ? ".odd" : "");
   Type ptr = b.ptrType(), i64 = b.getI64Type();
   SmallVector<Type> arguments = {ptr, i64, ptr, i64, ptr};
   arguments.append(8, i64);
@@ -156,11 +155,11 @@ LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
       Value isLast = b.equal(b.add(k, count), depth);
       Value blockFlags = b.select(isFirst, flag(kAdd), b.constant(kAdd));
       if (spec.result == Element::BF16)
-        blockFlags = b.add(
-            blockFlags, b.select(isLast, flag(kKeep), b.constant(kKeep)));
+        blockFlags =
+            b.add(blockFlags, b.select(isLast, flag(kKeep), b.constant(kKeep)));
       if (spec.oddDepth)
-        blockFlags = b.add(
-            blockFlags, b.select(isLast, flag(kHalfWord), b.constant(0)));
+        blockFlags =
+            b.add(blockFlags, b.select(isLast, flag(kHalfWord), b.constant(0)));
       b.loop(firstPanel, lastPanel, 1, [&](Value panel) {
         Value column = b.mul(panel, width);
         Value columns = b.minimum(b.sub(n, column), b.constant(width));
@@ -179,8 +178,8 @@ LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
                         ? b.offset(lhs, b.add(b.mul(k, lda), row))
                         : b.offset(b.offset(lhs, b.mul(row, lda), spec.product),
                                    k);
-                Value outTile = b.offset(
-                    out, b.add(b.mul(row, ldc), column), spec.result);
+                Value outTile =
+                    b.offset(out, b.add(b.mul(row, ldc), column), spec.result);
                 Value sums =
                     b.offset(partial, b.mul(b.sub(row, firstRow), width));
                 b.call(callee, {lhsTile, lda, rhsPanel, ldb, outTile, ldc,
@@ -292,9 +291,8 @@ void MatmulEmitter::emit(KernelBuilder::Arguments arguments) {
       continue;
     }
     // Scratch has room for the sums of one panel.
-    b.loop(firstPanel, lastPanel, 1, [&](Value panel) {
-      product(i, panel, b.add(panel, 1), 0);
-    });
+    b.loop(firstPanel, lastPanel, 1,
+           [&](Value panel) { product(i, panel, b.add(panel, 1), 0); });
   }
 }
 

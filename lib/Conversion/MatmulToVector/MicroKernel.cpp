@@ -68,8 +68,8 @@ private:
 SmallVector<Value> MicroEmitter::products(Value k, Values sums, bool half) {
   Value lhs = args[0], lda = args[1], rhs = args[2], ldb = args[3];
   bool words = spec.product == Element::BF16;
-  Value rhsRow = b.offset(rhs, spec.rhsStride ? b.mul(k, spec.rhsStride)
-                                              : b.mul(k, ldb));
+  Value rhsRow =
+      b.offset(rhs, spec.rhsStride ? b.mul(k, spec.rhsStride) : b.mul(k, ldb));
   Value lhsColumn = b.offset(lhs, spec.transposeLhs ? b.mul(k, lda) : k);
   if (spec.prefetchSteps) {
     // Past the end of the operands this touches nothing: a prefetch does not
@@ -114,10 +114,10 @@ SmallVector<Value> MicroEmitter::inner(Values sums) {
   Value depth = args[6], whole = depth;
   if (spec.oddDepth)
     whole = b.select(flag(kHalfWord), b.sub(depth, b.constant(1)), depth);
-  sums = b.loop(b.constant(0), whole, 1, sums,
-                [&](Value k, ValueRange carried) {
-                  return products(k, Values(carried), /*half=*/false);
-                });
+  sums =
+      b.loop(b.constant(0), whole, 1, sums, [&](Value k, ValueRange carried) {
+        return products(k, Values(carried), /*half=*/false);
+      });
   if (spec.oddDepth)
     sums = b.loop(whole, depth, 1, sums, [&](Value k, ValueRange carried) {
       return products(k, Values(carried), /*half=*/true);
@@ -177,11 +177,9 @@ void MicroEmitter::emit() {
       flag(kAdd), TypeRange(ValueRange(sums)),
       [&] {
         Values loaded = sums;
-        forTile(
-            [&](int64_t row, int64_t v, Value &sum) {
-              sum = b.loadVector(partialAt(row, v));
-            },
-            loaded);
+        forTile([&](int64_t row, int64_t v,
+                    Value &sum) { sum = b.loadVector(partialAt(row, v)); },
+                loaded);
         return loaded;
       },
       [&] { return sums; });
@@ -189,11 +187,9 @@ void MicroEmitter::emit() {
   b.ifElse(
       flag(kKeep),
       [&] {
-        forTile(
-            [&](int64_t row, int64_t v, Value &sum) {
-              b.storeVector(sum, partialAt(row, v));
-            },
-            sums);
+        forTile([&](int64_t row, int64_t v,
+                    Value &sum) { b.storeVector(sum, partialAt(row, v)); },
+                sums);
       },
       [&] {
         forTile(

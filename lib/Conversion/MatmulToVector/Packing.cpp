@@ -107,8 +107,7 @@ static Value loadColumnWords(KernelBuilder &b, const PackSpec &spec, Value row,
   Value nextMask = b.maskFor(limit);
   if (mask)
     nextMask = b.bitAnd(nextMask, mask);
-  Value high =
-      b.loadBits(b.offset(row, ld, spec.from), nextMask, spec.from);
+  Value high = b.loadBits(b.offset(row, ld, spec.from), nextMask, spec.from);
   return b.interleave(low, high);
 }
 
@@ -118,8 +117,7 @@ static Value loadColumnWords(KernelBuilder &b, const PackSpec &spec, Value row,
 
 /// (from, ld, to, columns, K): `lanes` columns of a panel, of which `columns`
 /// exist.
-static LLVM::LLVMFuncOp packTransposed(KernelBuilder &b,
-                                       const PackSpec &spec) {
+static LLVM::LLVMFuncOp packTransposed(KernelBuilder &b, const PackSpec &spec) {
   Type ptr = b.ptrType(), i64 = b.getI64Type();
   return b.privateFunction(
       "mixln." + spec.name() + ".square", {ptr, i64, ptr, i64, i64},
@@ -189,10 +187,10 @@ LLVM::LLVMFuncOp mixln::packFunction(KernelBuilder &b, const PackSpec &spec) {
                 b.offset(from, b.add(b.mul(k, ld), column), spec.from);
             Value target = b.offset(panelTo, b.mul(word, width));
             for (int64_t i = 0; i < width; i += lanes)
-              b.storeVector(
-                  loadColumnWords(b, spec, b.offset(source, i, spec.from), ld,
-                                  masks[i / lanes], hasNext),
-                  b.offset(target, i));
+              b.storeVector(loadColumnWords(b, spec,
+                                            b.offset(source, i, spec.from), ld,
+                                            masks[i / lanes], hasNext),
+                            b.offset(target, i));
           });
         });
       });

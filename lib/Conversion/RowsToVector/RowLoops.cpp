@@ -80,7 +80,7 @@ Value RowEmitter::loadRow(Value ptr, Type element, Value column, Value mask) {
     return b.widen(LLVM::LoadOp::create(b, type, address, alignment));
   Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
   return b.widen(LLVM::MaskedLoadOp::create(b, type, address, mask, zero,
-                                          static_cast<uint32_t>(alignment)));
+                                            static_cast<uint32_t>(alignment)));
 }
 
 void RowEmitter::storeRow(Value value, Value ptr, Type element, Value column,

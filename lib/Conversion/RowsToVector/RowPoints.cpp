@@ -106,7 +106,7 @@ Value RowEmitter::emitAddress(Value base, RankedTensorType type,
 
 Value RowEmitter::loadNumber(Value ptr, Type element) {
   return b.widen(LLVM::LoadOp::create(b, convertType(element), ptr,
-                                    element.getIntOrFloatBitWidth() / 8));
+                                      element.getIntOrFloatBitWidth() / 8));
 }
 
 void RowEmitter::loadNumbers(ValueRange point) {

@@ -110,8 +110,8 @@ template <typename OpTy> static AttentionSpec attentionSpecOf(OpTy op) {
   spec.headDim = op.getHeadDim();
   spec.heads = op.getHeads();
   spec.kvHeads = op.getKvHeads();
-  spec.scale = op.getScoreScale();
   spec.element = elementOf(op.getQ());
+  spec.scale = op.getScoreScale();
   return spec;
 }
 
@@ -259,9 +259,9 @@ int64_t CpuKernels::getBytes(RankedTensorType type) {
   if (auto packed = dyn_cast_or_null<PackedAttr>(type.getEncoding())) {
     int64_t n = type.getDimSize(packed.getTransposed() ? 0 : 1);
     int64_t k = type.getDimSize(packed.getTransposed() ? 1 : 0);
-    elements = packedElements(
-        target, n, k,
-        type.getElementType().isBF16() ? Element::BF16 : Element::F32);
+    elements = packedElements(target, n, k,
+                              type.getElementType().isBF16() ? Element::BF16
+                                                             : Element::F32);
   } else if (isa_and_nonnull<PairedAttr>(type.getEncoding())) {
     elements = pairedElements(type.getDimSize(0), type.getDimSize(1));
   }

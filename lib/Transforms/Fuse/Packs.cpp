@@ -44,7 +44,8 @@ struct Pack : mixln::impl::MixlnPackBase<Pack> {
       bool words = op.multipliesBF16();
       if (op.getTransposeLhs()) {
         auto paired = PairedAttr::get(op.getContext());
-        for (MutableOperandRange side : {op.getLhsMutable(), op.getRhsMutable()})
+        for (MutableOperandRange side :
+             {op.getLhsMutable(), op.getRhsMutable()})
           for (OpOperand &operand : side)
             if (words && !op.getTransposeRhs())
               pack(op, operand, paired, words);

@@ -157,8 +157,8 @@ TEST_P(AttentionTest, ForwardAndBackward) {
   }
 }
 
-/// The same numbers in memory of bf16 and f32: results differ by their rounding,
-/// at most half a unit in the 8th bit.
+/// The same numbers in memory of bf16 and f32: results differ by their
+/// rounding, at most half a unit in the 8th bit.
 TEST_P(AttentionTest, BF16InMemory) {
   Kernels &kernels = load([](KernelBuilder &b) {
     for (Case test : kCases)

@@ -98,6 +98,7 @@ TEST_P(EmbeddingTest, ForwardAndBackward) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, EmbeddingTest, bf16TargetNames(), targetTestName);
+INSTANTIATE_TEST_SUITE_P(Targets, EmbeddingTest, bf16TargetNames(),
+                         targetTestName);
 
 } // namespace

@@ -56,8 +56,8 @@ protected:
                     bool transposed, bool fromNarrow = false) {
     PackSpec spec{transposed, fromNarrow ? Element::BF16 : Element::F32,
                   Element::BF16};
-    NarrowBuffer source(w), packed(
-        packedElements(kernels.getTarget(), n, k, Element::BF16));
+    NarrowBuffer source(w),
+        packed(packedElements(kernels.getTarget(), n, k, Element::BF16));
     packed.fillNaN();
     void *from = w.get();
     if (fromNarrow)
@@ -83,8 +83,7 @@ protected:
   void run(Kernels &kernels, const MatmulSpec &spec,
            std::vector<void *> pointers, int64_t m,
            llvm::ArrayRef<MatmulExtents> extents) {
-    MatmulLaunch launch =
-        matmulLaunch(kernels.getTarget(), spec, m, extents);
+    MatmulLaunch launch = matmulLaunch(kernels.getTarget(), spec, m, extents);
     kernels.run(spec.name(), pointers, launch.sizes, launch.tasks,
                 launch.scratchBytes);
   }
@@ -131,19 +130,18 @@ TEST_P(MatmulBF16Test, RowsTimesPanels) {
       y.fillNaN();
       NarrowBuffer packed = pack(kernels, w, n, k, transposeRhs);
       NarrowBuffer again = pack(kernels, w, n, k, transposeRhs, true);
-      ASSERT_TRUE(std::equal(packed.get(), packed.get() + packed.size(),
-                             again.get()))
+      ASSERT_TRUE(
+          std::equal(packed.get(), packed.get() + packed.size(), again.get()))
           << n << "x" << k << " " << transposeRhs;
       auto expected = product(a, w, m, n, k, false, transposeRhs);
-      std::string what = std::to_string(m) + "x" + std::to_string(n) + "x" +
-                         std::to_string(k);
+      std::string what =
+          std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k);
       MatmulSpec spec = forward(k);
       run(kernels, spec, {x.get(), packed.get(), c.get()}, m, {{n, k}});
       ASSERT_LE(relativeError(c, expected), kTolerance) << what;
       spec.bf16Results = 1;
       run(kernels, spec, {x.get(), packed.get(), y.get()}, m, {{n, k}});
-      ASSERT_LE(relativeError(y.widened(), expected), kNarrowTolerance)
-          << what;
+      ASSERT_LE(relativeError(y.widened(), expected), kNarrowTolerance) << what;
       spec.bf16Results = 0;
       spec.accumulate = true;
       run(kernels, spec, {x.get(), packed.get(), c.get(), c.get()}, m,
@@ -167,8 +165,9 @@ TEST_P(MatmulBF16Test, GradientsOfWeights) {
   Kernels &kernels = load([&](KernelBuilder &b) {
     emitPacks(b);
     for (bool packed : {false, true})
-      for (auto [add, narrow] : {std::pair(false, false), std::pair(true, false),
-                                 std::pair(false, true)})
+      for (auto [add, narrow] :
+           {std::pair(false, false), std::pair(true, false),
+            std::pair(false, true)})
         emitMatmulKernel(b, spec(packed, add, narrow).name(),
                          spec(packed, add, narrow));
   });
