@@ -50,6 +50,7 @@ public:
   void setScalar(const std::string &name, double value);
   /// The elements of a tensor of f32 or bf16.
   std::vector<float> read(const std::string &name) const;
+  void write(const std::string &name, const std::vector<float> &values);
 
   const Program &program() const { return theProgram; }
   const Device &device() const { return *theDevice; }
