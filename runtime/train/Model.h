@@ -61,6 +61,9 @@ public:
 private:
   void findUpdateSplit();
   const Tensor &get(const std::string &name) const;
+  /// From element `first` on, in the tensor's type.
+  void writeElements(const Tensor &tensor, int64_t first,
+                     const std::vector<float> &values);
   void fill(const Tensor &tensor, uint64_t seed, double value);
   void writeInput(const std::string &name, const std::vector<int32_t> &values);
 

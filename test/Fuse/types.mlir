@@ -134,6 +134,32 @@ module attributes {mixln.dtype = "bf16"} {
 
 // -----
 
+// A stream that an entry loads is f32 like its variable; a product reads a bf16
+// copy of it.
+module attributes {mixln.dtype = "bf16"} {
+  mixln.variable @stream : tensor<8x16xf32> output
+  mixln.variable @w : tensor<16x16xf32> parameter init = #mixln.init<normal 0.02> {parameter_class = "ffn"}
+  // CHECK-LABEL: mixln.entry @layer
+  // CHECK: %[[X:.*]] = mixln.load @stream : tensor<8x16xf32>
+  // CHECK: %[[COPY:.*]] = mixln.rowwise [8] rows(%[[X]] : tensor<8x16xf32>) -> rows(tensor<8x16xbf16>)
+  // CHECK: %[[F:.*]] = mixln.matmul lhs(%[[COPY]] : tensor<8x16xbf16>) rhs(%{{.*}} : tensor<16x16xf32>) transpose_rhs -> tensor<8x16xbf16>
+  // CHECK: %[[Y:.*]] = mixln.rowwise [8] rows(%[[X]], %[[F]] : tensor<8x16xf32>, tensor<8x16xbf16>) -> rows(tensor<8x16xf32>)
+  // CHECK: mixln.store %[[Y]], @stream
+  mixln.entry @layer {
+    %x = mixln.load @stream : tensor<8x16xf32>
+    %w = mixln.load @w : tensor<16x16xf32>
+    %f = mixln.matmul lhs(%x : tensor<8x16xf32>) rhs(%w : tensor<16x16xf32>) transpose_rhs -> tensor<8x16xf32>
+    %y = mixln.rowwise [8] rows(%x, %f : tensor<8x16xf32>, tensor<8x16xf32>) -> rows(tensor<8x16xf32>) {
+    ^bb0(%a0: vector<16xf32>, %a1: vector<16xf32>):
+      %0 = arith.addf %a0, %a1 : vector<16xf32>
+      mixln.yield rows(%0 : vector<16xf32>)
+    }
+    mixln.store %y, @stream : tensor<8x16xf32>
+  }
+}
+
+// -----
+
 // bf16_pure narrows parameters, gradients and moments too, in entries without
 // products as well; scalars and outputs stay f32. A gradient that is added to
 // is added to in f32.

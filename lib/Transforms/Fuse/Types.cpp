@@ -40,7 +40,6 @@
 #include "mixln/IR/Sites.h"
 #include "mixln/Transforms/Passes.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/EquivalenceClasses.h"
@@ -113,6 +112,7 @@ private:
   void setTypes();
   void addTwins();
   void addRowTwins(RowwiseOp op, ArrayRef<unsigned> which);
+  bool isWeight(Value value);
   Value twinOf(Value value);
   Value storeAgain(Value value, Type element);
   void castUnsupported();
@@ -279,8 +279,16 @@ Value EntryTypes::twinOf(Value value) {
   return twins[value] = twin;
 }
 
+/// Weights are narrowed where they are packed.
+bool EntryTypes::isWeight(Value value) {
+  auto load = value.getDefiningOp<LoadOp>();
+  return load && SymbolTable::lookupNearestSymbolFrom<VariableOp>(
+                     entry, load.getVariableAttr())
+                         .getRole() == Role::Parameter;
+}
+
 void EntryTypes::addTwins() {
-  // What each wide operand shows; weights are narrowed where they are packed.
+  // What each wide operand shows.
   auto rootsOf = [](Value value) {
     SmallVector<Value> todo = {value}, roots;
     while (!todo.empty()) {
@@ -300,9 +308,7 @@ void EntryTypes::addTwins() {
       if (typeOf(operand->get()).getElementType() == bf16)
         continue;
       SmallVector<Value> roots = rootsOf(operand->get());
-      if (llvm::any_of(roots, [](Value root) {
-            return isa<LoadOp, arith::ConstantOp>(root.getDefiningOp());
-          }))
+      if (llvm::any_of(roots, [&](Value root) { return isWeight(root); }))
         continue;
       wanting.push_back(operand);
       for (Value root : roots)
