@@ -287,7 +287,7 @@ int main(int argc, char **argv) {
   });
   llvm::SmallVector<std::string> phases;
   compileAlone(*target, "embedding", [&](KernelBuilder &b) {
-    emitEmbeddingKernel(b, "k");
+    emitEmbeddingKernel(b, "k", {});
     emitEmbeddingGradKernel(b, "g", {false}, phases);
   });
 
@@ -301,7 +301,7 @@ int main(int argc, char **argv) {
   gradientPacked.transposeLhs = true;
   emitMatmulKernel(b, "gradient_packed", gradientPacked);
   emitMatmulKernel(b, "gradient", gradient);
-  emitEmbeddingKernel(b, "embedding");
+  emitEmbeddingKernel(b, "embedding", {});
   emitEmbeddingGradKernel(b, "embedding_grad", {false}, phases);
   for (const auto &[spec, sequences] : kAttentions) {
     emitAttentionKernel(b, spec.name(), spec);

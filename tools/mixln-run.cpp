@@ -126,6 +126,11 @@ static std::vector<Flag> makeFlags(Options &options) {
       {"chunk-rows", "N",
        "compute the loss head in chunks of so many rows, with --check-kernels",
        count(options.model.chunkRows, 1)},
+      {"dtype", "TYPE", "fp32, bf16 or bf16_pure, with --check-kernels (fp32)",
+       [&](StringRef v) {
+         options.model.dtype = v.str();
+         return v == "fp32" || v == "bf16" || v == "bf16_pure";
+       }},
       {"mcpu", "NAME",
        "CPU of the kernels, with --check, --check-kernels "
        "(native)",

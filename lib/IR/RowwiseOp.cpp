@@ -232,7 +232,9 @@ LogicalResult RowwiseOp::verify() {
                            << " must keep heads or nothing, found "
                            << getSumMaps()[i];
     RankedTensorType expected = sumResultType(domain, map, value.getType());
-    if (getSumResults()[i].getType() != expected)
+    auto found = cast<RankedTensorType>(getSumResults()[i].getType());
+    if (found != expected &&
+        found != expected.clone(BFloat16Type::get(getContext())))
       return emitOpError() << "sum result has type "
                            << getSumResults()[i].getType() << ", expected "
                            << expected;

@@ -108,7 +108,7 @@ std::string mixln::getCacheKey(const CompileOptions &options,
   key.add(options.logitScale);
   key.add(options.batchSize);
   key.add(options.seqLen);
-  key.add(options.dtype);
+  key.add(options.dtype.empty() ? "fp32" : StringRef(options.dtype));
   key.add(options.target);
   key.add(options.cpu == "native" ? sys::getHostCPUName()
                                   : StringRef(options.cpu));

@@ -75,6 +75,7 @@ private:
   LogicalResult enableRemarks();
   int readInput();
   int addMeasurements();
+  int setDtype();
   int writeModule();
   LogicalResult runPhasesAndPrintPython(PhaseRun run,
                                         const PhaseOptions &phaseOptions);
@@ -104,7 +105,7 @@ int Compilation::readInput() {
     if (!module)
       return kBadInput;
     timer.lap("parse");
-    return 0;
+    return setDtype();
   }
   FailureOr<ModelConfig> config = loadModelConfig(options.input, error);
   if (failed(config))
@@ -135,6 +136,20 @@ int Compilation::readInput() {
   if (int status = addMeasurements())
     return status;
   timer.lap("import");
+  return setDtype();
+}
+
+/// The types are chosen in `fuse`, by the module's attribute.
+int Compilation::setDtype() {
+  auto present = (*module)->getAttrOfType<StringAttr>("mixln.dtype");
+  if (options.dtype.empty() || (present && present == options.dtype))
+    return 0;
+  if (options.done >= Phase::Fuse)
+    return report("--dtype is " + options.dtype + ", but the types of " +
+                      options.input + " were chosen before: it is " +
+                      (present ? present.getValue() : StringRef("fp32")),
+                  kBadInput);
+  (*module)->setAttr("mixln.dtype", StringAttr::get(&context, options.dtype));
   return 0;
 }
 

@@ -5,11 +5,22 @@
 #include "support/Errors.h"
 #include "train/Model.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 using namespace mixln::rt;
 using nlohmann::ordered_json;
+
+/// How the matmuls multiply.
+static std::string productsOf(const Program &program) {
+  if (program.dtype == "fp32")
+    return "fp32 multiply-adds";
+  bool hasDots = std::count(program.cpuFeatures.begin(),
+                            program.cpuFeatures.end(), "avx512bf16") != 0;
+  return hasDots ? "bf16 dot products (avx512bf16)"
+                 : "fp32 multiply-adds on bf16 numbers";
+}
 
 static ordered_json describe(const Program &program) {
   int64_t parameters = 0;
@@ -28,6 +39,7 @@ static ordered_json describe(const Program &program) {
           {"target", program.target},
           {"cpu", program.cpu},
           {"dtype", program.dtype},
+          {"products", productsOf(program)},
           {"norm", program.norm},
           {"batch_size", program.batchSize},
           {"seq_len", program.seqLen},

@@ -27,7 +27,8 @@ struct CompileOptions {
   std::string measure;
   int64_t batchSize = 1;
   int64_t seqLen = 256;
-  std::string dtype = "fp32";
+  /// fp32, bf16 or bf16_pure; empty: fp32, or what IR says of itself.
+  std::string dtype;
   std::string target = "cpu";
   std::string cpu = "native";
   std::string output;

@@ -135,7 +135,7 @@ struct Program {
   /// PyTorch; empty where the compiler could not print one.
   std::string modeling;
   std::string norm;   ///< how the placement was asked for, e.g. post_pre:3
-  std::string dtype;  ///< fp32 or bf16
+  std::string dtype;  ///< fp32, bf16 or bf16_pure
   std::string target; ///< cpu or cuda
   std::string cpu;    ///< the --mcpu it was compiled for
   /// CPU features (LLVM's names) without which the kernels do not run; the
