@@ -230,6 +230,7 @@ int Compilation::run() {
   phaseOptions.generator = &generator;
   phaseOptions.chunkRows = options.chunkRows;
   phaseOptions.chunkThreshold = options.chunkThreshold;
+  phaseOptions.rematerialize = {options.memoryLimit, options.checkpoints};
   PhaseRun phaseRun;
   phaseRun.done = options.done;
   phaseRun.last = std::min(options.last, Phase::Plan);

@@ -33,6 +33,10 @@ struct CompileOptions {
   std::string dumpDirectory;
   int64_t chunkRows = 512;
   int64_t chunkThreshold = int64_t(32) << 20;
+  /// Bytes that the arena of a step may have; 0: no limit.
+  int64_t memoryLimit = 0;
+  /// Keep one stream a layer, compute the rest of the forward again.
+  bool checkpoints = false;
   /// Print what was understood of the placement, the plan, the joins.
   bool explain = false;
   bool printPlan = false;
