@@ -62,6 +62,8 @@ public:
   /// the peak, until that is at most `target`. Only those up to `mostWork` for
   /// each byte.
   void lower(int64_t target, double mostWork);
+  /// Drops candidates whose copies take more room than they free.
+  void dropHarmful();
   /// Drops candidates, the dearest first, that `target` does not need.
   void trim(int64_t target);
 
@@ -100,6 +102,23 @@ void Chooser::lower(int64_t target, double mostWork) {
   }
 }
 
+void Chooser::dropHarmful() {
+  int64_t peak = graph.evaluate(again).peak;
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (unsigned i : SmallVector<unsigned>(again.set_bits())) {
+      again.reset(i);
+      int64_t without = graph.evaluate(again).peak;
+      if (without < peak) {
+        peak = without;
+        changed = true;
+      } else {
+        again.set(i);
+      }
+    }
+  }
+}
+
 void Chooser::trim(int64_t target) {
   SmallVector<unsigned> chosen(again.set_bits());
   llvm::sort(chosen, [&](unsigned a, unsigned b) {
@@ -120,23 +139,33 @@ void Chooser::trim(int64_t target) {
 static llvm::BitVector choose(const Recomputation &graph, int64_t target,
                               bool hasLimit, bool checkpoints) {
   constexpr double kAnyWork = std::numeric_limits<double>::infinity();
-  Chooser narrow(graph), best(graph);
-  narrow.again = graph.keepNarrowest();
-  if (checkpoints &&
-      graph.evaluate(narrow.again).peak < graph.evaluate(best.again).peak)
-    best.again = narrow.again;
-  best.lower(0, kCheapWork);
-  if (!hasLimit || graph.evaluate(best.again).peak <= target)
-    return best.again;
-  best.lower(target, kAnyWork);
-  int64_t peak = graph.evaluate(best.again).peak;
-  if (peak > target) {
-    narrow.lower(target, kAnyWork);
-    if (graph.evaluate(narrow.again).peak < peak)
+  Chooser best(graph), narrow(graph);
+  auto peakOf = [&](const Chooser &chooser) {
+    return graph.evaluate(chooser.again).peak;
+  };
+  auto keepNarrowest = [&] {
+    narrow.again = graph.keepNarrowest();
+    narrow.dropHarmful();
+  };
+  if (checkpoints) {
+    keepNarrowest();
+    if (peakOf(narrow) < peakOf(best))
       best.again = narrow.again;
   }
-  if (!checkpoints)
-    best.trim(target);
+  best.lower(0, kCheapWork);
+  if (checkpoints)
+    best.trim(peakOf(best));
+  if (!hasLimit || peakOf(best) <= target)
+    return best.again;
+  best.lower(target, kAnyWork);
+  if (peakOf(best) > target) {
+    if (!checkpoints)
+      keepNarrowest();
+    narrow.lower(target, kAnyWork);
+    if (peakOf(narrow) < peakOf(best))
+      best.again = narrow.again;
+  }
+  best.trim(std::max(target, peakOf(best)));
   return best.again;
 }
 
@@ -153,21 +182,23 @@ static void report(EntryOp entry, const Recomputation &graph,
                   std::to_string(after.peak) + " bytes, " +
                   llvm::formatv("{0:F2}", 100 * after.work / graph.getWork())
                       .str() +
-                  " % more work";
+                  " % more work, most at " +
+                  describe(graph.getOp(after.position));
 }
 
-static void rematerializeEntry(EntryOp entry, KernelGenerator &kernels,
+/// Whether the estimate is within `target`; if not, nothing goes lower.
+static bool rematerializeEntry(EntryOp entry, KernelGenerator &kernels,
                                int64_t target, bool hasLimit,
                                bool checkpoints) {
   normalizeVariables(entry);
   shortenLifetimes(entry);
   Recomputation graph(entry, kernels);
-  if (graph.getCandidates().empty())
-    return;
-  llvm::BitVector again = choose(graph, target, hasLimit, checkpoints);
-  if (again.none())
-    return;
+  llvm::BitVector again(graph.getNumNodes());
+  if (!graph.getCandidates().empty())
+    again = choose(graph, target, hasLimit, checkpoints);
   Recomputation::Outcome outcome = graph.evaluate(again);
+  if (again.none())
+    return outcome.peak <= target;
   report(entry, graph, graph.evaluate(llvm::BitVector(again.size())), outcome);
   recompute(entry, graph, outcome);
   JoinOptions options;
@@ -177,6 +208,7 @@ static void rematerializeEntry(EntryOp entry, KernelGenerator &kernels,
   joinRowPrograms(entry, options);
   for (Operation &op : entry.getBody().front())
     op.removeDiscardableAttr(kBehindTurn);
+  return outcome.peak <= target;
 }
 
 static FailureOr<int64_t> planBytes(ModuleOp module, KernelGenerator &kernels) {
@@ -190,8 +222,11 @@ FailureOr<int64_t> mixln::rematerialize(ModuleOp module,
                                         KernelGenerator &kernels,
                                         const RematerializeOptions &options) {
   auto run = [&](ModuleOp on, int64_t target, bool hasLimit) {
+    bool isWithin = true;
     for (auto entry : on.getOps<EntryOp>())
-      rematerializeEntry(entry, kernels, target, hasLimit, options.checkpoints);
+      isWithin &= rematerializeEntry(entry, kernels, target, hasLimit,
+                                     options.checkpoints);
+    return isWithin;
   };
   if (options.memoryLimit <= 0) {
     run(module, 0, false);
@@ -203,11 +238,11 @@ FailureOr<int64_t> mixln::rematerialize(ModuleOp module,
   int64_t target = options.memoryLimit;
   for (int attempt = 0;; ++attempt) {
     OwningOpRef<ModuleOp> trial(module.clone());
-    run(*trial, target, true);
+    bool isWithin = run(*trial, target, true);
     FailureOr<int64_t> bytes = planBytes(*trial, kernels);
     if (failed(bytes))
       return failure();
-    if (*bytes <= options.memoryLimit || target == 0) {
+    if (*bytes <= options.memoryLimit || !isWithin) {
       module.getBodyRegion().takeBody(trial->getBodyRegion());
       return *bytes;
     }
