@@ -90,9 +90,12 @@ static const CompileFlag flags[] = {
        o.logitScale = v.str();
        return v.empty() ? std::string("is empty") : std::string();
      }},
-    {"batch_size", "B", "sequences of a micro-batch",
+    {"batch_size", "B",
+     "sequences of a micro-batch; mixln-train takes auto too: the most that fit "
+     "into memory",
      [](CompileOptions &o, StringRef v) {
-       return setPositive(o.batchSize, v);
+       o.autoBatch = v == "auto";
+       return o.autoBatch ? std::string() : setPositive(o.batchSize, v);
      }},
     {"seq_len", "T", "tokens of a sequence (256)",
      [](CompileOptions &o, StringRef v) { return setPositive(o.seqLen, v); }},

@@ -24,6 +24,8 @@ struct CompileOptions {
   /// Numbers or formulas; empty: the config's.
   std::string attentionScale, logitScale;
   int64_t batchSize = 1;
+  /// `--batch_size auto`: the tool finds one that fits the machine.
+  bool autoBatch = false;
   int64_t seqLen = 256;
   std::string dtype = "fp32";
   std::string target = "cpu";
@@ -42,11 +44,21 @@ struct CompileOptions {
   /// Print what was understood of the placement, the plan, the joins.
   bool explain = false;
   bool printPlan = false;
+  /// Draw the memory of a step there (SVG) and stop; empty: do not.
+  std::string drawMemory;
   bool remarks = false;
   bool verbose = false;
   /// Path of the running tool: the runtime stands beside it.
   std::string toolPath;
 };
+
+/// The module of a config at the end of import; says in `error` what is wrong.
+mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>
+importConfig(mlir::MLIRContext &context, const CompileOptions &options,
+             std::string &error);
+
+PhaseOptions getPhaseOptions(const CompileOptions &options,
+                             KernelGenerator &generator);
 
 /// Compiles; messages go to standard error, IR and explanations to `output` or
 /// standard output. Returns the process's exit status: 0, 1 (the compiler
