@@ -103,9 +103,9 @@ static int chooseBatch(CompileOptions &options,
   while (*total % batchSize != 0)
     --batchSize;
   options.batchSize = batchSize;
-  errs() << "mixln-train: --batch_size auto: " << batchSize << " of "
-         << *total << " sequences at a time; up to " << fit.batchSize
-         << " fit into " << formatBytes(limit) << " ("
+  errs() << "mixln-train: --batch_size auto: " << batchSize << " of " << *total
+         << " sequences at a time; up to " << fit.batchSize << " fit into "
+         << formatBytes(limit) << " ("
          << (isGiven ? std::string("--memory_limit")
                      : memory.source + " " + formatBytes(memory.available) +
                            " less head room")

@@ -70,8 +70,8 @@ int main(int argc, char **argv) {
     } else if (name == "fit" || name.rfind("fit=", 0) == 0) {
       if (name == "fit" && i + 1 == arguments.size())
         return usage("--fit lacks its value BYTES");
-      StringRef text =
-          name == "fit" ? StringRef(arguments[++i]) : argument.split('=').second;
+      StringRef text = name == "fit" ? StringRef(arguments[++i])
+                                     : argument.split('=').second;
       std::optional<int64_t> bytes = parseBytes(text);
       if (!bytes)
         return usage("--fit is '" + text +
@@ -92,8 +92,9 @@ int main(int argc, char **argv) {
     } else if (name == "verbose") {
       options.verbose = true;
     } else {
-      SmallVector<StringRef> names = {"fit", "draw_memory", "explain", "print_plan", "remarks",
-                                      "verbose", "help"};
+      SmallVector<StringRef> names = {"fit",        "draw_memory", "explain",
+                                      "print_plan", "remarks",     "verbose",
+                                      "help"};
       for (const CompileFlag &flag : getCompileFlags())
         names.push_back(flag.name);
       auto near = nearestName(name, names);
@@ -104,12 +105,14 @@ int main(int argc, char **argv) {
   if (options.input.empty())
     return usage("no input: give a config (JSON) or IR (.mlir)");
   if (options.autoBatch)
-    return usage("--batch_size is 'auto', which is for mixln-train; --fit BYTES "
-                 "names the largest that fits");
+    return usage(
+        "--batch_size is 'auto', which is for mixln-train; --fit BYTES "
+        "names the largest that fits");
   if (fit > 0) {
     if (StringRef(options.input).ends_with(".mlir"))
-      return usage("--fit needs a config, not IR: the micro-batch is fixed in " +
-                   options.input);
+      return usage(
+          "--fit needs a config, not IR: the micro-batch is fixed in " +
+          options.input);
     return printFit(options, fit, outs());
   }
   return compile(options);

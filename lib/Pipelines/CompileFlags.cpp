@@ -91,7 +91,8 @@ static const CompileFlag flags[] = {
        return v.empty() ? std::string("is empty") : std::string();
      }},
     {"batch_size", "B",
-     "sequences of a micro-batch; mixln-train takes auto too: the most that fit "
+     "sequences of a micro-batch; mixln-train takes auto too: the most that "
+     "fit "
      "into memory",
      [](CompileOptions &o, StringRef v) {
        o.autoBatch = v == "auto";

@@ -97,8 +97,8 @@ Fit mixln::findLargestBatch(const CompileOptions &options, int64_t limit,
     auto above = fit.bytes.lower_bound(tooLarge);
     if (above == fit.bytes.end())
       --above;
-    auto below = above == fit.bytes.begin() ? std::next(above)
-                                            : std::prev(above);
+    auto below =
+        above == fit.bytes.begin() ? std::next(above) : std::prev(above);
     double slope = static_cast<double>(above->second - below->second) /
                    static_cast<double>(above->first - below->first);
     double guess = static_cast<double>(above->first);
@@ -126,8 +126,7 @@ std::string mixln::formatBytes(int64_t bytes) {
   return llvm::formatv("{0:F2} GiB", number).str();
 }
 
-std::string mixln::explainMisfit(const CompileOptions &options,
-                                 int64_t bytes) {
+std::string mixln::explainMisfit(const CompileOptions &options, int64_t bytes) {
   std::string text =
       llvm::formatv("--memory_limit {0}: a step of --batch_size {1} needs at "
                     "least {2} ({3} bytes)",
@@ -163,8 +162,7 @@ int mixln::printFit(const CompileOptions &options, int64_t limit,
     // About where the last one ended.
     if (!fits.empty())
       with.batchSize = std::max<int64_t>(fits.back().batchSize, 1);
-    fits.push_back(
-        findLargestBatch(with, limit, column.first, kMostSequences));
+    fits.push_back(findLargestBatch(with, limit, column.first, kMostSequences));
     if (!fits.back().error.empty()) {
       llvm::errs() << "mixlnc: " << fits.back().error << "\n";
       return 2;

@@ -45,10 +45,10 @@ void mixln::rt::printMemory(const ordered_json &memory) {
     if (!memory.contains(entry))
       continue;
     const ordered_json &peak = memory[entry];
-    std::printf("  %-14s reaches %.1f MiB; most is held at dispatch %lld (%s)\n",
-                entry, mebibytes(peak["reach_bytes"]),
-                peak["dispatch"].get<long long>(),
-                peak.value("site", "").c_str());
+    std::printf(
+        "  %-14s reaches %.1f MiB; most is held at dispatch %lld (%s)\n", entry,
+        mebibytes(peak["reach_bytes"]), peak["dispatch"].get<long long>(),
+        peak.value("site", "").c_str());
     for (int kind = 0; kind < kMemoryKinds; ++kind) {
       const char *name = memoryKindName(static_cast<MemoryKind>(kind));
       if (peak[name] != 0)

@@ -105,21 +105,22 @@ private:
 /// Whether the dispatch touches the range; `exactly`: as one operand.
 static bool touches(const Dispatch &dispatch, int64_t offset, int64_t bytes,
                     bool writes, bool exactly) {
-  return std::any_of(
-      dispatch.operands.begin(), dispatch.operands.end(),
-      [&](const Operand &operand) {
-        if (writes ? !operand.writes : !operand.reads)
-          return false;
-        if (exactly)
-          return operand.offset == offset && operand.bytes >= bytes;
-        return operand.offset < offset + bytes &&
-               offset < operand.offset + operand.bytes;
-      });
+  return std::any_of(dispatch.operands.begin(), dispatch.operands.end(),
+                     [&](const Operand &operand) {
+                       if (writes ? !operand.writes : !operand.reads)
+                         return false;
+                       if (exactly)
+                         return operand.offset == offset &&
+                                operand.bytes >= bytes;
+                       return operand.offset < offset + bytes &&
+                              offset < operand.offset + operand.bytes;
+                     });
 }
 
 void Mapper::addVariable(const Tensor &tensor, int64_t count) {
-  MemoryBox box{kindOf(tensor.role), tensor.name, tensor.offset,
-                bytesOf(tensor), 0,          std::max<int64_t>(count - 1, 0)};
+  MemoryBox box{
+      kindOf(tensor.role), tensor.name, tensor.offset,
+      bytesOf(tensor),     0,           std::max<int64_t>(count - 1, 0)};
   // The last value is written by the last write, and those that it adds to.
   int64_t first = -1;
   for (int64_t i = count - 1; i >= 0; --i) {
@@ -165,8 +166,8 @@ void Mapper::visit(const Dispatch &dispatch, int64_t number) {
     if (givesVariable.count({number, operand.offset}))
       continue;
     bool isWorkspace = operand.reads;
-    MemoryKind kind = isWorkspace ? MemoryKind::Workspace
-                                  : kindOf(program, dispatch);
+    MemoryKind kind =
+        isWorkspace ? MemoryKind::Workspace : kindOf(program, dispatch);
     if (!isWorkspace)
       held[operand.offset] = boxes.size();
     boxes.push_back(

@@ -18,7 +18,7 @@ CHUNKS = ["--chunk_rows", "48", "--chunk_threshold", "1"]
 
 def bytes_of(exe):
     program = mt.program_of(exe)
-    reach = {entry["name"]: max(o["offset"] + o["bytes"] for d in entry["dispatches"] for o in d["operands"])
+    reach = {entry["name"]: max(o[0] + o[1] for d in entry["dispatches"] for o in d["operands"])
              for entry in program["entries"] if entry["dispatches"]}
     again = sum(".again" in d["site"] for e in program["entries"] for d in e["dispatches"])
     return max(reach["gradient"], reach["gradient_add"], reach["update"]), again

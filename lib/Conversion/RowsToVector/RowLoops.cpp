@@ -48,11 +48,10 @@ static int64_t chooseUnroll(const RowLoop &loop) {
 /// instructions of a maximum.
 static arith::FastMathFlagsAttr flagsOf(vector::CombiningKind kind,
                                         MLIRContext *context) {
-  bool isSum = kind == vector::CombiningKind::ADD ||
-               kind == vector::CombiningKind::MUL;
-  return arith::FastMathFlagsAttr::get(context,
-                                       isSum ? arith::FastMathFlags::none
-                                             : arith::FastMathFlags::nsz);
+  bool isSum =
+      kind == vector::CombiningKind::ADD || kind == vector::CombiningKind::MUL;
+  return arith::FastMathFlagsAttr::get(
+      context, isSum ? arith::FastMathFlags::none : arith::FastMathFlags::nsz);
 }
 
 static double neutralElement(vector::CombiningKind kind) {
@@ -310,8 +309,8 @@ void RowEmitter::emitLoop(const RowLoop &loop) {
           return next;
         });
     // From here on by the number of the chunk.
-    std::rotate(accumulators.begin(),
-                accumulators.end() - main % turns * count, accumulators.end());
+    std::rotate(accumulators.begin(), accumulators.end() - main % turns * count,
+                accumulators.end());
   }
   for (int64_t j = main; j < chunks; ++j)
     emitChunk(loop, b.constant(j * lanes), false, lane(accumulators, j));

@@ -87,8 +87,8 @@ void Recomputation::addNodes(EntryOp entry) {
   for (auto variable : module.getOps<VariableOp>()) {
     int64_t bytes = alignArena(
         kernels.getBytes(cast<RankedTensorType>(variable.getType())));
-    bool isShared = variable.getRole() == Role::Output &&
-                    bytes > kLargestPersistentOutput;
+    bool isShared =
+        variable.getRole() == Role::Output && bytes > kLargestPersistentOutput;
     if (loaded.contains(variable.getSymName()) ||
         (!isShared && !stored.contains(variable.getSymName())))
       variableBytes += bytes;
@@ -107,8 +107,7 @@ void Recomputation::addNodes(EntryOp entry) {
         uses.push_back(position);
     }
     if (auto store = dyn_cast<StoreOp>(op)) {
-      RecomputeNode &node =
-          nodes[nodes[numbers.lookup(store.getValue())].root];
+      RecomputeNode &node = nodes[nodes[numbers.lookup(store.getValue())].root];
       node.isStored = true;
       // In place of what the variable held.
       if (loaded.contains(store.getVariable()))
@@ -128,8 +127,8 @@ void Recomputation::addNodes(EntryOp entry) {
       node.canRecompute =
           isView(&op) || (isKernel(&op) && !addsToAnOperand(&op));
       if (auto rows = dyn_cast<RowwiseOp>(op))
-        node.canRecompute &= result.getResultNumber() <
-                             rows.getRowResults().size();
+        node.canRecompute &=
+            result.getResultNumber() < rows.getRowResults().size();
       for (Value operand : op.getOperands())
         if (auto load = operand.getDefiningOp<LoadOp>())
           node.canRecompute &= !stored.contains(load.getVariable());
@@ -141,8 +140,8 @@ void Recomputation::addNodes(EntryOp entry) {
   for (RecomputeNode &node : llvm::reverse(nodes)) {
     if (!node.op || node.bytes != 0 || node.isVariable || isView(node.op))
       continue;
-    int tied = getTiedOperand(
-        node.op, cast<OpResult>(node.value).getResultNumber());
+    int tied =
+        getTiedOperand(node.op, cast<OpResult>(node.value).getResultNumber());
     if (tied >= 0)
       nodes[nodes[numbers.lookup(node.op->getOperand(tied))].root].bytes = 0;
   }
@@ -233,8 +232,7 @@ void Recomputation::placeClones(Outcome &outcome,
                                 const llvm::BitVector &cloned) const {
   llvm::SmallDenseMap<Operation *, unsigned> cloneOf;
   for (unsigned i : cloned.set_bits()) {
-    auto [it, isNew] =
-        cloneOf.try_emplace(nodes[i].op, outcome.clones.size());
+    auto [it, isNew] = cloneOf.try_emplace(nodes[i].op, outcome.clones.size());
     if (isNew)
       outcome.clones.push_back(
           {nodes[i].op, {}, static_cast<int64_t>(ops.size())});
@@ -334,9 +332,8 @@ void Recomputation::measure(Outcome &outcome,
       for (unsigned k = 0; k < node.op->getNumOperands(); ++k) {
         unsigned operand = numbers.lookup(node.op->getOperand(k));
         unsigned root = nodes[operand].root;
-        int64_t end = node.position > turn && cloned[operand]
-                          ? again[root].end
-                          : spans[root].end;
+        int64_t end = node.position > turn && cloned[operand] ? again[root].end
+                                                              : spans[root].end;
         if (nodes[root].bytes == node.bytes && end == begin &&
             rules.allows(node.op, k, result)) {
           ++begin;
@@ -442,9 +439,9 @@ llvm::BitVector Recomputation::keepNarrowest() const {
     for (unsigned root : live)
       bytes += nodes[root].bytes;
     int64_t layer = getLayer(nodes[i].op);
-    if (layer < 0 || bytes == 0 || llvm::any_of(live, [&](unsigned root) {
-          return !usedBehindTurn[root];
-        }))
+    if (layer < 0 || bytes == 0 ||
+        llvm::any_of(
+            live, [&](unsigned root) { return !usedBehindTurn[root]; }))
       continue;
     Place &place = narrowest[layer];
     if (bytes < place.bytes)

@@ -211,6 +211,20 @@ static bool rematerializeEntry(EntryOp entry, KernelGenerator &kernels,
   return outcome.peak <= target;
 }
 
+/// Whether training does not call `entry`: it writes an output that shares its
+/// bytes with what other entries hold.
+static bool isBesideStep(EntryOp entry, KernelGenerator &kernels) {
+  auto module = entry->getParentOfType<ModuleOp>();
+  return llvm::any_of(
+      entry.getBody().front().getOps<StoreOp>(), [&](StoreOp store) {
+        auto variable =
+            module.lookupSymbol<VariableOp>(store.getVariableAttr().getAttr());
+        return variable.getRole() == Role::Output &&
+               kernels.getBytes(cast<RankedTensorType>(variable.getType())) >
+                   kLargestPersistentOutput;
+      });
+}
+
 static FailureOr<int64_t> planBytes(ModuleOp module, KernelGenerator &kernels) {
   OwningOpRef<ModuleOp> planned(module.clone());
   if (failed(planMemory(*planned, kernels)))
@@ -223,9 +237,13 @@ FailureOr<int64_t> mixln::rematerialize(ModuleOp module,
                                         const RematerializeOptions &options) {
   auto run = [&](ModuleOp on, int64_t target, bool hasLimit) {
     bool isWithin = true;
-    for (auto entry : on.getOps<EntryOp>())
-      isWithin &= rematerializeEntry(entry, kernels, target, hasLimit,
-                                     options.checkpoints);
+    for (auto entry : on.getOps<EntryOp>()) {
+      bool isBeside = isBesideStep(entry, kernels);
+      bool fits =
+          rematerializeEntry(entry, kernels, target, hasLimit && !isBeside,
+                             options.checkpoints && !isBeside);
+      isWithin &= fits || isBeside;
+    }
     return isWithin;
   };
   if (options.memoryLimit <= 0) {
@@ -273,8 +291,8 @@ struct RematerializePass
     RematerializeOptions options;
     options.memoryLimit = memoryLimit;
     options.checkpoints = checkpoints;
-    FailureOr<int64_t> bytes = rematerialize(
-        getOperation(), kernels ? *kernels : reference, options);
+    FailureOr<int64_t> bytes =
+        rematerialize(getOperation(), kernels ? *kernels : reference, options);
     if (failed(bytes))
       return signalPassFailure();
     if (!kernels && memoryLimit > 0 && *bytes > memoryLimit) {

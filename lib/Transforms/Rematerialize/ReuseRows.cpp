@@ -39,6 +39,8 @@ class RowNumbers {
 public:
   /// Numbers the body of `op`.
   void visit(RowwiseOp op);
+  /// From here on the results of `op`, which was visited, can be read.
+  void addResults(RowwiseOp op);
   unsigned lookup(Value value) const { return numbers.lookup(value); }
   /// A tensor whose rows hold the value of that number, exactly.
   Value getStored(unsigned number) const { return storedAs.lookup(number); }
@@ -98,6 +100,9 @@ void RowNumbers::visit(RowwiseOp op) {
       key.pop_back();
     }
   }
+}
+
+void RowNumbers::addResults(RowwiseOp op) {
   for (auto [result, yielded] :
        llvm::zip(op.getRowResults(), op.getYield().getRows()))
     if (typeOf(result).getElementType().isF32()) {
@@ -160,19 +165,24 @@ struct ReuseRows : mixln::impl::MixlnReuseRowsBase<ReuseRows> {
     for (RowwiseOp op : programs) {
       numbers.visit(op);
       llvm::MapVector<Value, Value> stored = choose(op, numbers);
-      if (stored.empty())
+      if (stored.empty()) {
+        numbers.addResults(op);
         continue;
-      if (auto remark = remark::passed(
-              op.getLoc(), remark::RemarkOpts::name("ReadInstead")
-                               .category("mixln-reuse-rows")
-                               .function(entry.getSymName())))
+      }
+      if (auto remark = remark::passed(op.getLoc(),
+                                       remark::RemarkOpts::name("ReadInstead")
+                                           .category("mixln-reuse-rows")
+                                           .function(entry.getSymName())))
         remark << describeStored(op, stored);
       SmallVector<StoredRow> rows;
       for (auto [computed, tensor] : stored)
         rows.push_back({computed, tensor});
-      auto all = llvm::to_vector(
-          llvm::seq<unsigned>(op.getRowResults().size()));
-      readStoredRows(builder, op, rows, all, /*withSums=*/true);
+      auto all =
+          llvm::to_vector(llvm::seq<unsigned>(op.getRowResults().size()));
+      RowwiseOp made =
+          readStoredRows(builder, op, rows, all, /*withSums=*/true);
+      numbers.visit(made);
+      numbers.addResults(made);
     }
   }
 

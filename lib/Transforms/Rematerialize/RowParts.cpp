@@ -65,8 +65,7 @@ RowwiseOp mixln::readStoredRows(OpBuilder &builder, RowwiseOp op,
     return !argument.use_empty() || llvm::is_contained(roots, argument);
   };
   SmallVector<BlockArgument> arguments;
-  for (BlockArgument argument :
-       body->getArguments().take_front(numArguments))
+  for (BlockArgument argument : body->getArguments().take_front(numArguments))
     if (isUsed(argument))
       arguments.push_back(argument);
   rewrite.addOperandsOf(op, arguments);
