@@ -118,5 +118,7 @@ std::string mixln::getCacheKey(const CompileOptions &options,
         key.add(feature.first());
   key.add(options.chunkRows);
   key.add(options.chunkThreshold);
+  key.add(options.memoryLimit);
+  key.add(options.checkpoints);
   return key.finish();
 }

@@ -9,15 +9,18 @@
 #include "mixln/Frontend/ModelConfig.h"
 #include "mixln/Frontend/NormSpec.h"
 #include "mixln/IR/Mixln.h"
+#include "mixln/Pipelines/Fit.h"
 #include "mixln/Pipelines/PlainDiagnostics.h"
 #include "mixln/Pipelines/Registry.h"
 #include "mixln/Target/CPU.h"
 #include "mixln/Target/CpuKernels.h"
+#include "mixln/Target/DrawMemory.h"
 #include "mixln/Target/Executable.h"
 #include "mixln/Target/PlanTable.h"
 #include "mixln/Target/PrintPlan.h"
 #include "mixln/Target/PrintPython.h"
 #include "mixln/Transforms/Expand/Explain.h"
+#include "mixln/Transforms/Plan/PlanMemory.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/Remarks.h"
@@ -79,6 +82,7 @@ private:
   int writeModule();
   LogicalResult runPhasesAndPrintPython(PhaseRun run,
                                         const PhaseOptions &phaseOptions);
+  int drawMemory(const rt::Program &program);
   int emit(KernelGenerator &generator, const TargetInfo &target);
 
   std::string modeling;
@@ -98,6 +102,48 @@ LogicalResult Compilation::enableRemarks() {
       categories, /*printAsEmitRemarks=*/true);
 }
 
+FailureOr<OwningOpRef<ModuleOp>>
+mixln::importConfig(MLIRContext &context, const CompileOptions &options,
+                    std::string &error) {
+  FailureOr<ModelConfig> config = loadModelConfig(options.input, error);
+  if (failed(config))
+    return failure();
+  for (auto [key, value] :
+       {std::pair("attention_scale", StringRef(options.attentionScale)),
+        std::pair("logit_scale", StringRef(options.logitScale))})
+    if (!value.empty() && failed(setScale(*config, key, value, error))) {
+      error = "--" + error;
+      return failure();
+    }
+  if (config->maxPositions > 0 && options.seqLen > config->maxPositions) {
+    error = (options.input + ": --seq_len " + Twine(options.seqLen) +
+             " is more than the config's maximum of " +
+             Twine(config->maxPositions) + " positions")
+                .str();
+    return failure();
+  }
+  NormRequest request;
+  request.norm = options.norm;
+  request.normKind = options.normKind;
+  if (options.postNum)
+    request.postNum = *options.postNum;
+  FailureOr<NormSpec> norm = resolveNorm(request, *config, error);
+  if (failed(norm))
+    return failure();
+  return importModel(&context, *config, *norm, options.batchSize,
+                     options.seqLen, error);
+}
+
+PhaseOptions mixln::getPhaseOptions(const CompileOptions &options,
+                                    KernelGenerator &generator) {
+  PhaseOptions phases;
+  phases.generator = &generator;
+  phases.chunkRows = options.chunkRows;
+  phases.chunkThreshold = options.chunkThreshold;
+  phases.rematerialize = {options.memoryLimit, options.checkpoints};
+  return phases;
+}
+
 int Compilation::readInput() {
   std::string error;
   if (StringRef(options.input).ends_with(".mlir")) {
@@ -107,29 +153,8 @@ int Compilation::readInput() {
     timer.lap("parse");
     return setDtype();
   }
-  FailureOr<ModelConfig> config = loadModelConfig(options.input, error);
-  if (failed(config))
-    return report(error, kBadInput);
-  for (auto [key, value] :
-       {std::pair("attention_scale", StringRef(options.attentionScale)),
-        std::pair("logit_scale", StringRef(options.logitScale))})
-    if (!value.empty() && failed(setScale(*config, key, value, error)))
-      return report("--" + Twine(error), kBadInput);
-  if (config->maxPositions > 0 && options.seqLen > config->maxPositions)
-    return report(options.input + ": --seq_len " + Twine(options.seqLen) +
-                      " is more than the config's maximum of " +
-                      Twine(config->maxPositions) + " positions",
-                  kBadInput);
-  NormRequest request;
-  request.norm = options.norm;
-  request.normKind = options.normKind;
-  if (options.postNum)
-    request.postNum = *options.postNum;
-  FailureOr<NormSpec> norm = resolveNorm(request, *config, error);
-  if (failed(norm))
-    return report(error, kBadInput);
-  FailureOr<OwningOpRef<ModuleOp>> imported = importModel(
-      &context, *config, *norm, options.batchSize, options.seqLen, error);
+  FailureOr<OwningOpRef<ModuleOp>> imported =
+      importConfig(context, options, error);
   if (failed(imported))
     return report(error, kBadInput);
   module = std::move(*imported);
@@ -220,6 +245,17 @@ Compilation::runPhasesAndPrintPython(PhaseRun run,
   return runPhases(*module, run, phaseOptions);
 }
 
+int Compilation::drawMemory(const rt::Program &program) {
+  std::error_code code;
+  llvm::ToolOutputFile file(options.drawMemory, code, llvm::sys::fs::OF_None);
+  if (code)
+    return report("cannot write " + options.drawMemory + ": " + code.message(),
+                  kBadInput);
+  drawMemoryMap(program, "gradient", file.os());
+  file.keep();
+  return 0;
+}
+
 int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   OwningOpRef<ModuleOp> kernels = ModuleOp::create(UnknownLoc::get(&context));
   KernelPhases phases;
@@ -237,6 +273,8 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   about.target = options.target;
   about.cpu = target.cpu;
   about.cpuFeatures = target.requiredFeatures();
+  about.memoryLimit = options.memoryLimit;
+  about.checkpoints = options.checkpoints;
   FailureOr<rt::Program> program =
       buildProgram(*module, generator, phases, about);
   if (failed(program))
@@ -244,6 +282,8 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   program->modeling = modeling;
   if (options.printPlan)
     printPlan(*program, llvm::outs());
+  if (!options.drawMemory.empty())
+    return drawMemory(*program);
 
   if (failed(lowerKernelsToLLVM(*kernels)) ||
       failed(addProgramGlobals(*kernels, *program)))
@@ -268,8 +308,8 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
 
 int Compilation::run() {
   PlainDiagnostics diagnostics(&context);
-  bool emitsExecutable =
-      options.last == Phase::Emit && !options.explain && !options.printPython;
+  bool emitsExecutable = options.last == Phase::Emit && !options.explain &&
+                         !options.printPython && options.drawMemory.empty();
   if (emitsExecutable) {
     if (options.output.empty())
       return report("-o is missing: where to write the executable", kBadInput);
@@ -310,10 +350,7 @@ int Compilation::run() {
   }
 
   CpuKernels generator(*target);
-  PhaseOptions phaseOptions;
-  phaseOptions.generator = &generator;
-  phaseOptions.chunkRows = options.chunkRows;
-  phaseOptions.chunkThreshold = options.chunkThreshold;
+  PhaseOptions phaseOptions = getPhaseOptions(options, generator);
   PhaseRun phaseRun;
   phaseRun.done = options.done;
   phaseRun.last = std::min(options.last, Phase::Plan);
@@ -323,6 +360,9 @@ int Compilation::run() {
   if (failed(runPhasesAndPrintPython(phaseRun, phaseOptions)))
     return kFailed;
   timer.lap("phases");
+  if (options.memoryLimit > 0 && options.last >= Phase::Plan)
+    if (int64_t bytes = getStepBytes(*module); bytes > options.memoryLimit)
+      return report(explainMisfit(options, bytes), kBadInput);
   if (options.last <= Phase::Plan)
     return writeModule();
   return emit(generator, *target);

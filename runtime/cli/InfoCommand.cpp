@@ -2,6 +2,8 @@
 
 #include "cli/Commands.h"
 #include "cli/Flags.h"
+#include "cli/MemoryInfo.h"
+#include "mixln-rt/memory-map.h"
 #include "support/Errors.h"
 #include "train/Model.h"
 
@@ -32,7 +34,7 @@ static ordered_json describe(const Program &program) {
     dispatches[entry.name] = entry.dispatches.size();
   return {{"parameters", parameters},
           {"flops_per_token", program.flopsPerToken},
-          {"arena_bytes", program.arenaBytes},
+          {"arena_bytes", stepBytes(program)},
           {"scratch_bytes", program.scratchBytes},
           {"kernels", program.kernels.size()},
           {"dispatches", dispatches},
@@ -58,7 +60,9 @@ int mixln::rt::infoCommand(const Executable &executable,
   if (!flags.parse(arguments))
     return ExitDone;
   ordered_json info = describe(executable.program);
+  ordered_json memory = describeMemory(executable.program);
   if (asJson) {
+    info["memory"] = std::move(memory);
     std::printf("%s\n", info.dump().c_str());
     return ExitDone;
   }
@@ -67,5 +71,6 @@ int mixln::rt::infoCommand(const Executable &executable,
         value.is_string() ? value.get<std::string>() : value.dump();
     std::printf("%-16s %s\n", name.c_str(), text.c_str());
   }
+  printMemory(memory);
   return ExitDone;
 }
