@@ -1,6 +1,7 @@
 """The lit suite: each test says in one sentence what it proves."""
 import os
 import platform
+import subprocess
 
 import lit.formats
 
@@ -30,6 +31,17 @@ shared = os.environ.get("MIXLN_SHARED", os.path.join(config.mixln_source, "..", 
 if os.path.isdir(os.path.join(shared, "golden")):
     config.available_features.add("shared")
     config.substitutions.append(("%shared", os.path.abspath(shared)))
+
+# Another Python whose packages the results are held against; nothing is installed for it.
+peers = os.environ.get("MIXLN_PYTHON", "")
+if peers:
+    find = ("import importlib.util as u; "
+            "print(*(m for m in ('torch', 'safetensors', 'sentencepiece') if u.find_spec(m)))")
+    found = subprocess.run([peers, "-c", find], capture_output=True, text=True).stdout.split()
+    if "safetensors" not in found and "torch" in found:
+        found.remove("torch")
+    config.available_features.update(found)
+    config.substitutions.append(("%peers_python", peers))
 
 flags = ""
 if platform.system() == "Linux":

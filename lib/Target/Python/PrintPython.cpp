@@ -23,8 +23,6 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
-#include <cmath>
-
 using namespace mlir;
 using namespace mixln;
 
@@ -255,10 +253,8 @@ FailureOr<std::string> ModelPrinter::statement(Operation *op, Piece &piece) {
           text += *operandOf(value) + ", ";
         text += std::to_string(attention.getHeads()) + ", " +
                 std::to_string(attention.getKvHeads()) + ", ";
-        double scale = 1 / std::sqrt(double(attention.getHeadDim()));
-        if (auto own = attention->getAttrOfType<FloatAttr>("scale"))
-          scale = own.getValueAsDouble();
-        return text + pythonNumber(scale, false) + ", positions)";
+        return text + pythonNumber(attention.getScoreScale(), false) +
+               ", positions)";
       })
       .Case([&](RowwiseOp row) -> FailureOr<std::string> {
         if (!row.getSumMaps().empty())
