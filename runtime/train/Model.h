@@ -53,6 +53,7 @@ public:
 
   const Program &program() const { return theProgram; }
   const Device &device() const { return *theDevice; }
+  void setRecorder(Recorder *recorder) { theDevice->setRecorder(recorder); }
   ThreadPool &threadPool() { return pool; }
   int threads() const { return pool.size(); }
   int64_t parameterCount() const;

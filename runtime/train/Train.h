@@ -35,6 +35,8 @@ struct TrainOptions {
   int64_t evalEvery = 0; ///< 0: at the end only
   std::optional<EvaluationOptions> evaluation;
 
+  bool profile = false;
+
   ResolvedFlags flags; ///< for run.json
 
   /// Where to go on from: the checkpoint that the model was loaded from and
