@@ -164,11 +164,17 @@ __attribute__((target("avx2"))) static void copy256(const char *from, char *to,
   }
 }
 
-double mixln::rt::measureCopy(ThreadPool &pool, int64_t bytes, double seconds) {
+void mixln::rt::copyPlain(const char *from, char *to, int64_t bytes) {
   __builtin_cpu_init();
-  bool wide = __builtin_cpu_supports("avx512f");
-  if (!wide && !__builtin_cpu_supports("avx2"))
-    return 0;
+  if (__builtin_cpu_supports("avx512f"))
+    copy512(from, to, bytes);
+  else if (__builtin_cpu_supports("avx2"))
+    copy256(from, to, bytes);
+  else
+    std::memmove(to, from, bytes);
+}
+
+double mixln::rt::measureCopy(ThreadPool &pool, int64_t bytes, double seconds) {
   int64_t share = std::max<int64_t>(bytes / pool.size() / 4096, 1) * 4096;
   Arena memory(2 * share * pool.size());
   pool.run([&](int worker) {
@@ -181,8 +187,7 @@ double mixln::rt::measureCopy(ThreadPool &pool, int64_t bytes, double seconds) {
   return bestRate(pool, seconds, amount, [&](int worker) {
     char *from = memory.data() + 2 * share * worker;
     for (int64_t i = 0; i < times; ++i)
-      wide ? copy512(from, from + share, share)
-           : copy256(from, from + share, share);
+      copyPlain(from, from + share, share);
   });
 }
 

@@ -23,6 +23,10 @@ struct Ceilings {
 double measureFma(ThreadPool &pool, double seconds);
 double measureDot(ThreadPool &pool, double seconds);
 
+/// Copies with plain stores of the widest vectors; memory aligned to 64 bytes,
+/// a multiple of 128.
+void copyPlain(const char *from, char *to, int64_t bytes);
+
 /// Copies `bytes` with plain stores, each worker its share.
 double measureCopy(ThreadPool &pool, int64_t bytes, double seconds);
 

@@ -69,6 +69,7 @@ private:
   std::unique_ptr<Device> theDevice;
   std::unordered_map<std::string, const Tensor *> tensors;
   std::unordered_map<std::string, int64_t> entries;
+  bool prepared = false;
   int64_t updateSplit = 0; ///< dispatches of the first part
 };
 
