@@ -101,7 +101,7 @@ def run_mixln(case, system, args, cache):
         errors = pathlib.Path(folder) / "errors"
         command = [args.bin / "mixln-train", "--model_config", config, "--norm", flags["norm"], "--dtype",
                    flags["dtype"], "--batch_size", flags["batch"], "--seq_len", flags["seq"], "--data", args.data,
-                   "--tokenizer", args.tokenizer, "--packing", "concat", "--save_dir", save,
+                   "--tokenizer", args.tokenizer, "--save_dir", save,
                    "--num_training_steps", steps + 1, "--warmup_steps", 0, "--lr", 1e-3, "--threads",
                    flags["threads"], "--save_every", 0, *extra]
         with open(errors, "w") as log:
