@@ -1,8 +1,9 @@
 //===- InfoCommand.cpp ----------------------------------------------------===//
 
 #include "cli/Commands.h"
-#include "cli/Flags.h"
+#include "cli/KernelsInfo.h"
 #include "cli/MemoryInfo.h"
+#include "cli/SharedFlags.h"
 #include "mixln-rt/memory-map.h"
 #include "support/Errors.h"
 #include "train/Model.h"
@@ -57,8 +58,26 @@ int mixln::rt::infoCommand(const Executable &executable,
               "Prints what was compiled into this executable.");
   bool asJson = false;
   flags.toggle("json", asJson, "as one JSON object");
+  bool kernels = false, noRun = false;
+  int64_t runs = 3;
+  ThreadFlags threads;
+  flags.toggle("kernels", kernels,
+               "a row for each kernel: time, FLOPs, bytes and the share of the "
+               "ceiling that bounds it, measured on random rows");
+  flags.toggle("no_run", noRun,
+               "with --kernels: what is known without running");
+  flags.count("runs", runs, 1, "with --kernels: updates that are measured");
+  threads.add(flags);
   if (!flags.parse(arguments))
     return ExitDone;
+  if (noRun && !kernels)
+    badInput("--no_run belongs to --kernels");
+  if (kernels) {
+    if (!noRun)
+      checkCpu(executable.program);
+    printKernels(executable, threads.resolve(), noRun ? 0 : runs, asJson);
+    return ExitDone;
+  }
   ordered_json info = describe(executable.program);
   ordered_json memory = describeMemory(executable.program);
   if (asJson) {

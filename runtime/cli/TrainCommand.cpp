@@ -111,6 +111,9 @@ void TrainFlags::addRunFlags() {
                std::numeric_limits<double>::infinity(),
                "skip updates whose loss or gradient norm lies this many"
                " standard deviations above the last ones; 0 = off");
+  flags.toggle("profile", options.profile,
+               "print at the end where the time went; profile.json and "
+               "trace.json in --save_dir");
   flags.text("run_name", runName, "recorded in run.json");
   flags.text("name", name, "recorded in run.json");
   flags.text("tags", tags, "recorded in run.json");

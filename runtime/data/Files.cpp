@@ -44,11 +44,16 @@ std::string mixln::rt::readWholeFile(const std::string &path, size_t limit) {
   std::ifstream file(path, std::ios::binary);
   if (!file)
     badInput("cannot open ", path, ": ", systemError(errno));
-  std::string text(limit + 1, '\0');
-  file.read(text.data(), text.size());
+  std::string text;
+  constexpr size_t kPart = size_t(1) << 20;
+  while (file && text.size() <= limit) {
+    size_t before = text.size();
+    text.resize(before + kPart);
+    file.read(text.data() + before, kPart);
+    text.resize(before + file.gcount());
+  }
   if (file.bad())
     badInput("cannot read ", path);
-  text.resize(file.gcount());
   if (text.size() > limit)
     badInput(path, " is larger than ", limit, " bytes");
   return text;

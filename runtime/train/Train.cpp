@@ -4,7 +4,7 @@
 #include "checkpoint/ModelFolder.h"
 #include "data/Files.h"
 #include "data/Loader.h"
-#include "device/PeakFlops.h"
+#include "device/Ceilings.h"
 #include "layers/Measurements.h"
 #include "replay/Replay.h"
 #include "support/Errors.h"
@@ -13,6 +13,7 @@
 #include "train/NotFinite.h"
 #include "train/Progress.h"
 #include "train/Signals.h"
+#include "train/UpdateProfiler.h"
 
 #include <chrono>
 #include <cmath>
@@ -59,6 +60,8 @@ private:
   void evaluateNow(Outputs &outputs);
   void save(Outputs *outputs);
   void begin();
+  double measurePeak();
+  void reportProfile();
   void reportWaiting(const Loader &loader);
   [[noreturn]] void notFinite(const UpdateBatch &batch, const char *what,
                               Outputs &outputs);
@@ -67,6 +70,7 @@ private:
   const TrainOptions &options;
   const RunFolder &folder;
   Progress progress;
+  std::unique_ptr<UpdateProfiler> profiler;
   TrainingState state;
   std::map<std::string, std::string> hashes;
   std::vector<std::string> changed;
@@ -298,8 +302,12 @@ int Trainer::loop(Loader *loader, Outputs &outputs) {
                 options.schedule.steps, " updates, and --max_epochs ",
                 options.stream.maxEpochs, " forbids another epoch");
     }
+    if (profiler)
+      profiler->beginUpdate();
     if (!update(*batch, outputs))
       break;
+    if (profiler)
+      profiler->endUpdate();
     if (options.evalEvery > 0 && state.step % options.evalEvery == 0)
       evaluateNow(outputs);
     if (options.saveEvery > 0 && state.step % options.saveEvery == 0)
@@ -326,6 +334,22 @@ void Trainer::reportWaiting(const Loader &loader) {
                 " data",
                 100 * loader.waitedSeconds() / total);
   note(text);
+}
+
+/// Of the arithmetic that the program's matmuls are made of.
+double Trainer::measurePeak() {
+  constexpr double kSeconds = 0.002;
+  double dot = model.program().dtype == "fp32"
+                   ? 0
+                   : measureDot(model.threadPool(), kSeconds);
+  return dot > 0 ? dot : measureFma(model.threadPool(), kSeconds);
+}
+
+void Trainer::reportProfile() {
+  std::string table = profiler->write(folder.name());
+  std::fputs(table.c_str(), stderr);
+  note(cat("where each kernel's time went: ", folder.file("profile.json"),
+           "; for ui.perfetto.dev: ", folder.file("trace.json")));
 }
 
 int Trainer::run() {
@@ -364,7 +388,9 @@ int Trainer::runThrough() {
     // The first rows show whether the data can be read at all: before that
     // nothing is left behind in the folder, and nothing of a run is touched.
     loader->waitUntilReady(stopRequested);
-    peak = measurePeakFlops(model.threadPool());
+    peak = measurePeak();
+    if (options.profile)
+      profiler = std::make_unique<UpdateProfiler>(model);
   } else {
     note(cat("update ", state.step, " of ", options.schedule.steps,
              " is done already"));
@@ -380,6 +406,8 @@ int Trainer::runThrough() {
     progress.finish();
     if (loader)
       reportWaiting(*loader);
+    if (profiler)
+      reportProfile();
     return status;
   } catch (const InputError &) {
     progress.finish();

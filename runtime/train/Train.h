@@ -38,6 +38,8 @@ struct TrainOptions {
   int64_t logLayersEvery = 0;
   std::optional<EvaluationOptions> evaluation;
 
+  bool profile = false;
+
   ResolvedFlags flags; ///< for run.json
 
   std::string weights; ///< that the run begins with, or empty
