@@ -7,6 +7,7 @@
 #include "mixln/Frontend/Import.h"
 #include "mixln/Frontend/ModelConfig.h"
 #include "mixln/Frontend/NormSpec.h"
+#include "mixln/Frontend/ReadModule.h"
 #include "mixln/IR/Mixln.h"
 #include "mixln/Pipelines/PlainDiagnostics.h"
 #include "mixln/Pipelines/Registry.h"
@@ -94,7 +95,7 @@ LogicalResult Compilation::enableRemarks() {
 int Compilation::readInput() {
   std::string error;
   if (StringRef(options.input).ends_with(".mlir")) {
-    module = parseSourceFile<ModuleOp>(options.input, &context);
+    module = readModule(options.input, &context);
     if (!module)
       return kBadInput;
     timer.lap("parse");
