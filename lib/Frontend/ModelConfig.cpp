@@ -2,6 +2,7 @@
 
 #include "mixln/Frontend/ModelConfig.h"
 #include "mixln/Frontend/Json.h"
+#include "mixln/IR/Mixln.h"
 
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/Twine.h"
@@ -112,8 +113,8 @@ static LogicalResult readSizes(ConfigReader &reader, ModelConfig &config) {
                             maxWidth)) ||
       failed(reader.integer("num_attention_heads", config.numAttentionHeads,
                             maxWidth)) ||
-      failed(
-          reader.integer("num_hidden_layers", config.numHiddenLayers, 10000)) ||
+      failed(reader.integer("num_hidden_layers", config.numHiddenLayers,
+                            kMaxLayers)) ||
       failed(reader.integer("vocab_size", config.vocabSize, maxVocabulary)))
     return failure();
   config.numKeyValueHeads = config.numAttentionHeads;
@@ -226,7 +227,7 @@ FailureOr<ModelConfig> mixln::parseModelConfig(StringRef text, StringRef file,
       failed(readNumbers(reader, config)) ||
       failed(checkFunction(reader, config.modelType)) ||
       failed(reader.text("norm_type", config.normType)) ||
-      failed(reader.integer("post_num", config.postNum, 10000,
+      failed(reader.integer("post_num", config.postNum, kMaxLayers,
                             /*required=*/false, /*least=*/0)) ||
       failed(reader.text("norm_kind", config.normKind)))
     return failure();

@@ -54,9 +54,8 @@ private:
   size_t at = 0;
   unsigned depth = 0, deepest = 0, length = 0;
   llvm::StringMap<unsigned> aliases;
-  /// The alias whose definition is being read, with its depth so far.
+  /// The alias whose definition is being read.
   StringRef defined;
-  unsigned definedDepth = 0;
 };
 } // namespace
 

@@ -143,8 +143,11 @@ Attribute PlacementAttr::parse(AsmParser &parser, Type) {
   NamedAttrList keys;
   auto parseKey = [&]() -> ParseResult {
     std::string key;
+    SMLoc at = parser.getCurrentLocation();
     if (parser.parseKeywordOrString(&key))
       return failure();
+    if (key.empty())
+      return parser.emitError(at, "expected a key of a placement");
     Attribute value;
     if (failed(parser.parseOptionalEqual()))
       value = parser.getBuilder().getUnitAttr();

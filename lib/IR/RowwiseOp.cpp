@@ -21,7 +21,7 @@ Type RowwiseOp::rowArgumentType(RankedTensorType type, AffineMap map) {
   Type element = type.getElementType();
   if (!element.isF32() && !element.isBF16() && !element.isInteger(32))
     return {};
-  int64_t left = type.getRank() - map.getNumResults();
+  int64_t left = type.getRank() - int64_t(map.getNumResults());
   Type computed =
       element.isInteger(32) ? element : Float32Type::get(type.getContext());
   if (left == 0)
@@ -172,7 +172,9 @@ static LogicalResult verifyRowOperand(RowwiseOp op, unsigned i) {
   return success();
 }
 
-LogicalResult RowwiseOp::verify() {
+LogicalResult RowwiseOp::verifyRegions() {
+  if (failed(verifyExtents(*this)))
+    return failure();
   ArrayRef<int64_t> domain = getDomain();
   if (domain.empty() || domain.size() > 2)
     return emitOpError() << "domain has " << domain.size()

@@ -5,6 +5,7 @@
 #include "data/Files.h"
 #include "support/Errors.h"
 #include "train/Signals.h"
+#include "train/RunFolder.h"
 #include "train/Train.h"
 
 #include <algorithm>
@@ -283,6 +284,8 @@ int mixln::rt::trainCommand(const Executable &executable,
   train.check();
   auto tokenizer = openTokenizer(train.data.tokenizer, executable.program);
   train.options.tokenizer = tokenizer.get();
+  if (tokenizer)
+    checkTokenizerName(tokenizer->path());
   train.resolveEvaluation(tokenizer.get());
   RunFolder folder(train.saveDir, train.resume);
   int threads = train.threads.resolve();

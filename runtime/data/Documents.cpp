@@ -148,10 +148,6 @@ bool Documents::next(std::string &text) {
       reader.reset();
       continue;
     }
-    if (reader->tooLong()) {
-      skip(cat("is longer than ", LineReader::kMaxLine, " bytes"));
-      continue;
-    }
     std::string reason;
     if (textOfLine(line, text, reason)) {
       ++found;

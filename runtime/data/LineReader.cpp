@@ -114,7 +114,6 @@ bool LineReader::fill() { return inflater ? fillGzip() : fillPlain(); }
 
 bool LineReader::next(std::string_view &line) {
   carried.clear();
-  overlong = false;
   bool any = false;
   while (true) {
     if (textBegin == textEnd && !fill()) {
@@ -128,20 +127,19 @@ bool LineReader::next(std::string_view &line) {
     const char *end = static_cast<const char *>(std::memchr(begin, '\n', left));
     size_t length = end ? end - begin : left;
     textBegin += end ? length + 1 : length;
+    // A file that unpacks to terabytes without an end of line stops here.
     if (carried.size() + length > kMaxLine)
-      overlong = true;
-    if (end && carried.empty() && !overlong) {
+      badInput(filePath, ":", number + 1, ": the line is longer than ",
+               kMaxLine, " bytes");
+    if (end && carried.empty()) {
       line = {begin, length};
       ++number;
       return true;
     }
-    if (!overlong)
-      carried.append(begin, length);
+    carried.append(begin, length);
     if (end)
       break;
   }
-  if (overlong)
-    carried.clear();
   line = carried;
   ++number;
   return true;

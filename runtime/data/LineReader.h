@@ -22,9 +22,8 @@ public:
   LineReader &operator=(const LineReader &) = delete;
 
   /// The next line without its end; valid until the next call. A line longer
-  /// than kMaxLine comes out empty, with tooLong().
+  /// than kMaxLine is an InputError too.
   bool next(std::string_view &line);
-  bool tooLong() const { return overlong; }
 
   /// Number of the line that next() returned last, from 1.
   int64_t lineNumber() const { return number; }
@@ -49,7 +48,6 @@ private:
   size_t textBegin = 0, textEnd = 0;
   std::string carried;
   int64_t number = 0;
-  bool overlong = false;
 };
 
 } // namespace mixln::rt

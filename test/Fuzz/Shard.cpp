@@ -98,8 +98,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   return 0;
 }
 
-extern "C" __attribute__((weak)) size_t
-LLVMFuzzerMutate(uint8_t *data, size_t size, size_t limit);
+extern "C" __attribute__((weak)) size_t LLVMFuzzerMutate(uint8_t *data,
+                                                         size_t size,
+                                                         size_t limit);
 
 /// What is inside a gzip member changes now and then, not only its envelope.
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size,
