@@ -26,8 +26,8 @@ struct LineReader::Inflater {
   Inflater &operator=(const Inflater &) = delete;
 };
 
-LineReader::LineReader(std::string path)
-    : filePath(std::move(path)), input(size_t(1) << 18), text(size_t(1) << 20) {
+LineReader::LineReader(std::string path, size_t bufferBytes)
+    : filePath(std::move(path)), input(bufferBytes / 4), text(bufferBytes) {
   descriptor = open(filePath.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0)
     badInput("cannot open ", filePath, ": ", systemError(errno));

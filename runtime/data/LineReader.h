@@ -16,7 +16,8 @@ namespace mixln::rt {
 /// checksum) is an InputError that names the file and the line it came to.
 class LineReader {
 public:
-  explicit LineReader(std::string path);
+  /// `bufferBytes`: how much is unpacked at a time.
+  explicit LineReader(std::string path, size_t bufferBytes = kBufferBytes);
   ~LineReader();
   LineReader(const LineReader &) = delete;
   LineReader &operator=(const LineReader &) = delete;
@@ -30,6 +31,7 @@ public:
   const std::string &path() const { return filePath; }
 
   static constexpr size_t kMaxLine = size_t(64) << 20;
+  static constexpr size_t kBufferBytes = size_t(1) << 20;
 
 private:
   struct Inflater;

@@ -8,5 +8,6 @@
 
 extern "C" const char *__asan_default_options() {
   return "detect_container_overflow=0:allow_user_poisoning=0:"
-         "detect_odr_violation=0";
+         "detect_odr_violation=0:quarantine_size_mb=16:"
+         "malloc_context_size=8";
 }

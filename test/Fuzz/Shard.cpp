@@ -54,6 +54,9 @@ static std::string inflated(const uint8_t *data, size_t size, size_t limit) {
 // Target
 //===----------------------------------------------------------------------===//
 
+/// So small that lines cross the ends of buffers.
+static constexpr size_t kBufferBytes = 64;
+
 namespace {
 struct Reading {
   std::vector<std::string> texts;
@@ -66,7 +69,7 @@ struct Reading {
 static Reading readAll(const std::string &path) {
   Reading reading;
   try {
-    Documents documents({path});
+    Documents documents({path}, kBufferBytes);
     for (std::string text; documents.next(text);) {
       reading.texts.push_back(text);
       reading.lines.push_back(documents.line());
@@ -89,7 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (reading.failed || reading.texts.empty())
     return 0;
   size_t middle = reading.texts.size() / 2;
-  Documents documents({file.path()});
+  Documents documents({file.path()}, kBufferBytes);
   documents.begin({}, 0, middle ? reading.lines[middle - 1] : 0);
   for (std::string text; documents.next(text); ++middle)
     require(middle < reading.texts.size() && text == reading.texts[middle],
