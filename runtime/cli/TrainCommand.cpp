@@ -4,8 +4,8 @@
 #include "cli/SharedFlags.h"
 #include "data/Files.h"
 #include "support/Errors.h"
-#include "train/Signals.h"
 #include "train/RunFolder.h"
+#include "train/Signals.h"
 #include "train/Train.h"
 
 #include <algorithm>

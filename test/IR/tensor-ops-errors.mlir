@@ -76,3 +76,15 @@ mixln.entry @e {
   // expected-error @+1 {{number of segment starts is 8, expected 9}}
   %g = mixln.embedding_grad %dy, %ids, %ids, %ids : tensor<8x32xf32>, tensor<8xi32>, tensor<8xi32>, tensor<8xi32> -> tensor<96x32xf32>
 }
+
+// -----
+
+// Nothing is divided by a width of zero.
+mixln.variable @q : tensor<8x0xf32> input
+mixln.variable @cos : tensor<4x0xf32> input
+mixln.entry @e {
+  %q = mixln.load @q : tensor<8x0xf32>
+  %cos = mixln.load @cos : tensor<4x0xf32>
+  // expected-error @+1 {{has the type 'tensor<8x0xf32>', expected extents of 1 to 1099511627776}}
+  %ctx, %lse = mixln.attention %q, %q, %q, %cos, %cos {heads = 2 : i64} : tensor<8x0xf32>, tensor<8x0xf32>, tensor<8x0xf32>, tensor<4x0xf32>, tensor<4x0xf32> -> tensor<8x0xf32>, tensor<8x2xf32>
+}
