@@ -100,11 +100,7 @@ LogicalResult Importer::importLayer(int64_t layer) {
   const LayerRule *rule = nullptr;
   for (const LayerRule &candidate : spec.layers) {
     if (candidate.when) {
-      // Checked when the file was read; what is missing, K, gets its message.
-      FailureOr<double> holds =
-          isConstant(*candidate.when.root, ofLayer)
-              ? evaluateNode(*candidate.when.root, ofLayer)
-              : evaluateFormula(candidate.when, ofLayer, error);
+      FailureOr<double> holds = evaluateFormula(candidate.when, ofLayer, error);
       if (failed(holds))
         return failure();
       if (*holds == 0)

@@ -221,6 +221,16 @@ LogicalResult mixln::setScale(ModelConfig &config, StringRef key,
   FailureOr<Formula> formula = parseFormula(value, key, error);
   if (failed(formula))
     return failure();
+  FormulaNames names;
+  for (const char *name : {"n", "d", "L"})
+    names.names[name] = FormulaType::Number;
+  FailureOr<FormulaType> type = checkFormula(*formula, names, error);
+  if (failed(type))
+    return failure();
+  if (*type != FormulaType::Number) {
+    error = formula->message(1, "is a condition, expected a number");
+    return failure();
+  }
   auto hidden = static_cast<double>(config.hiddenSize);
   FailureOr<double> scale = evaluateFormula(
       *formula,

@@ -172,6 +172,14 @@ static LogicalResult verifyRowOperand(RowwiseOp op, unsigned i) {
   return success();
 }
 
+/// A number, or a row of numbers.
+static bool canBeYielded(Type type) {
+  auto vector = dyn_cast<VectorType>(type);
+  if (vector && (vector.getRank() != 1 || vector.isScalable()))
+    return false;
+  return (vector ? vector.getElementType() : type).isIntOrFloat();
+}
+
 LogicalResult RowwiseOp::verifyRegions() {
   if (failed(verifyExtents(*this)))
     return failure();
@@ -213,6 +221,10 @@ LogicalResult RowwiseOp::verifyRegions() {
                          << yield.getSums().size() << " sums but has "
                          << getRowResults().size() << " and "
                          << getSumResults().size() << " results";
+  for (Type type : yield->getOperandTypes())
+    if (!canBeYielded(type))
+      return emitOpError() << "yields " << type
+                           << ", expected a number or a vector of rank 1";
   if (getSumMaps().size() != getSumResults().size())
     return emitOpError() << "has " << getSumResults().size() << " sums and "
                          << getSumMaps().size() << " maps of them";
