@@ -1,6 +1,7 @@
 """The lit suite: each test says in one sentence what it proves."""
 import os
 import platform
+import subprocess
 
 import lit.formats
 
@@ -16,7 +17,7 @@ config.environment["PATH"] = os.pathsep.join(path)
 config.environment["PYTHONPATH"] = os.path.join(config.test_source_root, "support")
 config.environment["PYTHONDONTWRITEBYTECODE"] = "1"
 config.environment["MIXLN_CACHE_DIR"] = os.path.join(config.test_exec_root, "cache")
-for name in ("HOME", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"):
+for name in ("HOME", "MIXLN_PYTHON", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 
@@ -30,6 +31,17 @@ shared = os.environ.get("MIXLN_SHARED", os.path.join(config.mixln_source, "..", 
 if os.path.isdir(os.path.join(shared, "golden")):
     config.available_features.add("shared")
     config.substitutions.append(("%shared", os.path.abspath(shared)))
+
+# Another Python whose packages the results are held against; nothing is installed for it.
+peers = os.environ.get("MIXLN_PYTHON", "")
+if peers:
+    find = ("import importlib.util as u; "
+            "print(*(m for m in ('torch', 'safetensors', 'sentencepiece') if u.find_spec(m)))")
+    found = subprocess.run([peers, "-c", find], capture_output=True, text=True).stdout.split()
+    if "safetensors" not in found and "torch" in found:
+        found.remove("torch")
+    config.available_features.update(found)
+    config.substitutions.append(("%peers_python", peers))
 
 flags = ""
 if platform.system() == "Linux":

@@ -146,6 +146,18 @@ static void writeContents(const std::string &folder, const Program &program,
               readWholeFile(tokenizer, size_t(256) << 20));
 }
 
+std::string mixln::rt::tokenizerOf(const std::string &weights) {
+  std::string found;
+  std::error_code error;
+  for (const auto &entry : fs::directory_iterator(weights, error))
+    if (entry.path().extension() == ".model") {
+      if (!found.empty())
+        return "";
+      found = entry.path().string();
+    }
+  return found;
+}
+
 static void syncParent(const std::string &path) {
   fs::path parent = fs::path(path).parent_path();
   syncFolder(parent.empty() ? "." : parent.string());

@@ -37,6 +37,9 @@ void repairModelFolders(const std::string &parent);
 /// Removes a checkpoint: at no time does a part of it stand under its name.
 void removeModelFolder(const std::string &path);
 
+/// The tokenizer that a checkpoint carries: its only *.model file, or empty.
+std::string tokenizerOf(const std::string &folder);
+
 } // namespace mixln::rt
 
 #endif // MIXLN_RT_CHECKPOINT_MODELFOLDER_H

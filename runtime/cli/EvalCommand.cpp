@@ -1,5 +1,6 @@
 //===- EvalCommand.cpp ----------------------------------------------------===//
 
+#include "checkpoint/ModelFolder.h"
 #include "cli/OwnRun.h"
 #include "cli/SharedFlags.h"
 #include "data/Files.h"
@@ -11,25 +12,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 using namespace mixln::rt;
 using nlohmann::ordered_json;
-namespace fs = std::filesystem;
-
-/// A checkpoint carries its tokenizer; the only *.model file in it.
-static std::string tokenizerOf(const std::string &weights) {
-  std::string found;
-  std::error_code error;
-  for (const auto &entry : fs::directory_iterator(weights, error))
-    if (entry.path().extension() == ".model") {
-      if (!found.empty())
-        return "";
-      found = entry.path().string();
-    }
-  return found;
-}
 
 namespace {
 
