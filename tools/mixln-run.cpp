@@ -1,5 +1,6 @@
 //===- mixln-run.cpp - Executes entries with the interpreter --------------===//
 
+#include "mixln/Frontend/ReadModule.h"
 #include "mixln/IR/Mixln.h"
 #include "mixln/Interpreter/Compare.h"
 #include "mixln/Interpreter/Files.h"
@@ -9,11 +10,8 @@
 #include "mixln/Pipelines/CompileFlags.h"
 #include "mixln/Pipelines/Registry.h"
 
-#include "mlir/Parser/Parser.h"
-#include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
-#include "llvm/Support/SourceMgr.h"
 
 #include <optional>
 
@@ -320,18 +318,6 @@ static int differentiate(Interpreter &interpreter, const Options &options) {
   return bad ? kFailed : 0;
 }
 
-static OwningOpRef<ModuleOp> parseModule(StringRef path, MLIRContext &context) {
-  std::string error;
-  std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(path, &error);
-  if (!file) {
-    llvm::errs() << "mixln-run: " << error << "\n";
-    return nullptr;
-  }
-  llvm::SourceMgr sources;
-  sources.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
-  return parseSourceFile<ModuleOp>(sources, &context);
-}
-
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   Options options;
@@ -362,12 +348,12 @@ int main(int argc, char **argv) {
   context.loadAllAvailableDialects();
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler handler(sources, &context);
-  OwningOpRef<ModuleOp> module = parseModule(options.module, context);
+  OwningOpRef<ModuleOp> module = readModule(options.module, &context);
   if (!module)
     return kBadInput;
   OwningOpRef<ModuleOp> other;
   if (!options.compare.empty() &&
-      !(other = parseModule(options.compare, context)))
+      !(other = readModule(options.compare, &context)))
     return kBadInput;
 
   Interpreter interpreter(*module);

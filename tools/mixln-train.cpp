@@ -63,6 +63,8 @@ static int compileCached(CompileOptions &options, std::string &executable) {
   SmallString<128> path(directory);
   sys::path::append(path, key);
   executable = std::string(path);
+  if (std::string problem = checkCachedExecutable(path); !problem.empty())
+    return fail(problem);
   if (sys::fs::can_execute(path))
     return 0;
   errs() << "mixln-train: compiling " << options.input << "\n";

@@ -55,6 +55,20 @@ std::string mixln::prepareCacheDirectory(StringRef directory) {
   return {};
 }
 
+std::string mixln::checkCachedExecutable(StringRef path) {
+  struct stat status;
+  if (lstat(path.str().c_str(), &status) != 0)
+    return {};
+  if (!S_ISREG(status.st_mode))
+    return ("cached executable " + path + " is not a file; remove it").str();
+  if (status.st_uid != geteuid())
+    return ("cached executable " + path + " belongs to user " +
+            Twine(status.st_uid) + ", expected " + Twine(geteuid()) +
+            "; remove it")
+        .str();
+  return {};
+}
+
 namespace {
 /// Fields with their lengths, so that no two lists of them hash alike.
 class KeyHash {

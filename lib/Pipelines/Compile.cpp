@@ -8,6 +8,7 @@
 #include "mixln/Frontend/Measures.h"
 #include "mixln/Frontend/ModelConfig.h"
 #include "mixln/Frontend/NormSpec.h"
+#include "mixln/Frontend/ReadModule.h"
 #include "mixln/IR/Mixln.h"
 #include "mixln/Pipelines/Fit.h"
 #include "mixln/Pipelines/PlainDiagnostics.h"
@@ -147,7 +148,7 @@ PhaseOptions mixln::getPhaseOptions(const CompileOptions &options,
 int Compilation::readInput() {
   std::string error;
   if (StringRef(options.input).ends_with(".mlir")) {
-    module = parseSourceFile<ModuleOp>(options.input, &context);
+    module = readModule(options.input, &context);
     if (!module)
       return kBadInput;
     timer.lap("parse");

@@ -6,6 +6,7 @@
 #include "data/Files.h"
 #include "device/ThreadPool.h"
 #include "support/Errors.h"
+#include "train/RunFolder.h"
 #include "train/Signals.h"
 #include "train/Train.h"
 
@@ -299,6 +300,8 @@ static int trainWith(const Executable &executable, TrainFlags &train) {
   train.check();
   auto tokenizer = openTokenizer(train.data.tokenizer, executable.program);
   train.options.tokenizer = tokenizer.get();
+  if (tokenizer)
+    checkTokenizerName(tokenizer->path());
   train.resolveEvaluation(tokenizer.get());
   RunFolder folder(train.saveDir, train.resume);
   int threads = train.threads.resolve();

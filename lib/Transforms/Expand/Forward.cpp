@@ -56,7 +56,13 @@ FailureOr<Forward::Streams> Forward::emit(Wiring &wiring,
                                           ArrayRef<int64_t> domain,
                                           function_ref<Value(StringRef)> lookup,
                                           const Twine &site) {
+  // Norms that many sites share become large where each of them is written out.
+  constexpr int64_t limit = 1 << 20;
   Block &body = wiring.getBlock();
+  operations += llvm::range_size(body);
+  if (operations > limit)
+    return emitError(loc) << "the row programs up to here have more than "
+                          << limit << " operations";
   auto yield = cast<YieldOp>(body.getTerminator());
   // The program's arguments: rows, parameters, numbers; each only if used.
   SmallVector<Value> rowOperands, shared;

@@ -91,6 +91,7 @@ private:
   mlir::Location loc;
   int64_t rows, hidden, headDim;
   int64_t layer = -1;
+  int64_t operations = 0; ///< of all row programs
   llvm::StringMap<mlir::Value> loaded;
   mlir::Value embedding, blockInput, branch;
   Streams streams;
