@@ -11,7 +11,7 @@ packages=(
   bible-kjv
 )
 if [[ "${1:-}" == "--dev" ]]; then
-  packages+=(clang-tidy-22 libtcmalloc-minimal4)
+  packages+=(clang-tidy-22 libtcmalloc-minimal4 chromium)
 fi
 
 missing=()

@@ -1,6 +1,7 @@
 """The lit suite: each test says in one sentence what it proves."""
 import os
 import platform
+import shutil
 
 import lit.formats
 
@@ -30,6 +31,9 @@ shared = os.environ.get("MIXLN_SHARED", os.path.join(config.mixln_source, "..", 
 if os.path.isdir(os.path.join(shared, "golden")):
     config.available_features.add("shared")
     config.substitutions.append(("%shared", os.path.abspath(shared)))
+
+if shutil.which("chromium"):
+    config.available_features.add("chromium")
 
 flags = ""
 if platform.system() == "Linux":

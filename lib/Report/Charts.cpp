@@ -3,6 +3,8 @@
 #include "Charts.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 using namespace mixln::report;
 using nlohmann::ordered_json;
@@ -49,6 +51,26 @@ Figure mixln::report::heatMap(const std::string &title, const Axis &x,
            {"first", firstRow},
            {"value", axisJson(value)},
            {"cells", cells}}};
+}
+
+void mixln::report::shareColors(std::vector<Figure> &figures) {
+  double low = std::numeric_limits<double>::infinity(), high = -low;
+  for (const Figure &figure : figures) {
+    if (figure.chart["kind"] != "heat")
+      continue;
+    bool logarithmic = figure.chart["value"]["log"].get<bool>();
+    for (const ordered_json &row : figure.chart["cells"])
+      for (const ordered_json &cell : row) {
+        double value = cell.get<double>();
+        if (!std::isfinite(value) || (logarithmic && value <= 0))
+          continue;
+        low = std::min(low, value);
+        high = std::max(high, value);
+      }
+  }
+  for (Figure &figure : figures)
+    if (figure.chart["kind"] == "heat" && low <= high)
+      figure.chart["range"] = {low, high};
 }
 
 Figure mixln::report::intervals(const std::string &title, const Axis &x,

@@ -35,7 +35,6 @@ struct Figure {
   std::string title;
   std::string note; ///< how to read it; may be empty
   nlohmann::ordered_json chart;
-  bool wide = false;
 };
 
 Figure lines(const std::string &title, const Axis &x, const Axis &y,
@@ -46,6 +45,9 @@ Figure heatMap(const std::string &title, const Axis &x,
                const std::vector<std::string> &columns, const Axis &y,
                double firstRow, const Matrix &cells, const Axis &value,
                const std::string &note = "");
+
+/// Gives heat maps of one measurement the same colors for the same values.
+void shareColors(std::vector<Figure> &figures);
 
 /// Means with their intervals, one line each.
 struct Interval {

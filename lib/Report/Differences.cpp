@@ -16,15 +16,32 @@ static constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 /// What may differ within a setting: the things compared, and what changes no
 /// number.
 static bool isFree(llvm::StringRef key) {
-  static const std::set<llvm::StringRef> keys = {
-      "flags.lr",         "flags.seed",       "flags.save_every",
-      "flags.keep_last",  "flags.threads",    "flags.data",
-      "flags.eval_data",  "flags.eval_every", "flags.tokenizer",
-      "flags.save_dir",   "flags.resume",     "flags.run_name",
-      "flags.name",       "flags.tags",       "started",
-      "directory",        "program.norm",     "program.arena_bytes",
-      "program.cpu",      "config.norm",      "config.post_num",
-      "config.norm_type", "config.norm_kind", "program.flops_per_token"};
+  static const std::set<llvm::StringRef> keys = {"flags.lr",
+                                                 "flags.seed",
+                                                 "flags.save_every",
+                                                 "flags.keep_last",
+                                                 "flags.threads",
+                                                 "flags.data",
+                                                 "flags.eval_data",
+                                                 "flags.eval_every",
+                                                 "flags.tokenizer",
+                                                 "flags.save_dir",
+                                                 "flags.resume",
+                                                 "flags.run_name",
+                                                 "flags.name",
+                                                 "flags.tags",
+                                                 "started",
+                                                 "directory",
+                                                 "program.norm",
+                                                 "program.arena_bytes",
+                                                 "program.cpu",
+                                                 "config.norm",
+                                                 "config.post_num",
+                                                 "config.norm_type",
+                                                 "config.architectures",
+                                                 "config.model_type",
+                                                 "config.norm_kind",
+                                                 "program.flops_per_token"};
   return keys.count(key) || key.starts_with("machine.") ||
          key.starts_with("versions.") || key.starts_with("resumed") ||
          key.starts_with("config.norm_") || key.starts_with("config.mixln");

@@ -34,10 +34,16 @@ void PageBuilder::figure(const Figure &figure) {
 }
 
 void PageBuilder::figures(const std::vector<Figure> &all) {
-  body += "<div class=\"charts\">\n";
-  for (const Figure &one : all)
-    figure(one);
-  body += "</div>\n";
+  // Heat maps stand close together, to be compared at a glance.
+  auto isSmall = [](const Figure &one) { return one.chart["kind"] == "heat"; };
+  for (size_t i = 0; i < all.size(); ++i) {
+    bool small = isSmall(all[i]);
+    if (i == 0 || small != isSmall(all[i - 1]))
+      body += std::string(i == 0 ? "" : "</div>\n") + "<div class=\"charts" +
+              (small ? " small" : "") + "\">\n";
+    figure(all[i]);
+  }
+  body += all.empty() ? "" : "</div>\n";
 }
 
 void PageBuilder::openDetails(const std::string &summary) {

@@ -234,6 +234,7 @@ mixln::report::angularDistances(const std::vector<Run> &runs,
       series.points.emplace_back(static_cast<double>(l), cells[0][l]);
     next.push_back(std::move(series));
   }
+  shareColors(figures);
   if (!next.empty())
     figures.insert(figures.begin(),
                    lines("Angular distance of neighbouring layers (n = 1)",

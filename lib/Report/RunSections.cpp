@@ -49,6 +49,7 @@ static std::vector<Figure> overTime(const std::vector<Run> &runs,
   for (const Run &run : runs)
     if (auto figure = fieldOverTime(run, field))
       figures.push_back(std::move(*figure));
+  shareColors(figures);
   return figures;
 }
 

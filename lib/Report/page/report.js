@@ -35,7 +35,8 @@
       callback(value, index, ticks) {
         if (!about.log) return text(value);
         // Few decades: 1, 2 and 5 of each; many: the powers of ten.
-        const mantissa = Math.round(value / 10 ** Math.floor(Math.log10(value) + 1e-9));
+        const exact = value / 10 ** Math.floor(Math.log10(value) + 1e-9), mantissa = Math.round(exact);
+        if (Math.abs(exact - mantissa) > 1e-6) return null;
         const decades = Math.log10(ticks[ticks.length - 1].value / ticks[0].value);
         const shown = decades > 3 ? [1] : decades > 1.2 ? [1, 2, 5] : [1, 2, 3, 4, 5, 6, 8];
         return shown.includes(mantissa) ? text(value) : null;
@@ -64,9 +65,20 @@
         borderDash: dashes[one.dash % dashes.length],
         pointRadius: one.markers || one.points.length === 1 ? 2.6 : 0,
         pointHitRadius: 6,
+        clip: 6,
         tension: 0,
       };
     });
+    const x = axis(data.x, ink);
+    let low = Infinity, high = -Infinity;
+    for (const one of data.series)
+      for (const [at] of one.points) {
+        low = Math.min(low, at);
+        high = Math.max(high, at);
+      }
+    // A little air beside the points instead of whole decades; ticks from 0.
+    if (data.x.log) Object.assign(x, {min: low / 1.3, max: high * 1.3});
+    else Object.assign(x, {min: low <= 0.6 * high ? Math.min(0, low) : low, max: high});
     return {
       type: 'line',
       data: {datasets},
@@ -75,9 +87,12 @@
         parsing: false,
         normalized: false,
         interaction: {mode: 'nearest', axis: 'x', intersect: false},
-        scales: {x: axis(data.x, ink), y: axis(data.y, ink)},
+        scales: {x, y: axis(data.y, ink)},
         plugins: {
-          legend: {position: 'bottom', labels: {color: ink.text, boxWidth: 22, boxHeight: 0, padding: 8}},
+          legend: {position: 'bottom', labels: {
+            color: ink.text, usePointStyle: true, pointStyle: 'line', pointStyleWidth: 26, padding: 8,
+            filter: (item, chart) => chart.datasets[item.datasetIndex].showLine,
+          }},
           tooltip: {
             itemSort: (a, b) => a.parsed.y - b.parsed.y,
             callbacks: {
@@ -100,7 +115,7 @@
   /// The range of the cells and the color of a value within it.
   function colorScale(data) {
     const values = data.cells.flat().filter(v => v !== null && (!data.value.log || v > 0));
-    let low = Infinity, high = -Infinity;
+    let [low, high] = data.range ?? [Infinity, -Infinity];
     for (const v of values) {
       low = Math.min(low, v);
       high = Math.max(high, v);
