@@ -51,6 +51,11 @@ DictionaryAttr Importer::configAttr(int64_t batchSize, int64_t seqLen) {
         std::pair("initializer_range", config.initializerRange),
         std::pair("embedding_std", config.embeddingStd)})
     list.append(name, builder.getF64FloatAttr(value));
+  if (config.attentionScale != 0)
+    list.append("attention_scale",
+                builder.getF64FloatAttr(config.attentionScale));
+  if (config.logitScale != 1)
+    list.append("logit_scale", builder.getF64FloatAttr(config.logitScale));
   return list.getDictionary(builder.getContext());
 }
 

@@ -1,6 +1,7 @@
 //===- ModelConfig.cpp - A Hugging Face LLaMA config ----------------------===//
 
 #include "mixln/Frontend/ModelConfig.h"
+#include "mixln/Frontend/Formula.h"
 #include "mixln/Frontend/Json.h"
 
 #include "llvm/ADT/SmallVector.h"
@@ -213,6 +214,56 @@ static LogicalResult checkFunction(ConfigReader &reader, std::string &type) {
   return success();
 }
 
+LogicalResult mixln::setScale(ModelConfig &config, StringRef key,
+                              StringRef value, std::string &error) {
+  bool isAttention = key == "attention_scale";
+  FailureOr<Formula> formula = parseFormula(value, key, error);
+  if (failed(formula))
+    return failure();
+  auto hidden = static_cast<double>(config.hiddenSize);
+  FailureOr<double> scale = evaluateFormula(
+      *formula,
+      {{"n", isAttention ? static_cast<double>(config.headDim()) : hidden},
+       {"d", hidden},
+       {"L", static_cast<double>(config.numHiddenLayers)}},
+      error);
+  if (failed(scale))
+    return failure();
+  if (!std::isfinite(*scale) || !(*scale > 0)) {
+    error =
+        (key + " is '" + value + "' = " + std::to_string(*scale) +
+         ", expected a positive number or a formula of n, d and L that is one")
+            .str();
+    return failure();
+  }
+  if (!isAttention)
+    config.logitScale = *scale;
+  else if (*scale == 1 / std::sqrt(static_cast<double>(config.headDim())))
+    config.attentionScale = 0;
+  else
+    config.attentionScale = *scale;
+  return success();
+}
+
+static LogicalResult readScales(ConfigReader &reader, ModelConfig &config,
+                                std::string &error) {
+  for (StringRef key : {"attention_scale", "logit_scale"}) {
+    const Json *value = reader.find(key);
+    if (!value)
+      continue;
+    if (!value->is_number() && !value->is_string())
+      return reader.fail(key, "is " + Twine(describe(*value)) +
+                                  ", expected a number or a formula");
+    std::string text =
+        value->is_string() ? value->get<std::string>() : value->dump();
+    if (failed(setScale(config, key, text, error))) {
+      error = config.file + ": " + error;
+      return failure();
+    }
+  }
+  return success();
+}
+
 FailureOr<ModelConfig> mixln::parseModelConfig(StringRef text, StringRef file,
                                                std::string &error) {
   FailureOr<Json> json = parseJson(text, file, error);
@@ -224,6 +275,7 @@ FailureOr<ModelConfig> mixln::parseModelConfig(StringRef text, StringRef file,
   ConfigReader reader(*json, file, error);
   if (failed(readSizes(reader, config)) ||
       failed(readNumbers(reader, config)) ||
+      failed(readScales(reader, config, error)) ||
       failed(checkFunction(reader, config.modelType)) ||
       failed(reader.text("norm_type", config.normType)) ||
       failed(reader.integer("post_num", config.postNum, 10000,

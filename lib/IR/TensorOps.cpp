@@ -2,6 +2,8 @@
 
 #include "mixln/IR/Mixln.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace mixln;
 
@@ -138,6 +140,9 @@ template <typename OpTy> static LogicalResult verifyAttention(OpTy op) {
   if (heads <= 0 || q.getDimSize(1) % heads != 0)
     return op.emitOpError() << "width " << q.getDimSize(1)
                             << " of q is not a multiple of heads " << heads;
+  if (!(op.getScoreScale() > 0) || !std::isfinite(op.getScoreScale()))
+    return op.emitOpError() << "scale is " << op.getScoreScale()
+                            << ", expected a positive number";
   int64_t headDim = op.getHeadDim();
   if (headDim % 2 != 0)
     return op.emitOpError() << "head dimension " << headDim << " is odd";

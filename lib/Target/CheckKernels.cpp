@@ -118,6 +118,8 @@ LogicalResult Inputs::make(SmallVectorImpl<Array> &arrays) {
     state.addOperands(op->getOperands().take_front(5));
     state.addTypes({grad.getCtx().getType(), grad.getLse().getType()});
     state.addAttribute("heads", grad.getHeadsAttr());
+    if (FloatAttr scale = grad.getScaleAttr())
+      state.addAttribute("scale", scale);
     Operation *forward = Operation::create(state);
     SmallVector<Array> results;
     LogicalResult done = interpretOperation(

@@ -52,6 +52,10 @@ void OptimizerFlags::add(Flags &flags) {
                "weight decay");
   flags.number("grad_clipping", optimizer.gradClipping, 0, kUnbounded,
                "largest norm of the gradient; 0 = off");
+  flags.number("z_loss", zLoss, 0, kUnbounded,
+               "also minimise this times the mean squared logarithm of the"
+               " softmax's denominator (PaLM: 1e-4); the losses that are"
+               " reported stay the plain cross-entropy");
   flags.table("lr_mult", optimizer.lrMultipliers, parameterClasses(),
               "factors on the learning rate by parameter class");
   flags.table("decay", optimizer.decays, parameterClasses(),

@@ -23,10 +23,11 @@ struct ThreadFlags {
   std::string text;
 };
 
-/// --optimizer and its constants.
+/// --optimizer and its constants, --z_loss.
 struct OptimizerFlags {
   std::string kind = "adam";
   Optimizer optimizer;
+  double zLoss = 0;
   void add(Flags &flags);
   const Optimizer &resolve();
 };

@@ -215,6 +215,7 @@ void TrainFlags::check() {
   resolveSteps();
   options.saveEvery = saveEvery;
   options.optimizer = optimizer.resolve();
+  options.zLoss = optimizer.zLoss;
   options.normalization = normalization == "total"
                               ? LossNormalization::Total
                               : LossNormalization::MicroBatch;

@@ -12,6 +12,7 @@ LayerNorms mixln::rt::measureLayers(Model &model, const UpdateBatch &batch) {
   LayerNorms layers;
   double squares = 0;
   std::vector<double> streamSquares(model.program().numLayers + 1, 0.0);
+  model.setScalar("z_loss_scale", 0);
   model.setScalar("loss_scale", 1.0 / static_cast<double>(
                                           std::max<int64_t>(1, batch.counted)));
   // The measuring entry overwrites the gradients: the first micro-batch runs

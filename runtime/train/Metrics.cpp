@@ -60,6 +60,8 @@ void MetricsFile::write(const StepMetrics &metrics) {
                        {"epoch", metrics.epoch},
                        {"tokens_per_second", metrics.tokensPerSecond},
                        {"step_seconds", metrics.stepSeconds}};
+  if (metrics.zLoss)
+    line["z_loss"] = *metrics.zLoss;
   if (metrics.skipped)
     line["skipped"] = metrics.skipped;
   writeLine(line.dump());

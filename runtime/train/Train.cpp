@@ -199,8 +199,11 @@ bool Trainer::update(const UpdateBatch &batch, Outputs &outputs) {
   StepMetrics step;
   step.step = state.step + 1;
   step.lr = options.lr * options.schedule.factor(step.step);
-  step.loss =
-      accumulateGradients(model, batch, options.normalization, stopRequested);
+  ZLoss zLoss{options.zLoss};
+  step.loss = accumulateGradients(model, batch, options.normalization,
+                                  stopRequested, &zLoss);
+  if (options.zLoss > 0)
+    step.zLoss = zLoss.value;
   if (stopRequested())
     return false;
   if (!std::isfinite(step.loss))

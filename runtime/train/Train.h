@@ -28,6 +28,7 @@ struct TrainOptions {
   Schedule schedule;
   Optimizer optimizer;
 
+  double zLoss = 0;
   double spikeZscore = 0; ///< 0: apply every update
 
   int64_t saveEvery = 0; ///< 0: at the end only

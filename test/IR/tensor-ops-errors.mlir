@@ -37,6 +37,18 @@ mixln.entry @e {
 
 // -----
 
+// What multiplies the scores is positive.
+mixln.variable @q : tensor<8x32xf32> input
+mixln.variable @cos : tensor<4x8xf32> constant
+mixln.entry @e {
+  %q = mixln.load @q : tensor<8x32xf32>
+  %cos = mixln.load @cos : tensor<4x8xf32>
+  // expected-error @+1 {{scale is -5.000000e-01, expected a positive number}}
+  %ctx, %lse = mixln.attention %q, %q, %q, %cos, %cos {heads = 2 : i64, scale = -0.5 : f64} : tensor<8x32xf32>, tensor<8x32xf32>, tensor<8x32xf32>, tensor<4x8xf32>, tensor<4x8xf32> -> tensor<8x32xf32>, tensor<8x2xf32>
+}
+
+// -----
+
 // A load has the type of its variable.
 // expected-note @+1 {{the variable}}
 mixln.variable @a : tensor<8x32xf32> input

@@ -149,6 +149,12 @@ class Mixln_AttentionBase<string mnemonic, list<Trait> traits>
       return ::llvm::cast<::mlir::RankedTensorType>(getCos().getType())
           .getDimSize(0);
     }
+    /// What multiplies q . k.
+    double getScoreScale() {
+      if (::std::optional<::llvm::APFloat> scale = getScale())
+        return scale->convertToDouble();
+      return 1 / ::std::sqrt(static_cast<double>(getHeadDim()));
+    }
   }];
 }
 
@@ -158,7 +164,7 @@ def Mixln_AttentionOp : Mixln_AttentionBase<"attention", [Pure]> {
     q is [B*T, heads*head_dim], k and v [B*T, kv_heads*head_dim]; query head h
     reads key/value head h / (heads / kv_heads). q and k are rotated by the
     tables cos, sin [T, head_dim/2] (channel j with j + head_dim/2), the scores
-    divided by sqrt(head_dim). `lse` [B*T, heads] is the logarithm of the sum
+    multiplied by `scale`, by default 1 / sqrt(head_dim). `lse` [B*T, heads] is the logarithm of the sum
     of the exponentials of a row's scores, kept for the backward.
 
     Example:
@@ -177,7 +183,7 @@ def Mixln_AttentionOp : Mixln_AttentionBase<"attention", [Pure]> {
                        RankedTensorOf<[F32, BF16]>:$k,
                        RankedTensorOf<[F32, BF16]>:$v,
                        RankedTensorOf<[F32]>:$cos, RankedTensorOf<[F32]>:$sin,
-                       I64Attr:$heads);
+                       I64Attr:$heads, OptionalAttr<F64Attr>:$scale);
   let results = (outs RankedTensorOf<[F32, BF16]>:$ctx,
                       RankedTensorOf<[F32]>:$lse);
   let assemblyFormat = [{
@@ -191,8 +197,8 @@ def Mixln_AttentionOp : Mixln_AttentionBase<"attention", [Pure]> {
 def Mixln_AttentionGradOp : Mixln_AttentionBase<"attention_grad", [Pure]> {
   let summary = "backward of `attention`";
   let description = [{
-    From the forward's operands and results and the cotangent of ctx to the
-    cotangents of q, k and v. (lse has no cotangent: nothing differentiable
+    From the forward's operands, results and `scale` and the cotangent of ctx
+    to the cotangents of q, k and v. (lse has no cotangent: nothing differentiable
     reads it.)
 
     Example:
@@ -215,7 +221,7 @@ def Mixln_AttentionGradOp : Mixln_AttentionBase<"attention_grad", [Pure]> {
                        RankedTensorOf<[F32, BF16]>:$ctx,
                        RankedTensorOf<[F32]>:$lse,
                        RankedTensorOf<[F32, BF16]>:$dctx,
-                       I64Attr:$heads);
+                       I64Attr:$heads, OptionalAttr<F64Attr>:$scale);
   let results = (outs RankedTensorOf<[F32, BF16]>:$dq,
                       RankedTensorOf<[F32, BF16]>:$dk,
                       RankedTensorOf<[F32, BF16]>:$dv);

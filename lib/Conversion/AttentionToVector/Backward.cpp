@@ -1,6 +1,6 @@
 //===- Backward.cpp - The gradient of causal attention --------------------===//
 //
-//   K = rotate(k) * log2(e) / sqrt(head_dim), Kt its panels
+//   K = rotate(k) * log2(e) * scale, Kt its panels
 //   Vt = panels of (v * ln 2)^T; dK = dV = 0
 //   for each query head of the group, for blocks of 96 queries:
 //     Q = rotate(q), dO = dctx;  per row: L = lse * log2(e),
@@ -11,7 +11,7 @@
 //       dq = unrotate(dS K)
 //     for 6 keys up to the block's end:
 //       dV += P^T dO; dK += dS^T Q          from the diagonal on
-//   dk = unrotate(dK) * log2(e) / sqrt(head_dim); dv = dV
+//   dk = unrotate(dK) * log2(e) * scale; dv = dV
 //
 // The scales stand in K and V: ln 2 in dS and log2(e) in K cancel in dS K.
 //
@@ -132,7 +132,7 @@ void mixln::emitAttentionGradKernel(KernelBuilder &b, StringRef symbol,
   int64_t dim = spec.headDim, rows = tileRows(target);
   int64_t queryStride = spec.heads * dim, keyStride = spec.kvHeads * dim;
   int64_t group = spec.heads / spec.kvHeads;
-  double scale = kLog2E / std::sqrt(static_cast<double>(dim));
+  double scale = kLog2E * spec.scoreScale();
   LLVM::LLVMFuncOp rotate = rotateRows(b, spec);
   LLVM::LLVMFuncOp unrotate = unrotateRows(b, spec);
   LLVM::LLVMFuncOp gather = gatherRows(b, spec), scatter = scatterRows(b, spec);

@@ -3,7 +3,7 @@
 //   Kt = panels of rotate(k)^T; V = rows of v
 //   for each query head of the group:
 //     for r in queries step 6:
-//       Q = rotate(q[r..]) * log2(e) / sqrt(head_dim)
+//       Q = rotate(q[r..]) * log2(e) * scale
 //       S[6][..r+6] = Q Kt
 //       per row: m = max, P = exp2(S - m), 0 beyond the diagonal, s = sum P
 //       ctx = (P V) / s;  m + log2(s) is kept
@@ -105,7 +105,7 @@ void mixln::emitAttentionKernel(KernelBuilder &b, StringRef symbol,
   int64_t dim = spec.headDim, rows = tileRows(target);
   int64_t queryStride = spec.heads * dim, keyStride = spec.kvHeads * dim;
   int64_t group = spec.heads / spec.kvHeads;
-  double scale = kLog2E / std::sqrt(static_cast<double>(dim));
+  double scale = kLog2E * spec.scoreScale();
   LLVM::LLVMFuncOp rotate = rotateRows(b, spec), gather = gatherRows(b, spec);
   LLVM::LLVMFuncOp pack = packFunction(b, /*transposed=*/true);
   LLVM::LLVMFuncOp block = blockFunction(b, false, /*rhsPacked=*/true);

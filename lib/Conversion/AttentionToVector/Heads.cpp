@@ -5,7 +5,9 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace mixln;
@@ -22,8 +24,15 @@ Layout::Layout(const TargetInfo &target, const AttentionSpec &spec)
       scoreStride(roundUp(spec.seqLen + tileRows(target), target.lanes)) {}
 
 std::string AttentionSpec::name() const {
-  return llvm::formatv("attention.{0}.{1}x{2}{3}", seqLen, heads, headDim,
-                       heads == kvHeads ? "" : "." + std::to_string(kvHeads));
+  std::string text =
+      llvm::formatv("attention.{0}.{1}x{2}{3}", seqLen, heads, headDim,
+                    heads == kvHeads ? "" : "." + std::to_string(kvHeads));
+  AttentionSpec usual = *this;
+  usual.scale = 0;
+  if (scoreScale() != usual.scoreScale())
+    llvm::raw_string_ostream(text)
+        << ".scale" << llvm::format("%.17g", scoreScale());
+  return text;
 }
 
 int64_t mixln::attentionTasks(const AttentionSpec &spec, int64_t sequences) {

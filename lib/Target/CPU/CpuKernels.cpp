@@ -56,6 +56,7 @@ template <typename OpTy> static AttentionSpec attentionSpecOf(OpTy op) {
   spec.headDim = op.getHeadDim();
   spec.heads = op.getHeads();
   spec.kvHeads = op.getKvHeads();
+  spec.scale = op.getScoreScale();
   return spec;
 }
 

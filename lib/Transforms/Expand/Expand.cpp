@@ -74,11 +74,13 @@ LogicalResult MixlnExpand::declareBatch(ModelOp model, Variables &variables) {
       failed(
           declare("segment_starts", variables.i32({rows + 1}), Role::Input)) ||
       failed(declare("loss_scale", variables.f32({1}), Role::Scalar)) ||
+      failed(declare("z_loss_scale", variables.f32({1}), Role::Scalar)) ||
       failed(declare("rope_cos", angles, Role::Constant,
                      variables.init(InitKind::RopeCos, theta))) ||
       failed(declare("rope_sin", angles, Role::Constant,
                      variables.init(InitKind::RopeSin, theta))) ||
       failed(declare("loss_sum", variables.f32({1}), Role::Output)) ||
+      failed(declare("z_loss_sum", variables.f32({1}), Role::Output)) ||
       failed(declare("output_logits",
                      variables.f32({rows, model.getInt("vocab_size")}),
                      Role::Output)) ||
@@ -108,7 +110,9 @@ LogicalResult MixlnExpand::expand(ModelOp model) {
       forward.store(logits, "output_logits");
       continue;
     }
-    forward.store(forward.loss(logits), "loss_sum");
+    Forward::Losses losses = forward.loss(logits);
+    forward.store(losses.sum, "loss_sum");
+    forward.store(losses.zSum, "z_loss_sum");
     if (name == "loss.measured")
       forward.store(forward.streamRms(), "stream_rms");
   }

@@ -254,7 +254,8 @@ Value Forward::attention(const SubLayer &subLayer, Value input) {
   auto op = AttentionOp::create(
       builder, loc, q.getType(),
       RankedTensorType::get({rows, heads}, builder.getF32Type()), q, k, v,
-      load("rope_cos"), load("rope_sin"), heads);
+      load("rope_cos"), load("rope_sin"), builder.getI64IntegerAttr(heads),
+      model.findDouble("attention_scale"));
   setSite(op, siteName("attention.core"), layer);
   setName(op->getResult(0), siteName("attention.context"));
   Value context = op.getCtx();
@@ -423,15 +424,34 @@ Value Forward::logits() {
       failed(table("lm_head.weight", model.getDouble("initializer_range"),
                    "head")))
     return {};
-  return matmul(out->front(), "lm_head.weight", "head", "logits");
+  FloatAttr scale = model.findDouble("logit_scale");
+  Value logits = matmul(out->front(), "lm_head.weight", "head",
+                        scale ? "unscaled_logits" : "logits");
+  return scale ? scaled(logits, scale.getValueAsDouble()) : logits;
 }
 
-Value Forward::loss(Value logits) {
+Value Forward::scaled(Value logits, double scale) {
+  Type row = VectorType::get(model.getInt("vocab_size"), builder.getF32Type());
+  auto op = RowwiseOp::create(
+      builder, loc, ArrayRef<int64_t>{rows}, ValueRange(logits),
+      ArrayRef<AffineMap>(), ValueRange(), ArrayRef<double>(scale),
+      TypeRange(row), TypeRange(), ArrayRef<AffineMap>());
+  setSite(op, "head.scale");
+  setName(op->getResult(0), "logits");
+  OpBuilder body = OpBuilder::atBlockEnd(op.getBodyBlock());
+  RowBuilder b(body, loc);
+  Value product = b.mul(op.getRowArgument(0), op.getValueArgument(0));
+  YieldOp::create(body, loc, ValueRange(product), ValueRange());
+  return op.getRowResults()[0];
+}
+
+Forward::Losses Forward::loss(Value logits) {
   int64_t vocabulary = model.getInt("vocab_size");
   auto op = RowwiseOp::create(
       builder, loc, ArrayRef<int64_t>{rows},
       ValueRange{logits, load("targets")}, ArrayRef<AffineMap>(), ValueRange(),
-      ArrayRef<double>(), TypeRange(), TypeRange(builder.getF32Type()),
+      ArrayRef<double>(), TypeRange(),
+      TypeRange{builder.getF32Type(), builder.getF32Type()},
       ArrayRef<AffineMap>());
   setSite(op, "loss");
   setName(op->getResult(0), "loss");
@@ -446,8 +466,9 @@ Value Forward::loss(Value logits) {
   Value counts =
       arith::CmpIOp::create(body, loc, arith::CmpIPredicate::sge, target, none);
   Value loss = b.select(counts, b.sub(logSum, chosen), zero);
-  YieldOp::create(body, loc, ValueRange(), ValueRange(loss));
-  return op.getSumResults()[0];
+  Value z = b.select(counts, b.mul(logSum, logSum), zero);
+  YieldOp::create(body, loc, ValueRange(), ValueRange{loss, z});
+  return {op.getSumResults()[0], op.getSumResults()[1]};
 }
 
 Value Forward::streamRms() {

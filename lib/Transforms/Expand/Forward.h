@@ -19,8 +19,12 @@ public:
 
   /// Everything up to the logits [R, V].
   mlir::Value logits();
-  /// The sum over the counted labels of the loss, [1].
-  mlir::Value loss(mlir::Value logits);
+  /// Sums over the counted labels, [1] each: of the loss, and of the squared
+  /// logarithm of the softmax's denominator (the z-loss).
+  struct Losses {
+    mlir::Value sum, zSum;
+  };
+  Losses loss(mlir::Value logits);
   /// The RMS of the first stream before layer 0 and after each layer, [L+1].
   mlir::Value streamRms();
 
@@ -41,6 +45,7 @@ private:
                       mlir::StringRef weightClass, mlir::StringRef name);
   mlir::Value matmul(mlir::Value input, mlir::StringRef weight,
                      const mlir::Twine &site, const mlir::Twine &name);
+  mlir::Value scaled(mlir::Value logits, double scale);
   /// The inner norm at `site`, if the placement has one.
   mlir::LogicalResult innerNorm(const SubLayer &subLayer, mlir::StringRef site,
                                 mlir::StringRef name, mlir::Value &value);

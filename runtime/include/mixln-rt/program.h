@@ -168,6 +168,7 @@ struct Program {
 //
 // Scalars (Role::Scalar, [1] f32):
 //   loss_scale        1 / counted labels of the total batch
+//   z_loss_scale      loss_scale times --z_loss
 //   lr.<class>        learning rate of a parameter class (times its multiplier)
 //   decay.<class>     coupled weight decay (Adam: added to the gradient)
 //   decoupled_decay.<class>  decoupled weight decay (AdamW)
@@ -178,6 +179,9 @@ struct Program {
 // Outputs (Role::Output):
 //   loss_sum    [1]       sum of the losses of the micro-batch's counted labels
 //                         (unscaled; written by gradient, gradient_add, loss)
+//   z_loss_sum  [1]       the same of log(sum of exp of a row's logits)^2,
+//   whose
+//                         gradient is added by z_loss_scale
 //   grad_norm   [1]       global L2 norm before clipping (written by update)
 //   output_logits [R, V]  written by `logits`; lives in the transient part of
 //                         the arena, valid until the next call

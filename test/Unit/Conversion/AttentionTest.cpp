@@ -20,7 +20,7 @@ const Case kCases[] = {
     {{16, 16, 2, 2}, 2},   {{13, 18, 3, 1}, 2},   {{1, 2, 1, 1}, 1},
     {{5, 32, 4, 2}, 3},    {{256, 64, 2, 2}, 1},  {{100, 64, 4, 2}, 1},
     {{300, 32, 2, 1}, 1},  {{131, 128, 1, 1}, 2}, {{97, 40, 2, 2}, 1},
-    {{1024, 16, 1, 1}, 1}, {{67, 80, 2, 1}, 1}};
+    {{1024, 16, 1, 1}, 1}, {{67, 80, 2, 1}, 1},   {{19, 24, 4, 2, 0.1}, 2}};
 
 using Doubles = std::vector<double>;
 
@@ -48,7 +48,7 @@ struct Reference {
 
   void run() {
     int64_t dim = spec.headDim, group = spec.heads / spec.kvHeads;
-    double scale = 1 / std::sqrt(double(dim));
+    double scale = spec.scale > 0 ? spec.scale : 1 / std::sqrt(double(dim));
     rotate(q, spec.heads, 1);
     rotate(k, spec.kvHeads, 1);
     ctx.assign(q.size(), 0);
