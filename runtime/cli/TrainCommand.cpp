@@ -2,6 +2,7 @@
 
 #include "checkpoint/ModelFolder.h"
 #include "cli/OwnRun.h"
+#include "cli/ResolveFlags.h"
 #include "cli/SharedFlags.h"
 #include "data/Files.h"
 #include "device/ThreadPool.h"
@@ -42,6 +43,7 @@ struct TrainFlags {
 
   explicit TrainFlags(const Executable &executable);
   void check();
+  void findFiles();
   void resolveBatch();
   void resolveSteps();
   void resolveEvaluation(const Tokenizer *tokenizer);
@@ -246,8 +248,21 @@ void TrainFlags::check() {
              " weights come from");
   if (options.schedule.steps > 0 && data.data.empty())
     badInput("--data is required");
+}
+
+void TrainFlags::findFiles() {
   if (!data.data.empty())
     options.files = expandGlob("--data", data.data);
+}
+
+std::map<std::string, std::string>
+mixln::rt::resolveTrainFlags(const Executable &executable,
+                             const Arguments &arguments) {
+  TrainFlags train(executable);
+  if (!train.flags.parse(arguments))
+    return {};
+  train.check();
+  return train.flags.resolved();
 }
 
 /// The checkpoint that the run goes on from, or empty.
@@ -298,6 +313,7 @@ static void setUp(Model &model, TrainFlags &train, const RunFolder &folder) {
 
 static int trainWith(const Executable &executable, TrainFlags &train) {
   train.check();
+  train.findFiles();
   auto tokenizer = openTokenizer(train.data.tokenizer, executable.program);
   train.options.tokenizer = tokenizer.get();
   if (tokenizer)
