@@ -85,3 +85,26 @@ void mixln::rt::checkWritableFolder(const std::string &path) {
     badInput(path, " is not a folder");
   OutputFile probe(path + "/.probe");
 }
+
+std::string mixln::rt::newFolder(const std::string &path) {
+  std::error_code error;
+  if (fs::exists(path, error))
+    badInput("cannot write ", path,
+             ": it exists; give the name of a new "
+             "folder");
+  std::string temporary = cat(path, ".tmp.", getpid());
+  fs::remove_all(temporary, error);
+  fs::create_directories(temporary, error);
+  if (error)
+    badInput("cannot create folder ", path, ": ", systemError(error.value()));
+  return temporary;
+}
+
+void mixln::rt::commitFolder(const std::string &temporary,
+                             const std::string &path) {
+  syncFolder(temporary);
+  if (rename(temporary.c_str(), path.c_str()) != 0)
+    runFailed("cannot write ", path, ": ", systemError(errno));
+  fs::path parent = fs::path(path).parent_path();
+  syncFolder(parent.empty() ? "." : parent.string());
+}

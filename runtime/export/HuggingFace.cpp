@@ -103,24 +103,16 @@ static void writeContents(const ExportedFolder &folder, const fs::path &to,
 
 void mixln::rt::exportHuggingFace(const ExportedFolder &folder,
                                   const Program &program) {
-  std::error_code error;
-  if (fs::exists(folder.out, error))
-    badInput("--out ", folder.out, " exists; give the name of a new folder");
   if (!hasStockClass(program) && program.modeling.empty())
     badInput("this model has no Python form; mixlnc --verbose says why");
   checkSameModel(folder.weights, program);
-  fs::path temporary = folder.out + ".tmp";
+  std::string temporary = newFolder(folder.out);
   try {
-    fs::remove_all(temporary);
-    fs::create_directories(temporary);
     writeContents(folder, temporary, program);
-    syncFolder(temporary.string());
-    fs::rename(temporary, folder.out);
-  } catch (const fs::filesystem_error &failure) {
-    fs::remove_all(temporary, error);
-    badInput("cannot write --out ", folder.out, ": ", failure.code().message());
+    commitFolder(temporary, folder.out);
   } catch (...) {
-    fs::remove_all(temporary, error);
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
     throw;
   }
 }
