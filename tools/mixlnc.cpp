@@ -30,6 +30,8 @@ static void printHelp() {
                     "draw what lies in memory over a step and stop")
          << formatv("  {0,-28}{1}\n", "--explain",
                     "print what was understood of the placement and stop")
+         << formatv("  {0,-28}{1}\n", "--print-python",
+                    "print the model as a PyTorch file and stop")
          << formatv("  {0,-28}{1}\n", "--print-plan", "print the launch plan")
          << formatv("  {0,-28}{1}\n", "--remarks",
                     "say which row programs were joined, and why others not")
@@ -85,6 +87,8 @@ int main(int argc, char **argv) {
                                : argument.split('=').second.str();
     } else if (name == "explain") {
       options.explain = true;
+    } else if (name == "print_python") {
+      options.printPython = true;
     } else if (name == "print_plan") {
       options.printPlan = true;
     } else if (name == "remarks") {
@@ -92,9 +96,9 @@ int main(int argc, char **argv) {
     } else if (name == "verbose") {
       options.verbose = true;
     } else {
-      SmallVector<StringRef> names = {"fit",        "draw_memory", "explain",
-                                      "print_plan", "remarks",     "verbose",
-                                      "help"};
+      SmallVector<StringRef> names = {"fit",        "draw_memory",  "explain",
+                                      "print_plan", "print_python", "remarks",
+                                      "verbose",    "help"};
       for (const CompileFlag &flag : getCompileFlags())
         names.push_back(flag.name);
       auto near = nearestName(name, names);

@@ -225,7 +225,7 @@ LogicalResult mixln::setScale(ModelConfig &config, StringRef key,
       *formula,
       {{"n", isAttention ? static_cast<double>(config.headDim()) : hidden},
        {"d", hidden},
-       {"L", static_cast<double>(config.numHiddenLayers)}},
+       {"L", static_cast<double>(config.trainedLayers())}},
       error);
   if (failed(scale))
     return failure();
@@ -242,6 +242,31 @@ LogicalResult mixln::setScale(ModelConfig &config, StringRef key,
     config.attentionScale = 0;
   else
     config.attentionScale = *scale;
+  return success();
+}
+
+static LogicalResult readRemovedLayers(ConfigReader &reader,
+                                       ModelConfig &config) {
+  const Json *value = reader.find("removed_layers");
+  if (!value)
+    return success();
+  auto wrong = [&] {
+    return reader.fail("removed_layers",
+                       "is " + Twine(describe(*value)) +
+                           ", expected the ascending numbers of layers of the "
+                           "whole model");
+  };
+  if (!value->is_array() || value->size() > 10000)
+    return wrong();
+  auto most = config.numHiddenLayers + static_cast<int64_t>(value->size());
+  int64_t least = 0;
+  for (const Json &item : *value) {
+    if (!item.is_number_integer() || item.get<int64_t>() < least ||
+        item.get<int64_t>() >= most)
+      return wrong();
+    config.removedLayers.push_back(item.get<int64_t>());
+    least = config.removedLayers.back() + 1;
+  }
   return success();
 }
 
@@ -274,6 +299,7 @@ FailureOr<ModelConfig> mixln::parseModelConfig(StringRef text, StringRef file,
   config.json = text.str();
   ConfigReader reader(*json, file, error);
   if (failed(readSizes(reader, config)) ||
+      failed(readRemovedLayers(reader, config)) ||
       failed(readNumbers(reader, config)) ||
       failed(readScales(reader, config, error)) ||
       failed(checkFunction(reader, config.modelType)) ||
@@ -282,11 +308,11 @@ FailureOr<ModelConfig> mixln::parseModelConfig(StringRef text, StringRef file,
                             /*required=*/false, /*least=*/0)) ||
       failed(reader.text("norm_kind", config.normKind)))
     return failure();
-  if (config.postNum > config.numHiddenLayers) {
+  if (config.postNum > config.trainedLayers()) {
     (void)reader.fail("post_num", "is " + Twine(config.postNum) +
                                       ", expected at most "
                                       "num_hidden_layers " +
-                                      Twine(config.numHiddenLayers));
+                                      Twine(config.trainedLayers()));
     return failure();
   }
   if (const Json *spec = reader.find("norm_spec")) {

@@ -256,11 +256,11 @@ static LogicalResult settleK(NormSpec &spec, std::optional<int64_t> given,
     return fail("K, the number of leading layers, is missing: write '" +
                 StringRef(spec.request) +
                 ":3' or give post_num (--post_num, or in " + config.file + ")");
-  if (*given > config.numHiddenLayers)
+  if (*given > config.trainedLayers())
     return fail("K is " + Twine(*given) +
                 ", expected at most "
                 "num_hidden_layers " +
-                Twine(config.numHiddenLayers));
+                Twine(config.trainedLayers()));
   spec.K = given;
   return success();
 }
@@ -326,7 +326,7 @@ FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
   if (FailureOr<std::vector<Unit>> units = parseUnits(asked);
       succeeded(units)) {
     FailureOr<NormSpec> spec =
-        unitsSpec(*units, asked, kind, config.numHiddenLayers, error);
+        unitsSpec(*units, asked, kind, config.trainedLayers(), error);
     if (succeeded(spec))
       spec->request = asked.str();
     return spec;
@@ -342,7 +342,7 @@ FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
   std::optional<int64_t> k;
   if (name.size() != asked.size()) {
     FailureOr<int64_t> parsed =
-        parseK(kText, asked, config.numHiddenLayers, error);
+        parseK(kText, asked, config.trainedLayers(), error);
     if (failed(parsed))
       return failure();
     k = *parsed;

@@ -17,6 +17,7 @@
 #include "mixln/Target/Executable.h"
 #include "mixln/Target/PlanTable.h"
 #include "mixln/Target/PrintPlan.h"
+#include "mixln/Target/PrintPython.h"
 #include "mixln/Transforms/Expand/Explain.h"
 #include "mixln/Transforms/Plan/PlanMemory.h"
 
@@ -77,8 +78,11 @@ private:
   int readInput();
   int writeModule();
   int drawMemory(const rt::Program &program);
+  LogicalResult runPhasesAndPrintPython(PhaseRun run,
+                                        const PhaseOptions &phaseOptions);
   int emit(KernelGenerator &generator, const TargetInfo &target);
 
+  std::string modeling;
   const CompileOptions &options;
   MLIRContext context;
   OwningOpRef<ModuleOp> module;
@@ -196,6 +200,30 @@ int Compilation::drawMemory(const rt::Program &program) {
   return 0;
 }
 
+/// The Python form is read from the IR that expand leaves: later phases join
+/// what a reader wants apart.
+LogicalResult
+Compilation::runPhasesAndPrintPython(PhaseRun run,
+                                     const PhaseOptions &phaseOptions) {
+  if (run.done < Phase::Expand && run.last == Phase::Plan) {
+    PhaseRun first = run;
+    first.last = Phase::Expand;
+    if (failed(runPhases(*module, first, phaseOptions)))
+      return failure();
+    run.done = Phase::Expand;
+    // A model without a Python form trains as well as any other.
+    ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+      if (options.verbose)
+        llvm::errs() << "mixlnc: no Python form: " << diagnostic.str() << "\n";
+      return success();
+    });
+    FailureOr<std::string> text = printPython(*module);
+    if (succeeded(text))
+      modeling = std::move(*text);
+  }
+  return runPhases(*module, run, phaseOptions);
+}
+
 int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   OwningOpRef<ModuleOp> kernels = ModuleOp::create(UnknownLoc::get(&context));
   KernelPhases phases;
@@ -219,6 +247,7 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
       buildProgram(*module, generator, phases, about);
   if (failed(program))
     return kFailed;
+  program->modeling = modeling;
   if (options.printPlan)
     printPlan(*program, llvm::outs());
   if (!options.drawMemory.empty())
@@ -248,7 +277,7 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
 int Compilation::run() {
   PlainDiagnostics diagnostics(&context);
   bool emitsExecutable = options.last == Phase::Emit && !options.explain &&
-                         options.drawMemory.empty();
+                         !options.printPython && options.drawMemory.empty();
   if (emitsExecutable) {
     if (options.output.empty())
       return report("-o is missing: where to write the executable", kBadInput);
@@ -271,6 +300,23 @@ int Compilation::run() {
   if (options.explain)
     return failed(explain(*module, llvm::outs())) ? kFailed : 0;
 
+  if (options.printPython) {
+    if (options.done > Phase::Expand)
+      return report("--print-python needs a config or IR up to the phase "
+                    "expand",
+                    kBadInput);
+    PhaseRun toExpand;
+    toExpand.done = options.done;
+    toExpand.last = Phase::Expand;
+    if (failed(runPhases(*module, toExpand, PhaseOptions())))
+      return kFailed;
+    FailureOr<std::string> text = printPython(*module);
+    if (failed(text))
+      return kFailed;
+    llvm::outs() << *text;
+    return 0;
+  }
+
   CpuKernels generator(*target);
   PhaseOptions phaseOptions = getPhaseOptions(options, generator);
   PhaseRun phaseRun;
@@ -279,7 +325,7 @@ int Compilation::run() {
   phaseRun.dumpDirectory = options.dumpDirectory;
   phaseRun.reproducer =
       options.output.empty() ? "" : options.output + ".failed.mlir";
-  if (failed(runPhases(*module, phaseRun, phaseOptions)))
+  if (failed(runPhasesAndPrintPython(phaseRun, phaseOptions)))
     return kFailed;
   timer.lap("phases");
   if (options.memoryLimit > 0 && options.last >= Phase::Plan)

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace mixln {
 
@@ -38,6 +39,20 @@ struct ModelConfig {
   std::string normKind;            ///< empty: not given
   std::string normSpec; ///< JSON text of an inline norm file, or empty
 
+  /// Layers that were taken out of a trained model, ascending, counted in the
+  /// model that it was trained as: placements keep what they meant there.
+  std::vector<int64_t> removedLayers;
+
+  /// What `L` is in formulas.
+  int64_t trainedLayers() const {
+    return numHiddenLayers + static_cast<int64_t>(removedLayers.size());
+  }
+  /// What `i` is in formulas for layer `layer` of this model.
+  int64_t trainedLayer(int64_t layer) const {
+    for (int64_t removed : removedLayers)
+      layer += removed <= layer;
+    return layer;
+  }
   int64_t headDim() const { return hiddenSize / numAttentionHeads; }
   /// Whether q . k and the logits are scaled as stock classes do.
   bool hasUsualScales() const { return attentionScale == 0 && logitScale == 1; }

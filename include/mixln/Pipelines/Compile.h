@@ -43,6 +43,8 @@ struct CompileOptions {
   bool checkpoints = false;
   /// Print what was understood of the placement, the plan, the joins.
   bool explain = false;
+  /// Print the model as Python and stop.
+  bool printPython = false;
   bool printPlan = false;
   /// Draw the memory of a step there (SVG) and stop; empty: do not.
   std::string drawMemory;

@@ -9,7 +9,8 @@
 //                           mlp = #mixln.placement<in = #mixln.norm<rms>>
 //   }
 //
-// After: variables, and the entries `loss`, `logits` and `loss.measured`:
+// After: variables, and the entries `loss`, `logits`, `loss.measured` and those
+// of single layers (LayerEntries.cpp):
 //
 //   mixln.entry @loss {
 //     %ids = mixln.load @input_ids : tensor<8xi32>
@@ -116,6 +117,21 @@ LogicalResult MixlnExpand::expand(ModelOp model) {
     if (name == "loss.measured")
       forward.store(forward.streamRms(), "stream_rms");
   }
+
+  if (failed(Forward(model, variables, nullptr).declareStreams()) ||
+      failed(Forward(model, variables, entry("layers.begin")).beginAlone()))
+    return failure();
+  int64_t index = 0;
+  for (BlockOp op : model.getBody().getOps<BlockOp>()) {
+    std::string name = "layers." + std::to_string(index);
+    if (failed(Forward(model, variables, entry(name)).layerAlone(op, index++)))
+      return failure();
+  }
+  Forward end(model, variables, entry("layers.end"));
+  Value logits = end.headAlone();
+  if (!logits)
+    return failure();
+  end.store(end.loss(logits).sum, "loss_sum");
 
   ModuleOp module = getOperation();
   module->setAttr("mixln.config", model.getConfig());

@@ -13,7 +13,9 @@ using namespace mlir;
 using namespace mixln;
 
 Forward::Forward(ModelOp model, Variables &variables, Block *entry)
-    : model(model), variables(variables), builder(OpBuilder::atBlockEnd(entry)),
+    : model(model), variables(variables),
+      builder(entry ? OpBuilder::atBlockEnd(entry)
+                    : OpBuilder(model.getContext())),
       loc(model.getLoc()),
       rows(model.getInt("batch_size") * model.getInt("seq_len")),
       hidden(model.getInt("hidden_size")), headDim(model.getHeadDim()) {}
@@ -41,7 +43,7 @@ Value Forward::lookup(StringRef name) {
       return value;
   return StringSwitch<Value>(name)
       .Case("block", blockInput)
-      .Case("e", embedding)
+      .Case("e", getEmbedding())
       .Case("F", branch)
       .Default({});
 }
@@ -387,17 +389,17 @@ FailureOr<Forward::Streams> Forward::emitEnd(StringRef name, bool isInit) {
 // The whole
 //===----------------------------------------------------------------------===//
 
-Value Forward::logits() {
-  int64_t vocabulary = model.getInt("vocab_size");
-  Location modelLoc = model.getLoc();
-  auto table = [&](StringRef name, double std, StringRef parameterClass) {
-    return variables.declare(
-        modelLoc, name, variables.f32({vocabulary, hidden}), Role::Parameter,
-        variables.init(InitKind::Normal, std), parameterClass);
-  };
+LogicalResult Forward::table(StringRef name, double std,
+                             StringRef parameterClass) {
+  return variables.declare(
+      model.getLoc(), name, variables.f32({model.getInt("vocab_size"), hidden}),
+      Role::Parameter, variables.init(InitKind::Normal, std), parameterClass);
+}
+
+LogicalResult Forward::begin() {
   if (failed(table("model.embed_tokens.weight",
                    model.getDouble("embedding_std"), "embed")))
-    return {};
+    return failure();
   auto op = EmbeddingOp::create(
       builder, loc, RankedTensorType::get({rows, hidden}, builder.getF32Type()),
       load("model.embed_tokens.weight"), load("input_ids"));
@@ -407,17 +409,16 @@ Value Forward::logits() {
 
   FailureOr<Streams> started = emitEnd("init", /*isInit=*/true);
   if (failed(started))
-    return {};
+    return failure();
   streams = *started;
   if (auto result = dyn_cast<OpResult>(streams.front());
       result && getName(result).empty())
     setName(result, "stream");
   firstStream = {streams.front()};
-  int64_t index = 0;
-  for (BlockOp op : model.getBody().getOps<BlockOp>())
-    if (failed(block(op, index++)))
-      return {};
+  return success();
+}
 
+Value Forward::head() {
   blockInput = branch = {};
   FailureOr<Streams> out = emitEnd("readout", /*isInit=*/false);
   if (failed(out) ||
@@ -428,6 +429,16 @@ Value Forward::logits() {
   Value logits = matmul(out->front(), "lm_head.weight", "head",
                         scale ? "unscaled_logits" : "logits");
   return scale ? scaled(logits, scale.getValueAsDouble()) : logits;
+}
+
+Value Forward::logits() {
+  if (failed(begin()))
+    return {};
+  int64_t index = 0;
+  for (BlockOp op : model.getBody().getOps<BlockOp>())
+    if (failed(block(op, index++)))
+      return {};
+  return head();
 }
 
 Value Forward::scaled(Value logits, double scale) {

@@ -19,6 +19,14 @@ public:
 
   /// Everything up to the logits [R, V].
   mlir::Value logits();
+
+  /// The parts of which logits() is made, each in an entry of its own; between
+  /// entries the streams lie in variables (see LayerEntries.cpp).
+  mlir::LogicalResult declareStreams();
+  mlir::LogicalResult beginAlone();
+  mlir::LogicalResult layerAlone(BlockOp block, int64_t layer);
+  mlir::Value headAlone();
+
   /// Sums over the counted labels, [1] each: of the loss, and of the squared
   /// logarithm of the softmax's denominator (the z-loss).
   struct Losses {
@@ -34,6 +42,17 @@ private:
   using Streams = llvm::SmallVector<mlir::Value>;
 
   mlir::Value load(mlir::StringRef variable);
+  mlir::LogicalResult table(mlir::StringRef name, double std,
+                            mlir::StringRef parameterClass);
+  /// The embedding and the streams before layer 0.
+  mlir::LogicalResult begin();
+  /// From the streams behind the last layer to the logits.
+  mlir::Value head();
+  mlir::Value getEmbedding();
+  std::string streamVariable(unsigned stream);
+  void loadStreams();
+  void storeStreams();
+  mlir::Value copied(mlir::Value value, mlir::StringRef site);
   mlir::LogicalResult block(BlockOp block, int64_t layer);
   /// Replaces the streams by those after one sub-layer.
   mlir::LogicalResult subLayer(const SubLayer &subLayer);

@@ -131,6 +131,9 @@ struct Program {
   /// Text of the Hugging Face config that a checkpoint of this model carries
   /// (architectures, sizes, norm_type, post_num, norm_kind, norm_spec ...).
   std::string configJson;
+  /// Text of a modeling_mixln.py that computes this model's logits with
+  /// PyTorch; empty where the compiler could not print one.
+  std::string modeling;
   std::string norm;   ///< how the placement was asked for, e.g. post_pre:3
   std::string dtype;  ///< fp32 or bf16
   std::string target; ///< cpu or cuda
