@@ -148,7 +148,7 @@ void TrainFlags::addForeignFlags() {
        {"rank", "update_proj_gap", "galore_scale", "proj_type"})
     flags.refused(galore, "belongs to GaLore, which is not supported yet");
   for (const char *compiled : {"model_config", "norm", "norm_type", "post_num",
-                               "norm_kind", "mcpu", "target"})
+                               "norm_kind", "memory_limit", "mcpu", "target"})
     flags.refused(compiled, "is fixed at compile time (this executable: norm " +
                                 program.norm + ", " + program.target + ")");
 }
