@@ -2,8 +2,8 @@
 
 #include "mixln/Frontend/Measures.h"
 
-#include "mixln/Frontend/Json.h"
 #include "mixln/Frontend/FormulaLowering.h"
+#include "mixln/Frontend/Json.h"
 #include "mixln/Frontend/Wiring.h"
 
 #include "llvm/ADT/StringExtras.h"

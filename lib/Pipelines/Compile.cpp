@@ -168,7 +168,8 @@ int Compilation::readInput() {
 /// The types are chosen in `fuse`, by the module's attribute.
 int Compilation::setDtype() {
   auto present = (*module)->getAttrOfType<StringAttr>("mixln.dtype");
-  if (options.dtype.empty() || (present && present == options.dtype))
+  if (options.dtype.empty() ||
+      (present ? present.getValue() : "fp32") == StringRef(options.dtype))
     return 0;
   if (options.done >= Phase::Fuse)
     return report("--dtype is " + options.dtype + ", but the types of " +
@@ -274,8 +275,6 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   about.target = options.target;
   about.cpu = target.cpu;
   about.cpuFeatures = target.requiredFeatures();
-  about.memoryLimit = options.memoryLimit;
-  about.checkpoints = options.checkpoints;
   FailureOr<rt::Program> program =
       buildProgram(*module, generator, phases, about);
   if (failed(program))
