@@ -31,6 +31,8 @@
 #include "mixln/Transforms/Plan/Schedule.h"
 #include "mixln/Transforms/Plan/VerifyPlan.h"
 
+#include "llvm/ADT/StringSet.h"
+
 using namespace mlir;
 using namespace mixln;
 
