@@ -59,7 +59,8 @@ private:
   /// What a worker does in run(), with or without a recorder.
   template <bool recorded>
   void walk(int worker, int64_t entry, int64_t first, int64_t last,
-            bool (*stop)(), std::atomic<int64_t> &stopAfter);
+            bool (*stop)(), std::atomic<int64_t> &stopAfter,
+            std::atomic<bool> &leftOut);
 
   const Program &program;
   ThreadPool &pool;
@@ -121,7 +122,8 @@ Step CpuDevice::resolve(const Dispatch &dispatch, const KernelFunction *kernels,
 
 template <bool recorded>
 void CpuDevice::walk(int worker, int64_t entry, int64_t first, int64_t last,
-                     bool (*stop)(), std::atomic<int64_t> &stopAfter) {
+                     bool (*stop)(), std::atomic<int64_t> &stopAfter,
+                     std::atomic<bool> &leftOut) {
   FlushDenormals flush;
   int workers = pool.size();
   char *workerScratch = scratch.data() + scratchStride * worker;
@@ -144,9 +146,14 @@ void CpuDevice::walk(int worker, int64_t entry, int64_t first, int64_t last,
       int64_t before = 0;
       if constexpr (recorded)
         before = recorder->now();
-      for (int64_t task = begin; task < end; ++task)
+      for (int64_t task = begin; task < end; ++task) {
+        if (stop && stop()) {
+          leftOut.store(true, std::memory_order_relaxed);
+          break;
+        }
         function(step.pointers.data(), step.sizes, step.values, task, tasks,
                  workerScratch);
+      }
       if constexpr (recorded) {
         if (begin < end) {
           slice.end = recorder->now();
@@ -174,13 +181,16 @@ bool CpuDevice::run(int64_t entry, int64_t first, int64_t last,
   // Worker 0 asks; the others see its answer behind the dispatch's barriers.
   // It holds an index and not a flag, since worker 0 may be one dispatch ahead.
   std::atomic<int64_t> stopAfter{Device::kAllDispatches};
+  // One dispatch of a large model can take longer than anyone who asks for an
+  // end waits: its remaining tasks are left out.
+  std::atomic<bool> leftOut{false};
   pool.run([&](int worker) {
     if (recorder)
-      walk<true>(worker, entry, first, last, stop, stopAfter);
+      walk<true>(worker, entry, first, last, stop, stopAfter, leftOut);
     else
-      walk<false>(worker, entry, first, last, stop, stopAfter);
+      walk<false>(worker, entry, first, last, stop, stopAfter, leftOut);
   });
-  return stopAfter.load() == Device::kAllDispatches;
+  return stopAfter.load() == Device::kAllDispatches && !leftOut.load();
 }
 
 std::unique_ptr<Device> mixln::rt::makeCpuDevice(const Program &program,
