@@ -222,7 +222,6 @@ static int checkModel(const Options &options) {
   if (!options.model.dtype.empty())
     check.dtype = options.model.dtype;
   check.chunkRows = options.chunked ? options.model.chunkRows : 0;
-  check.dtype = options.model.dtype.empty() ? "fp32" : options.model.dtype;
   check.cpu = options.model.cpu;
   check.seed = options.run.seed;
   check.tolerance = options.run.tolerance.value_or(check.tolerance);
