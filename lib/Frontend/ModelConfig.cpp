@@ -3,7 +3,7 @@
 #include "mixln/Frontend/ModelConfig.h"
 #include "mixln/Frontend/Formula.h"
 #include "mixln/Frontend/Json.h"
-#include "mixln/IR/Mixln.h"
+#include "mixln/IR/Bounds.h"
 
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/Twine.h"

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 // Reading
 //===----------------------------------------------------------------------===//
 
-static std::string weightsFile(const std::string &path) {
+std::string mixln::rt::weightsFile(const std::string &path) {
   std::error_code error;
   if (!fs::exists(path, error))
     badInput("no weights at ", path, ": no such file or folder");
@@ -184,7 +184,7 @@ void mixln::rt::writeModelFolder(const std::string &path,
     fs::remove_all(temporary, ignored);
     if (!fs::exists(path, ignored) && fs::exists(old, ignored))
       fs::rename(old, path, ignored);
-    runFailed("cannot write checkpoint ", path, ": ", failure.what());
+    writeFailed("cannot write checkpoint ", path, ": ", failure.what());
   }
 }
 

@@ -10,6 +10,10 @@
 
 namespace mixln::rt {
 
+/// `path` itself, or the model.safetensors in the folder `path`; an InputError
+/// where there is none.
+std::string weightsFile(const std::string &path);
+
 /// Fills the program's parameters from `path`, a folder with
 /// model.safetensors or such a file. Missing, extra and wrongly shaped tensors
 /// are InputErrors; nothing is written before all are checked.

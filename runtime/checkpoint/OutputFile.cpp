@@ -37,7 +37,7 @@ void OutputFile::write(const void *data, size_t size) {
     if (done < 0 && errno == EINTR)
       continue;
     if (done <= 0)
-      runFailed("cannot write ", path, ": ", systemError(errno));
+      writeFailed("cannot write ", path, ": ", systemError(errno));
     from += done;
     size -= done;
   }
@@ -45,13 +45,13 @@ void OutputFile::write(const void *data, size_t size) {
 
 void OutputFile::commit(bool syncName) {
   if (fsync(descriptor) != 0 && errno != EINVAL)
-    runFailed("cannot sync ", path, ": ", systemError(errno));
+    writeFailed("cannot sync ", path, ": ", systemError(errno));
   int failed = close(descriptor);
   descriptor = -1;
   if (failed || rename(temporary.c_str(), path.c_str()) != 0) {
     int error = errno;
     unlink(temporary.c_str());
-    runFailed("cannot write ", path, ": ", systemError(error));
+    writeFailed("cannot write ", path, ": ", systemError(error));
   }
   fs::path parent = fs::path(path).parent_path();
   if (syncName)
@@ -66,7 +66,7 @@ void mixln::rt::syncFolder(const std::string &path) {
   if (fsync(folder) != 0 && errno != EINVAL) {
     int error = errno;
     close(folder);
-    runFailed("cannot sync folder ", path, ": ", systemError(error));
+    writeFailed("cannot sync folder ", path, ": ", systemError(error));
   }
   close(folder);
 }

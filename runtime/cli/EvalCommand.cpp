@@ -44,8 +44,12 @@ void EvalFlags::takeFromRun(const OwnRun &run, const Flags &flags) {
   if (!data.data.empty())
     return;
   data.data = run.path("eval_data");
-  if (data.data.empty())
-    badInput("--data is required: ", run.folder, "/run.json has no eval_data");
+  if (data.data.empty()) {
+    data.takeFromRun(run, flags);
+    note("the run has no eval_data: this is the loss over its own data, " +
+         data.data);
+    return;
+  }
   if (!flags.given("packing"))
     data.packing = run.flag("eval_packing");
   if (!flags.given("raw"))

@@ -9,6 +9,7 @@
 #include "layers/PerformanceDrop.h"
 #include "replay/Replay.h"
 #include "support/Errors.h"
+#include "train/RunFolder.h"
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -112,7 +113,8 @@ int mixln::rt::layersCommand(const Executable &executable,
   Flags flags(executable.name + " layers",
               "Measures every layer on given rows: norm of its gradient, RMS "
               "of the residual stream, angle between the streams of every two "
-              "layers, the loss without it.");
+              "layers, the loss without it. In a run folder, weights and "
+              "data default to the run's.");
   std::string weights, batchFile, out, positions = "last", drop = "auto";
   int64_t seed = 0, rows = 0;
   DataFlags data;
@@ -133,6 +135,14 @@ int mixln::rt::layersCommand(const Executable &executable,
   threads.add(flags);
   if (!flags.parse(arguments))
     return ExitDone;
+  if (auto run = findOwnRun(executable)) {
+    if (weights.empty())
+      weights = newestCheckpointOf(run->folder);
+    if (batchFile.empty())
+      data.takeFromRun(*run, flags);
+    if (!flags.given("seed"))
+      parseCount(run->flag("seed"), seed);
+  }
   if (batchFile.empty() == data.data.empty())
     badInput("give one of --batch and --data");
   if (!out.empty())

@@ -82,6 +82,20 @@ void DataFlags::add(Flags &flags, bool evaluation) {
                "the .bin files are ids without a header");
 }
 
+void DataFlags::takeFromRun(const OwnRun &run, const Flags &flags) {
+  if (tokenizer.empty())
+    tokenizer = run.tokenizer();
+  if (!data.empty())
+    return;
+  data = run.path("data");
+  if (data.empty())
+    badInput("--data is required: ", run.folder, "/run.json has no data");
+  if (!flags.given("packing"))
+    packing = run.flag("packing");
+  if (!flags.given("raw"))
+    raw = run.flag("raw");
+}
+
 void StreamFlags::add(Flags &flags) {
   flags.toggle("no_shuffle", noShuffle, "rows in the order of the files");
   flags.count("data_seed", seed, 0, "of the rows' order");

@@ -38,6 +38,10 @@ struct TrainOptions {
 
   ResolvedFlags flags; ///< for run.json
 
+  std::string weights; ///< that the run begins with, or empty
+  /// Of the run that this one repeats; what differs is said.
+  std::map<std::string, std::string> expectedHashes;
+
   /// Where to go on from: the checkpoint that the model was loaded from and
   /// its state. The run in the folder itself is continued if `resume`.
   std::string checkpoint;

@@ -88,3 +88,48 @@ mixln.entry @e {
   // expected-error @+1 {{has the type 'tensor<8x0xf32>', expected extents of 1 to 1099511627776}}
   %ctx, %lse = mixln.attention %q, %q, %q, %cos, %cos {heads = 2 : i64} : tensor<8x0xf32>, tensor<8x0xf32>, tensor<8x0xf32>, tensor<4x0xf32>, tensor<4x0xf32> -> tensor<8x0xf32>, tensor<8x2xf32>
 }
+
+// -----
+
+mixln.entry @f {
+  %w = tensor.empty() : tensor<32x32xbf16>
+  // expected-error @+1 {{expected the same element type or f32 that becomes bf16}}
+  %p = mixln.pack %w : tensor<32x32xbf16> -> tensor<32x32xf32, #mixln.packed>
+}
+
+// -----
+
+mixln.entry @f {
+  %x = tensor.empty() : tensor<32x32xf32>
+  // expected-error @+1 {{expected pairs of bf16}}
+  %p = mixln.pack %x : tensor<32x32xf32> -> tensor<32x32xf32, #mixln.paired>
+}
+
+// -----
+
+mixln.entry @f {
+  %x = tensor.empty() : tensor<32x32xf32>
+  // expected-error @+1 {{expected the encoding #mixln.packed or #mixln.paired}}
+  %p = mixln.pack %x : tensor<32x32xf32> -> tensor<32x32xbf16>
+}
+
+// -----
+
+mixln.entry @f {
+  %x = tensor.empty() : tensor<32x32xbf16>
+  %p = mixln.pack %x : tensor<32x32xbf16> -> tensor<32x32xbf16, #mixln.paired>
+  // expected-error @+1 {{reads a paired side, expected transpose_lhs alone}}
+  %y = mixln.matmul lhs(%x : tensor<32x32xbf16>) rhs(%p : tensor<32x32xbf16, #mixln.paired>) -> tensor<32x32xf32>
+}
+
+// -----
+
+mixln.entry @f {
+  %q = tensor.empty() : tensor<8x32xbf16>
+  %k = tensor.empty() : tensor<8x32xf32>
+  %cos = tensor.empty() : tensor<4x8xf32>
+  // expected-error @+1 {{expected the same element type}}
+  %ctx, %lse = mixln.attention %q, %k, %k, %cos, %cos {heads = 2 : i64}
+    : tensor<8x32xbf16>, tensor<8x32xf32>, tensor<8x32xf32>, tensor<4x8xf32>, tensor<4x8xf32>
+    -> tensor<8x32xbf16>, tensor<8x2xf32>
+}

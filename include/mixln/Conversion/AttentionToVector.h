@@ -33,6 +33,8 @@ struct AttentionSpec {
   double scoreScale() const {
     return scale > 0 ? scale : 1 / std::sqrt(static_cast<double>(headDim));
   }
+  /// Of everything in memory but the tables and lse.
+  Element element = Element::F32;
   std::string name() const;
 };
 

@@ -72,7 +72,11 @@ def Mixln_MatmulOp : Mixln_Op<"matmul", [Pure, AttrSizedOperandSegments]> {
 
     `transpose_lhs`, `transpose_rhs` read each A_i, B_i transposed. `into`
     holds one tensor a result that is added to it. An rhs may have the encoding
-    `#mixln.packed`, see `mixln.pack`.
+    `#mixln.packed`, both sides of a matmul with transpose_lhs the encoding
+    `#mixln.paired`, see `mixln.pack`.
+
+    If one of the sides is bf16, the numbers that are multiplied are: f32 ones
+    are rounded first. Sums are always f32.
 
     Example:
     ```mlir
@@ -102,6 +106,8 @@ def Mixln_MatmulOp : Mixln_Op<"matmul", [Pure, AttrSizedOperandSegments]> {
     unsigned getNumProducts() {
       return std::max(getLhs().size(), getRhs().size());
     }
+    /// Whether the numbers that are multiplied are bf16.
+    bool multipliesBF16();
     ::mlir::Value getLhsOf(unsigned product) {
       return getLhs()[getLhs().size() == 1 ? 0 : product];
     }
@@ -116,9 +122,12 @@ def Mixln_MatmulOp : Mixln_Op<"matmul", [Pure, AttrSizedOperandSegments]> {
 }
 
 def Mixln_PackOp : Mixln_Op<"pack", [Pure]> {
-  let summary = "lays a matmul's right side out in panels";
+  let summary = "lays a side of a matmul out in the order of its reading";
   let description = [{
-    The identity on values: only the layout in memory changes. Made by `fuse`.
+    The identity on values but for the rounding of an f32 that becomes bf16:
+    only the layout in memory changes. Made by `fuse`. `#mixln.packed` are the
+    panels of a right side, `#mixln.paired` the sides of a bf16 matmul with
+    transpose_lhs.
 
     Example:
     ```mlir
