@@ -1,7 +1,10 @@
 //===- mixln-train.cpp - Compiles (once) and trains -----------------------===//
 
+#include "cli/Commands.h"
 #include "mixln/Pipelines/Cache.h"
 #include "mixln/Pipelines/CompileFlags.h"
+
+#include "support/Errors.h"
 
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/Errno.h"
@@ -11,6 +14,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 using namespace llvm;
@@ -25,6 +29,11 @@ static void printHelp() {
     outs() << formatv("  {0,-28}{1}\n",
                       "--" + flag.name.str() + " " + flag.placeholder.str(),
                       flag.help);
+  outs() << formatv("\n  {0,-28}{1}\n", "--print",
+                    "check all flags, the config and the placement, print them "
+                    "as JSON, and stop")
+         << formatv("  {0,-28}{1}\n", "--compile_only",
+                    "print the path of the executable and stop");
   outs() << "\nAll other flags go to the executable; see EXE train --help.\n";
 }
 
@@ -52,6 +61,55 @@ static int compileCached(CompileOptions &options, std::string &executable) {
   return compile(options);
 }
 
+/// The flags that fix the executable and those of the run, as JSON, without
+/// compiling: what is wrong with one is found out here.
+static int printFlags(ArrayRef<std::string> given,
+                      ArrayRef<std::string> arguments,
+                      CompileOptions &options) {
+  options.checkOnly = true;
+  if (int status = compile(options))
+    return status;
+  rt::Program program;
+  program.batchSize = options.batchSize;
+  program.seqLen = options.seqLen;
+  program.dtype = options.dtype;
+  program.norm = options.norm;
+  program.target = options.target;
+  nlohmann::ordered_json fixed = {{"batch_size", options.batchSize},
+                                  {"seq_len", options.seqLen},
+                                  {"dtype", options.dtype},
+                                  {"target", options.target}};
+  for (size_t i = 0; i < given.size(); ++i) {
+    auto [spelled, value] = StringRef(given[i]).split('=');
+    std::string name = canonicalFlag(spelled);
+    if (spelled.starts_with("--") && findCompileFlag(name) &&
+        !fixed.contains(name))
+      fixed[name] =
+          value.empty() && i + 1 < given.size() ? given[i + 1] : value.str();
+  }
+  try {
+    auto flags = rt::resolveTrainFlags(
+        {program, nullptr, 0, "mixln-train"},
+        rt::Arguments(arguments.begin(), arguments.end()));
+    outs() << nlohmann::ordered_json{{"compiled", fixed}, {"run", flags}}.dump(
+                  2)
+           << "\n";
+    return 0;
+  } catch (const rt::InputError &error) {
+    return fail(error.what());
+  }
+}
+
+/// Takes a switch out of `arguments`.
+static bool takeSwitch(SmallVectorImpl<std::string> &arguments,
+                       StringRef name) {
+  size_t before = arguments.size();
+  erase_if(arguments, [&](StringRef argument) {
+    return argument.starts_with("--") && canonicalFlag(argument) == name;
+  });
+  return arguments.size() != before;
+}
+
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
   CompileOptions options;
@@ -64,6 +122,9 @@ int main(int argc, char **argv) {
       printHelp();
       return 0;
     }
+  bool print = takeSwitch(arguments, "print");
+  bool compileOnly = takeSwitch(arguments, "compile_only");
+  SmallVector<std::string> given = arguments;
   if (std::string error = takeCompileFlags(arguments, options); !error.empty())
     return fail(error + " (see mixln-train --help)");
   if (options.input.empty())
@@ -71,9 +132,15 @@ int main(int argc, char **argv) {
   if (options.batchSize == 0)
     return fail("--batch_size is missing (see mixln-train --help)");
 
+  if (print)
+    return printFlags(given, arguments, options);
   std::string executable;
   if (int status = compileCached(options, executable))
     return status;
+  if (compileOnly) {
+    outs() << executable << "\n";
+    return 0;
+  }
 
   std::vector<std::string> command = {executable, "train"};
   command.insert(command.end(), arguments.begin(), arguments.end());

@@ -202,7 +202,8 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
 
 int Compilation::run() {
   PlainDiagnostics diagnostics(&context);
-  bool emitsExecutable = options.last == Phase::Emit && !options.explain;
+  bool emitsExecutable =
+      options.last == Phase::Emit && !options.explain && !options.checkOnly;
   if (emitsExecutable) {
     if (options.output.empty())
       return report("-o is missing: where to write the executable", kBadInput);
@@ -222,6 +223,8 @@ int Compilation::run() {
   if (options.done == Phase::Import &&
       failed(verifyPhase(Phase::Import, *module, PhaseOptions())))
     return kBadInput;
+  if (options.checkOnly)
+    return 0;
   if (options.explain)
     return failed(explain(*module, llvm::outs())) ? kFailed : 0;
 

@@ -43,6 +43,8 @@ std::string mixln::report::renderPage(const std::vector<Run> &runs,
   Looks looks(runs);
   std::vector<Group> groups = groupOutcomes(runs);
   PageBuilder page;
+  for (const std::string &note : options.notes)
+    page.paragraph(note, "warning");
   addRuns(page, runs);
   addResults(page, groups);
   addDifferences(page, groups, baselineOf(runs, options));

@@ -38,6 +38,7 @@ struct TrainFlags {
 
   explicit TrainFlags(const Executable &executable);
   void check();
+  void findFiles();
   void resolveBatch();
   void resolveSteps();
   void resolveEvaluation(const Tokenizer *tokenizer);
@@ -225,8 +226,21 @@ void TrainFlags::check() {
              " weights come from");
   if (options.schedule.steps > 0 && data.data.empty())
     badInput("--data is required");
+}
+
+void TrainFlags::findFiles() {
   if (!data.data.empty())
     options.files = expandGlob("--data", data.data);
+}
+
+std::map<std::string, std::string>
+mixln::rt::resolveTrainFlags(const Executable &executable,
+                             const Arguments &arguments) {
+  TrainFlags train(executable);
+  if (!train.flags.parse(arguments))
+    return {};
+  train.check();
+  return train.flags.resolved();
 }
 
 /// The checkpoint that the run goes on from, or empty.
@@ -281,6 +295,7 @@ int mixln::rt::trainCommand(const Executable &executable,
   if (!train.flags.parse(arguments))
     return ExitDone;
   train.check();
+  train.findFiles();
   auto tokenizer = openTokenizer(train.data.tokenizer, executable.program);
   train.options.tokenizer = tokenizer.get();
   train.resolveEvaluation(tokenizer.get());

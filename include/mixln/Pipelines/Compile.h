@@ -38,6 +38,8 @@ struct CompileOptions {
   bool printPlan = false;
   bool remarks = false;
   bool verbose = false;
+  /// Stop when config and placement have been understood; nothing is printed.
+  bool checkOnly = false;
   /// Path of the running tool: the runtime stands beside it.
   std::string toolPath;
 };

@@ -15,6 +15,8 @@ struct PageOptions {
   /// What other placements are compared with; empty: "pre" where it is among
   /// them, else the first.
   std::string baseline;
+  /// Shown before everything else.
+  std::vector<std::string> notes;
 };
 
 /// The whole page: text, numbers, scripts and drawings in one file that needs
