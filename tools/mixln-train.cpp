@@ -1,6 +1,6 @@
 //===- mixln-train.cpp - Compiles (once) and trains -----------------------===//
 
-#include "cli/Commands.h"
+#include "cli/ResolveFlags.h"
 #include "mixln/Pipelines/Cache.h"
 #include "mixln/Pipelines/CompileFlags.h"
 
@@ -66,7 +66,10 @@ static int compileCached(CompileOptions &options, std::string &executable) {
 static int printFlags(ArrayRef<std::string> given,
                       ArrayRef<std::string> arguments,
                       CompileOptions &options) {
-  options.checkOnly = true;
+  // What the placement says is found out by importing it; its IR is of no
+  // interest here.
+  options.last = Phase::Import;
+  options.output = "/dev/null";
   if (int status = compile(options))
     return status;
   rt::Program program;

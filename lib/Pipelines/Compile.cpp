@@ -15,6 +15,7 @@
 #include "mixln/Target/Executable.h"
 #include "mixln/Target/PlanTable.h"
 #include "mixln/Target/PrintPlan.h"
+#include "mixln/Target/PrintPython.h"
 #include "mixln/Transforms/Expand/Explain.h"
 
 #include "mlir/IR/AsmState.h"
@@ -73,8 +74,11 @@ private:
   LogicalResult enableRemarks();
   int readInput();
   int writeModule();
+  LogicalResult runPhasesAndPrintPython(PhaseRun run,
+                                        const PhaseOptions &phaseOptions);
   int emit(KernelGenerator &generator, const TargetInfo &target);
 
+  std::string modeling;
   const CompileOptions &options;
   MLIRContext context;
   OwningOpRef<ModuleOp> module;
@@ -155,6 +159,30 @@ static std::string checkOutput(StringRef path) {
   return {};
 }
 
+/// The Python form is read from the IR that expand leaves: later phases join
+/// what a reader wants apart.
+LogicalResult
+Compilation::runPhasesAndPrintPython(PhaseRun run,
+                                     const PhaseOptions &phaseOptions) {
+  if (run.done < Phase::Expand && run.last == Phase::Plan) {
+    PhaseRun first = run;
+    first.last = Phase::Expand;
+    if (failed(runPhases(*module, first, phaseOptions)))
+      return failure();
+    run.done = Phase::Expand;
+    // A model without a Python form trains as well as any other.
+    ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+      if (options.verbose)
+        llvm::errs() << "mixlnc: no Python form: " << diagnostic.str() << "\n";
+      return success();
+    });
+    FailureOr<std::string> text = printPython(*module);
+    if (succeeded(text))
+      modeling = std::move(*text);
+  }
+  return runPhases(*module, run, phaseOptions);
+}
+
 int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   OwningOpRef<ModuleOp> kernels = ModuleOp::create(UnknownLoc::get(&context));
   KernelPhases phases;
@@ -176,6 +204,7 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
       buildProgram(*module, generator, phases, about);
   if (failed(program))
     return kFailed;
+  program->modeling = modeling;
   if (options.printPlan)
     printPlan(*program, llvm::outs());
 
@@ -203,7 +232,7 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
 int Compilation::run() {
   PlainDiagnostics diagnostics(&context);
   bool emitsExecutable =
-      options.last == Phase::Emit && !options.explain && !options.checkOnly;
+      options.last == Phase::Emit && !options.explain && !options.printPython;
   if (emitsExecutable) {
     if (options.output.empty())
       return report("-o is missing: where to write the executable", kBadInput);
@@ -223,10 +252,25 @@ int Compilation::run() {
   if (options.done == Phase::Import &&
       failed(verifyPhase(Phase::Import, *module, PhaseOptions())))
     return kBadInput;
-  if (options.checkOnly)
-    return 0;
   if (options.explain)
     return failed(explain(*module, llvm::outs())) ? kFailed : 0;
+
+  if (options.printPython) {
+    if (options.done > Phase::Expand)
+      return report("--print-python needs a config or IR up to the phase "
+                    "expand",
+                    kBadInput);
+    PhaseRun toExpand;
+    toExpand.done = options.done;
+    toExpand.last = Phase::Expand;
+    if (failed(runPhases(*module, toExpand, PhaseOptions())))
+      return kFailed;
+    FailureOr<std::string> text = printPython(*module);
+    if (failed(text))
+      return kFailed;
+    llvm::outs() << *text;
+    return 0;
+  }
 
   CpuKernels generator(*target);
   PhaseOptions phaseOptions;
@@ -239,7 +283,7 @@ int Compilation::run() {
   phaseRun.dumpDirectory = options.dumpDirectory;
   phaseRun.reproducer =
       options.output.empty() ? "" : options.output + ".failed.mlir";
-  if (failed(runPhases(*module, phaseRun, phaseOptions)))
+  if (failed(runPhasesAndPrintPython(phaseRun, phaseOptions)))
     return kFailed;
   timer.lap("phases");
   if (options.last <= Phase::Plan)

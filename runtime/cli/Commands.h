@@ -5,7 +5,6 @@
 
 #include "mixln-rt/program.h"
 
-#include <map>
 #include <string>
 #include <vector>
 
@@ -31,12 +30,7 @@ int replayCommand(const Executable &executable, const Arguments &arguments);
 int layersCommand(const Executable &executable, const Arguments &arguments);
 int batchesCommand(const Executable &executable, const Arguments &arguments);
 int infoCommand(const Executable &executable, const Arguments &arguments);
-
-/// The flags of `train` with the values that would hold in an executable of
-/// this program; no file is opened. Throws InputError; empty if help was asked
-/// for and printed.
-std::map<std::string, std::string>
-resolveTrainFlags(const Executable &executable, const Arguments &arguments);
+int exportCommand(const Executable &executable, const Arguments &arguments);
 
 } // namespace mixln::rt
 

@@ -1,6 +1,7 @@
 //===- TrainCommand.cpp - Flags of `train` --------------------------------===//
 
 #include "checkpoint/ModelFolder.h"
+#include "cli/ResolveFlags.h"
 #include "cli/SharedFlags.h"
 #include "data/Files.h"
 #include "support/Errors.h"

@@ -35,11 +35,11 @@ struct CompileOptions {
   int64_t chunkThreshold = int64_t(32) << 20;
   /// Print what was understood of the placement, the plan, the joins.
   bool explain = false;
+  /// Print the model as Python and stop.
+  bool printPython = false;
   bool printPlan = false;
   bool remarks = false;
   bool verbose = false;
-  /// Stop when config and placement have been understood; nothing is printed.
-  bool checkOnly = false;
   /// Path of the running tool: the runtime stands beside it.
   std::string toolPath;
 };
