@@ -85,7 +85,7 @@ static std::string differenceText(const Group &group, const Difference &one) {
 }
 
 static void writeFile(const std::string &path, const std::string &text) {
-  rt::OutputFile file(path);
+  mixln::rt::OutputFile file(path);
   file.write(text);
   file.commit();
 }

@@ -43,7 +43,8 @@ def start(*arguments):
 
 
 def wait_for(condition, what):
-    for _ in range(3000):
+    end = time.monotonic() + 400
+    while time.monotonic() < end:
         if condition():
             return
         time.sleep(0.02)

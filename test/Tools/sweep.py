@@ -51,7 +51,7 @@ WRONG = [
     ({**GOOD, "vary": {"lr": [1, {"a": 1}]}}, "vary.lr[1]: is {\"a\":1} (an object), expected a text"),
     ({**GOOD, "vary": {"lr": [1, 1]}}, "vary.lr[1]: 1 is there twice"),
     ({**GOOD, "vary": {"seq_len": [8]}}, "vary.seq_len: is a flag of all runs as well"),
-    ({**GOOD, "vary": {"max_length": [8]}}, "vary.max_length: is a flag of all runs as well"),
+    ({**GOOD, "vary": {"max_length": [8]}}, "vary.seq_len: is a flag of all runs as well"),
     ({**GOOD, "cases": [{"lr": 1}]}, "cases[0].lr: is in \"vary\" as well"),
     ({**GOOD, "cases": {}}, "cases: is {} (an object), expected a list"),
     ({**GOOD, "flags": {**FLAGS, "save_dir": "x"}}, "flags.save_dir: is set by the sweep itself"),
