@@ -127,8 +127,8 @@ struct Bench {
 };
 
 /// A loop on registers only: 24 independent sums.
-void emitPeak(KernelBuilder &b) {
-  b.kernelFunction("peak", [&](KernelBuilder::Arguments args) {
+void emitPeak(KernelBuilder &b, llvm::StringRef symbol, Element element) {
+  b.kernelFunction(symbol, [&](KernelBuilder::Arguments args) {
     Value out = b.loadPtr(args.pointers, 0);
     int64_t sums = b.lanes() == 16 ? 24 : 12;
     Value factor = b.loadVector(out);
@@ -136,13 +136,16 @@ void emitPeak(KernelBuilder &b) {
     llvm::SmallVector<Value> init;
     for (int64_t i = 0; i < sums; ++i)
       init.push_back(b.mulF(factor, b.broadcast(b.constantF32(i))));
-    auto results = b.loop(b.constant(0), b.loadI64(args.sizes, 0), 1, init,
-                          [&](Value, mlir::ValueRange carried) {
-                            llvm::SmallVector<Value> next;
-                            for (Value sum : carried)
-                              next.push_back(b.fma(sum, factor, factor));
-                            return next;
-                          });
+    auto results = b.loop(
+        b.constant(0), b.loadI64(args.sizes, 0), 1, init,
+        [&](Value, mlir::ValueRange carried) {
+          llvm::SmallVector<Value> next;
+          for (Value sum : carried)
+            next.push_back(element == Element::F32
+                               ? b.fma(sum, factor, factor)
+                               : b.multiplyAdd(element, factor, factor, sum));
+          return next;
+        });
     Value total = b.zeroVector();
     for (Value result : results)
       total = b.addF(total, result);
@@ -150,52 +153,124 @@ void emitPeak(KernelBuilder &b) {
   });
 }
 
-void benchMatmuls(Bench &bench, int64_t m, int64_t n, int64_t k) {
+/// Numbers for the products of one type.
+double measurePeak(Bench &bench, Element element) {
+  const TargetInfo &target = bench.kernels.getTarget();
+  int64_t threads = bench.team.getSize();
+  Buffer sink((threads + 2) * 64);
+  sink.fill(0.5f);
+  int64_t turns = 2000000, sums = target.lanes == 16 ? 24 : 12;
+  bool narrow = element == Element::BF16;
+  double ms =
+      bench.time(narrow ? "peak.bf16" : "peak", {sink.get()}, {turns}, threads);
+  double flops = 2.0 * sums * target.lanes * turns * threads;
+  if (narrow)
+    flops *= 2;
+  bench.peak = flops / ms * 1e-6;
+  bench.report(narrow ? "registers only, bf16" : "registers only", ms, flops);
+  return bench.peak;
+}
+
+/// Products of one type of numbers.
+struct Products {
+  Element element = Element::F32;
+  MatmulSpec forward, back, gradient, gradientPacked;
+  PackSpec pack, packBack;
+  PackSpec packX;
+
+  explicit Products(Element element) : element(element) {
+    bool narrow = element == Element::BF16;
+    forward.product = element;
+    forward.bf16Results = narrow;
+    back = forward;
+    gradient.product = element;
+    gradient.transposeLhs = true;
+    gradientPacked = gradient;
+    gradient.rhsPacked = false;
+    pack.to = packBack.to = element;
+    packBack.transposed = false;
+    packX = packBack;
+    packX.from = element;
+  }
+  void emit(KernelBuilder &b) {
+    emitPackKernel(b, pack.name(), pack);
+    emitPackKernel(b, packBack.name(), packBack);
+    if (element == Element::BF16) {
+      emitPackKernel(b, packX.name(), packX);
+      emitPairKernel(b, PairSpec{element}.name(), {element});
+    }
+    for (MatmulSpec *spec : {&forward, &gradient, &gradientPacked})
+      emitMatmulKernel(b, spec->name(), *spec);
+  }
+};
+
+/// bf16 takes half of the buffers' memory.
+void benchMatmuls(Bench &bench, const Products &products, int64_t m, int64_t n,
+                  int64_t k) {
   const TargetInfo &target = bench.kernels.getTarget();
   double flops = 2.0 * m * n * k;
+  bool narrow = products.element == Element::BF16;
   std::string shape = std::to_string(n) + "x" + std::to_string(k) + ", " +
                       std::to_string(m) + " rows";
-  Buffer x(m * k), w(n * k), y(m * n), dw(n * k);
+  if (narrow)
+    shape += ", bf16";
+  Buffer x(m * k), w(n * k), y(m * n), dw(n * k), pairsX(m * k), pairsY(m * n);
   Buffer packed(packedElements(target, n, k));
   Buffer packedBack(packedElements(target, k, n));
-  for (Buffer *buffer : {&x, &w, &y, &dw})
+  Buffer packedX(packedElements(target, k, m));
+  for (Buffer *buffer : {&x, &w, &y, &dw, &pairsX, &pairsY, &packedX})
     buffer->fill(bench.random);
 
-  double forwardPack =
-      bench.time("pack_t", {w.get(), packed.get()}, packSizes({true}, n, k),
-                 packTasks(target, n, k));
-  double backPack =
-      bench.time("pack_n", {w.get(), packedBack.get()},
-                 packSizes({false}, k, n), packTasks(target, k, n));
-  MatmulLaunch launch = matmulLaunch(target, {}, m, {{n, k}});
-  double ms = bench.time("packed", {x.get(), packed.get(), y.get()},
-                         launch.sizes, launch.tasks);
-  bench.report("forward " + shape, ms, flops);
-  launch = matmulLaunch(target, {}, m, {{k, n}});
-  ms = bench.time("packed", {y.get(), packedBack.get(), x.get()}, launch.sizes,
-                  launch.tasks);
-  bench.report("dX      " + shape, ms, flops);
-  MatmulSpec gradient;
-  gradient.transposeLhs = true;
-  gradient.rhsPacked = false;
-  launch = matmulLaunch(target, gradient, n, {{k, m}});
-  ms = bench.time("gradient", {y.get(), x.get(), dw.get()}, launch.sizes,
-                  launch.tasks);
-  bench.report("dW      " + shape, ms, flops);
-  Buffer packedX(packedElements(target, k, m));
-  packedX.fill(bench.random);
-  MatmulSpec gradientPacked;
-  gradientPacked.transposeLhs = true;
-  launch = matmulLaunch(target, gradientPacked, n, {{k, m}});
-  ms = bench.time("gradient_packed", {y.get(), packedX.get(), dw.get()},
-                  launch.sizes, launch.tasks);
-  bench.report("dW, X packed " + shape, ms, flops);
-  std::printf("  packing %.3f ms (from [out,in]), %.3f ms (for dX)\n",
-              forwardPack, backPack);
+  auto pack = [&](const PackSpec &spec, Buffer &from, Buffer &to, int64_t n,
+                  int64_t k) {
+    return bench.time(spec.name(), {from.get(), to.get()},
+                      packSizes(spec, n, k), packTasks(target, n, k));
+  };
+  auto run = [&](const char *what, const MatmulSpec &spec, Buffer &a, Buffer &b,
+                 Buffer &c, int64_t m, int64_t n, int64_t k) {
+    MatmulLaunch launch = matmulLaunch(target, spec, m, {{n, k}});
+    double ms = bench.time(spec.name(), {a.get(), b.get(), c.get()},
+                           launch.sizes, launch.tasks);
+    bench.report(what + shape, ms, flops);
+  };
+  double forwardPack = pack(products.pack, w, packed, n, k);
+  double backPack = pack(products.packBack, w, packedBack, k, n);
+  double packX = pack(products.packX, x, packedX, k, m);
+  std::printf("  packing %.3f ms (from [out,in]), %.3f ms (for dX), %.3f ms "
+              "(X for dW)",
+              forwardPack, backPack, packX);
+  if (narrow) {
+    auto pair = [&](Buffer &from, Buffer &to, int64_t columns) {
+      return bench.time(PairSpec{Element::BF16}.name(), {from.get(), to.get()},
+                        {m, columns}, pairTasks(m, columns));
+    };
+    std::printf(", pairing %.3f ms (X), %.3f ms (dY)", pair(x, pairsX, k),
+                pair(y, pairsY, n));
+  }
+  std::printf("\n");
+  run("forward ", products.forward, x, packed, y, m, n, k);
+  run("dX      ", products.back, y, packedBack, x, m, k, n);
+  Buffer &left = narrow ? pairsY : y, &right = narrow ? pairsX : x;
+  run("dW      ", products.gradient, left, right, dw, n, k, m);
+  run("dW, X packed ", products.gradientPacked, left, packedX, dw, n, k, m);
 }
 
 const std::pair<AttentionSpec, int64_t> kAttentions[] = {
-    {{256, 64, 8, 8}, 8}, {{256, 32, 4, 4}, 8}, {{1024, 64, 8, 8}, 2}};
+    {{256, 64, 8, 8}, 8},
+    {{256, 32, 4, 4}, 8},
+    {{1024, 64, 8, 8}, 2},
+    {{.seqLen = 256,
+      .headDim = 64,
+      .heads = 8,
+      .kvHeads = 8,
+      .element = Element::BF16},
+     8},
+    {{.seqLen = 256,
+      .headDim = 32,
+      .heads = 4,
+      .kvHeads = 4,
+      .element = Element::BF16},
+     8}};
 
 void benchAttention(Bench &bench, const AttentionSpec &spec,
                     int64_t sequences) {
@@ -267,18 +342,10 @@ int main(int argc, char **argv) {
     std::fprintf(stderr, "%s\n", llvm::toString(target.takeError()).c_str());
     return 2;
   }
-  MatmulSpec gradient;
-  gradient.transposeLhs = true;
-  gradient.rhsPacked = false;
-  compileAlone(*target, "matmul packed",
-               [](KernelBuilder &b) { emitMatmulKernel(b, "k", {}); });
-  compileAlone(*target, "matmul in place",
-               [&](KernelBuilder &b) { emitMatmulKernel(b, "k", gradient); });
-  compileAlone(*target, "pack", [](KernelBuilder &b) {
-    emitPackKernel(b, "p", {true});
-    emitPackKernel(b, "q", {false});
-  });
-
+  for (Element element : {Element::F32, Element::BF16})
+    compileAlone(*target,
+                 element == Element::F32 ? "products" : "products, bf16",
+                 [&](KernelBuilder &b) { Products(element).emit(b); });
   compileAlone(*target, "attention", [](KernelBuilder &b) {
     emitAttentionKernel(b, "k", kAttentions[0].first);
   });
@@ -287,21 +354,17 @@ int main(int argc, char **argv) {
   });
   llvm::SmallVector<std::string> phases;
   compileAlone(*target, "embedding", [&](KernelBuilder &b) {
-    emitEmbeddingKernel(b, "k");
+    emitEmbeddingKernel(b, "k", {});
     emitEmbeddingGradKernel(b, "g", {false}, phases);
   });
 
   Bench bench(threads, *target);
   KernelBuilder &b = bench.kernels.getBuilder();
-  emitPeak(b);
-  emitPackKernel(b, "pack_t", {true});
-  emitPackKernel(b, "pack_n", {false});
-  emitMatmulKernel(b, "packed", {});
-  MatmulSpec gradientPacked;
-  gradientPacked.transposeLhs = true;
-  emitMatmulKernel(b, "gradient_packed", gradientPacked);
-  emitMatmulKernel(b, "gradient", gradient);
-  emitEmbeddingKernel(b, "embedding");
+  emitPeak(b, "peak", Element::F32);
+  emitPeak(b, "peak.bf16", Element::BF16);
+  for (Element element : {Element::F32, Element::BF16})
+    Products(element).emit(b);
+  emitEmbeddingKernel(b, "embedding", {});
   emitEmbeddingGradKernel(b, "embedding_grad", {false}, phases);
   for (const auto &[spec, sequences] : kAttentions) {
     emitAttentionKernel(b, spec.name(), spec);
@@ -310,22 +373,17 @@ int main(int argc, char **argv) {
   std::printf("compile all                  %7.1f ms\n",
               bench.kernels.compile() * 1e3);
 
-  Buffer sink((threads + 2) * 64);
-  sink.fill(0.5f);
-  int64_t turns = 2000000, sums = target->lanes == 16 ? 24 : 12;
-  bench.peak = 1;
-  double ms = bench.time("peak", {sink.get()}, {turns}, threads);
-  double flops = 2.0 * sums * target->lanes * turns * threads;
-  bench.peak = flops / ms * 1e-6;
-  bench.report("registers only", ms, flops);
-
-  for (const auto &[spec, sequences] : kAttentions)
-    benchAttention(bench, spec, sequences);
+  for (Element element : {Element::F32, Element::BF16}) {
+    measurePeak(bench, element);
+    for (const auto &[spec, sequences] : kAttentions)
+      if (spec.element == element)
+        benchAttention(bench, spec, sequences);
+    Products products(element);
+    benchMatmuls(bench, products, 2048, 512, 512);
+    benchMatmuls(bench, products, 2048, 1536, 512);
+    benchMatmuls(bench, products, 2048, 2736, 512);
+    benchMatmuls(bench, products, 2048, 512, 1368);
+    benchMatmuls(bench, products, 512, 32000, 512);
+  }
   benchEmbedding(bench);
-  benchMatmuls(bench, 2048, 512, 512);
-  benchMatmuls(bench, 2048, 1536, 512);
-  benchMatmuls(bench, 2048, 1368, 512);
-  benchMatmuls(bench, 2048, 2736, 512);
-  benchMatmuls(bench, 2048, 512, 1368);
-  benchMatmuls(bench, 512, 32000, 512);
 }

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Writes English prose that Debian carries (the King James Bible, 4.4 MB, one chapter a document) as JSON lines.
 #   scripts/prose.sh OUT.jsonl
+# Of the packages that carry enough English it is the one that is prose: 4.1 MB with 0.9 % of words that are no plain
+# words. perl-doc has 5.4 MB of paragraphs, linux-doc 19.9 MB, with 10 % of identifiers, paths and numbers in both, and
+# they are 8 and 37 MB to download.
 set -euo pipefail
 out=${1:?usage: scripts/prose.sh OUT.jsonl}
 mkdir -p "$(dirname "$out")"

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Sets up, builds, looks at three placements, and trains a thin deep model with Pre-LN and with Mix-LN.
-#   scripts/quickstart.sh [--data GLOB] [--steps N] [--out DIR]
-# Text: --data or MIXLN_DATA; else the C4 sample in ../shared/data; else English prose of a Debian package.
+#   scripts/quickstart.sh [--data GLOB | --c4] [--steps N] [--out DIR]
+# Text: --data or MIXLN_DATA; with --c4 a shard of C4, from an existing hub cache or fetched (about 40 MB, kept for the
+# next time); else English prose of a Debian package.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${MIXLN_BUILD:-build/release}
 data=${MIXLN_DATA:-}
+c4=
 steps=400
 out=runs/quickstart-$(date +%Y%m%d-%H%M%S)
 while (($#)); do
@@ -13,10 +15,13 @@ while (($#)); do
     --data | --steps | --out)
       (($# > 1)) || { echo "quickstart: $1 lacks its value" >&2; exit 2; }
       declare "${1#--}=$2"; shift 2 ;;
-    -h | --help) sed -n '2,4p' "$0"; exit 0 ;;
+    --c4) c4=1; shift ;;
+    -h | --help) sed -n '2,5p' "$0"; exit 0 ;;
     *) echo "quickstart: unknown argument $1 (see --help)" >&2; exit 2 ;;
   esac
 done
+[[ -z "$c4" || -z "$data" ]] || { echo "quickstart: --c4 and --data (or MIXLN_DATA) exclude each other" >&2; exit 2; }
+[[ "$steps" =~ ^[1-9][0-9]*$ ]] || { echo "quickstart: --steps is '$steps', expected a whole number" >&2; exit 2; }
 
 scripts/install-deps.sh
 echo "quickstart: building (a few minutes the first time)"
@@ -24,11 +29,11 @@ cmake --preset release -B "$build" >/dev/null
 cmake --build "$build" --target mixln-tools | tail -1
 bin=$build/bin
 
-if [[ -z "$data" && -e ../shared/data/c4/c4-sample.train.json.gz ]]; then
-  data=../shared/data/c4/c4-sample.train.json.gz
-fi
-if [[ -z "$data" ]]; then
-  echo "quickstart: no C4 text at hand (set MIXLN_DATA): English prose of Debian's bible-kjv"
+if [[ -n "$c4" ]]; then
+  shards=$("$bin/mixln-data" c4 --fetch any) # verified; its hash stands in run.json
+  data=${shards##*$'\n'}
+elif [[ -z "$data" ]]; then
+  echo "quickstart: no text given (--data, MIXLN_DATA, or --c4): English prose of Debian's bible-kjv"
   data=$build/quickstart/prose.jsonl
   scripts/prose.sh "$data"
 fi
@@ -54,9 +59,7 @@ for norm in pre post_pre:6; do
 done
 for norm in pre post_pre:6; do
   echo
-  "$bin/mixlnc" configs/thin_deep.json --norm "$norm" --batch_size 8 -o "$out/${norm/:/-}/exe.layers"
-  "$out/${norm/:/-}/exe.layers" layers --weights "$out/${norm/:/-}/model_$steps" --data "$data" --tokenizer "$tokenizer" \
-    --packing concat --out "$out/${norm/:/-}/layers.json"
+  "$out/${norm/:/-}/exe" layers --out "$out/${norm/:/-}/layers.json" # weights and data are the run's
 done
 echo
 for norm in pre post_pre:6; do
@@ -74,5 +77,6 @@ folder), layers.json; tokenizer.model.
 Next:
   $bin/mixlnc configs/llama_71m.json --norm post_pre:3 --batch_size 8 --explain
   $bin/mixln-run --check lns
+  $out/pre/exe eval
   $bin/mixln-train --model_config configs/thin_deep.json --norm lns --data '$data' --tokenizer $tokenizer --save_dir $out/lns --packing concat --batch_size 8 --num_training_steps $steps --lr 2e-3
 DONE

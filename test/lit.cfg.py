@@ -2,6 +2,7 @@
 import os
 import platform
 import shutil
+import subprocess
 
 import lit.formats
 
@@ -17,7 +18,7 @@ config.environment["PATH"] = os.pathsep.join(path)
 config.environment["PYTHONPATH"] = os.path.join(config.test_source_root, "support")
 config.environment["PYTHONDONTWRITEBYTECODE"] = "1"
 config.environment["MIXLN_CACHE_DIR"] = os.path.join(config.test_exec_root, "cache")
-for name in ("HOME", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"):
+for name in ("HOME", "MIXLN_PYTHON", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 
@@ -36,6 +37,17 @@ if os.path.isdir(os.path.join(shared, "golden")):
 if shutil.which("chromium"):
     config.available_features.add("chromium")
 
+# Another Python whose packages the results are held against; nothing is installed for it.
+peers = os.environ.get("MIXLN_PYTHON", "")
+if peers:
+    find = ("import importlib.util as u; "
+            "print(*(m for m in ('torch', 'safetensors', 'sentencepiece') if u.find_spec(m)))")
+    found = subprocess.run([peers, "-c", find], capture_output=True, text=True).stdout.split()
+    if "safetensors" not in found and "torch" in found:
+        found.remove("torch")
+    config.available_features.update(found)
+    config.substitutions.append(("%peers_python", peers))
+
 flags = ""
 if platform.system() == "Linux":
     with open("/proc/cpuinfo") as cpuinfo:
@@ -43,3 +55,13 @@ if platform.system() == "Linux":
 for feature in ("avx2", "avx512f", "avx512_bf16"):
     if f" {feature}" in flags:
         config.available_features.add(feature)
+
+# What only the superuser may: another root folder, mounts of one's own.
+if hasattr(os, "geteuid") and os.geteuid() == 0:
+    for feature, command in (("chroot", ["chroot", "/", "true"]),
+                             ("mount", ["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"])):
+        try:
+            if subprocess.run(command, capture_output=True).returncode == 0:
+                config.available_features.add(feature)
+        except OSError:
+            pass

@@ -4,6 +4,7 @@
 #include "cli/Flags.h"
 #include "cli/SharedFlags.h"
 #include "data/Files.h"
+#include "datatool/C4.h"
 #include "datatool/Tokenize.h"
 #include "datatool/TrainTokenizer.h"
 #include "support/Errors.h"
@@ -30,6 +31,9 @@ static int tokenize(const std::vector<std::string> &arguments) {
         std::pair("--out", &out)})
     if (value->empty())
       badInput(name, " is required");
+  constexpr int64_t kMostTokens = int64_t(1) << 20;
+  if (length > kMostTokens)
+    badInput("--seq_len is ", length, ", expected at most ", kMostTokens);
   checkWritableFile(out);
   Tokenizer pieces(tokenizer);
   TokenizeResult result = tokenizeFiles(expandGlob("--data", data), pieces,
@@ -63,10 +67,50 @@ static int trainTokenizerCommand(const std::vector<std::string> &arguments) {
   return ExitDone;
 }
 
+static int c4Command(const std::vector<std::string> &arguments) {
+  Flags flags("mixln-data c4",
+              "Finds, checks and fetches shards of the C4 data set (English): "
+              "in the hub cache (HF_HUB_CACHE, HF_HOME) and in a folder of its "
+              "own. MIXLN_C4_URL names another server.");
+  std::string fetch, folder = c4Folder(), data;
+  bool list = false, verify = false;
+  flags.toggle("list", list, "what is here, what could be fetched, its sizes");
+  flags.toggle("verify", verify,
+               "gzip's checksums and the JSON of every line of all shards that "
+               "are here");
+  flags.text("fetch", fetch,
+             "SPLIT[:FIRST-LAST], train or validation; or any: one shard, "
+             "whichever is here. Prints the paths");
+  flags.text("dir", folder, "where fetched shards go");
+  flags.text("data", data, "verify these files instead; a quoted pattern");
+  if (!flags.parse(arguments))
+    return ExitDone;
+  if (list + verify + !fetch.empty() != 1)
+    badInput("give one of --list, --verify and --fetch");
+  if (!data.empty() && !verify)
+    badInput("--data ", data, " belongs to --verify");
+  if (list)
+    return listC4(folder);
+  if (verify) {
+    std::vector<std::string> paths;
+    if (!data.empty())
+      paths = expandGlob("--data", data);
+    else
+      for (auto &[shard, path] : findC4(folder))
+        paths.push_back(path);
+    if (paths.empty())
+      badInput("no shard is here, neither in ", folder,
+               " nor in the hub cache; --fetch gets them");
+    return verifyC4(paths);
+  }
+  return fetchC4(fetch, folder);
+}
+
 static const char *const usage =
     "usage: mixln-data tokenize --data GLOB --tokenizer FILE --seq_len T "
     "--packing pad|concat --out FILE.bin\n"
-    "       mixln-data train-tokenizer --data GLOB --vocab_size N --out FILE\n";
+    "       mixln-data train-tokenizer --data GLOB --vocab_size N --out FILE\n"
+    "       mixln-data c4 --list | --verify | --fetch SPLIT[:FIRST-LAST]\n";
 
 int main(int argc, char **argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
@@ -85,7 +129,9 @@ int main(int argc, char **argv) {
       return tokenize(arguments);
     if (command == "train-tokenizer" || command == "train_tokenizer")
       return trainTokenizerCommand(arguments);
-    std::string near = nearest(command, {"tokenize", "train-tokenizer"});
+    if (command == "c4")
+      return c4Command(arguments);
+    std::string near = nearest(command, {"tokenize", "train-tokenizer", "c4"});
     badInput("unknown command '", command, "'",
              near.empty() ? "" : ", did you mean " + near + "?");
   } catch (const InputError &error) {

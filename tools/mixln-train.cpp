@@ -24,7 +24,10 @@ static void printHelp() {
   outs() << "usage: mixln-train --model_config CONFIG.json [--norm SPEC] "
             "--batch_size B --data GLOB --tokenizer FILE --save_dir DIR ...\n\n"
             "Compiles the training step (once: executables are kept in "
-            "MIXLN_CACHE_DIR) and trains.\n\nFixed at compile time:\n";
+            "MIXLN_CACHE_DIR) and trains.\n\n"
+            "       mixln-train --rerun RUN [--save_dir DIR] ...\n\n"
+            "Repeats a run with its own executable and flags.\n\n"
+            "Fixed at compile time:\n";
   for (const CompileFlag &flag : getCompileFlags())
     outs() << formatv("  {0,-28}{1}\n",
                       "--" + flag.name.str() + " " + flag.placeholder.str(),
@@ -35,6 +38,19 @@ static void printHelp() {
          << formatv("  {0,-28}{1}\n", "--compile_only",
                     "print the path of the executable and stop");
   outs() << "\nAll other flags go to the executable; see EXE train --help.\n";
+}
+
+/// The value of --rerun, or nothing.
+static std::string findRerun(ArrayRef<std::string> arguments) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    auto [spelled, value] = StringRef(arguments[i]).split('=');
+    if (!spelled.starts_with("--") || canonicalFlag(spelled) != "rerun")
+      continue;
+    if (!value.empty())
+      return value.str();
+    return i + 1 < arguments.size() ? arguments[i + 1] : std::string();
+  }
+  return {};
 }
 
 static int fail(const Twine &message, int status = 2) {
@@ -113,6 +129,19 @@ static bool takeSwitch(SmallVectorImpl<std::string> &arguments,
   return arguments.size() != before;
 }
 
+/// Goes over into the executable.
+static int train(const std::string &executable,
+                 ArrayRef<std::string> arguments) {
+  std::vector<std::string> command = {executable, "train"};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  std::vector<char *> pointers;
+  for (std::string &word : command)
+    pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  execv(executable.c_str(), pointers.data());
+  return fail("cannot run " + executable + ": " + sys::StrError(errno), 1);
+}
+
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
   CompileOptions options;
@@ -125,6 +154,11 @@ int main(int argc, char **argv) {
       printHelp();
       return 0;
     }
+  if (std::string run = findRerun(arguments); !run.empty()) {
+    if (!sys::fs::can_execute(run + "/exe"))
+      return fail("--rerun " + run + ": it has no executable exe");
+    return train(run + "/exe", arguments);
+  }
   bool print = takeSwitch(arguments, "print");
   bool compileOnly = takeSwitch(arguments, "compile_only");
   SmallVector<std::string> given = arguments;
@@ -145,12 +179,5 @@ int main(int argc, char **argv) {
     return 0;
   }
 
-  std::vector<std::string> command = {executable, "train"};
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  std::vector<char *> pointers;
-  for (std::string &word : command)
-    pointers.push_back(word.data());
-  pointers.push_back(nullptr);
-  execv(executable.c_str(), pointers.data());
-  return fail("cannot run " + executable + ": " + sys::StrError(errno), 1);
+  return train(executable, arguments);
 }

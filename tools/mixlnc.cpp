@@ -24,6 +24,8 @@ static void printHelp() {
                     "the executable, or the IR with --compile-to")
          << formatv("  {0,-28}{1}\n", "--explain",
                     "print what was understood of the placement and stop")
+         << formatv("  {0,-28}{1}\n", "--print-python",
+                    "print the model as a PyTorch file and stop")
          << formatv("  {0,-28}{1}\n", "--print-plan", "print the launch plan")
          << formatv("  {0,-28}{1}\n", "--remarks",
                     "say which row programs were joined, and why others not")
@@ -62,6 +64,8 @@ int main(int argc, char **argv) {
       options.input = argument.str();
     } else if (name == "explain") {
       options.explain = true;
+    } else if (name == "print_python") {
+      options.printPython = true;
     } else if (name == "print_plan") {
       options.printPlan = true;
     } else if (name == "remarks") {
@@ -69,8 +73,8 @@ int main(int argc, char **argv) {
     } else if (name == "verbose") {
       options.verbose = true;
     } else {
-      SmallVector<StringRef> names = {"explain", "print_plan", "remarks",
-                                      "verbose", "help"};
+      SmallVector<StringRef> names = {"explain", "print_plan", "print_python",
+                                      "remarks", "verbose",    "help"};
       for (const CompileFlag &flag : getCompileFlags())
         names.push_back(flag.name);
       auto near = nearestName(name, names);

@@ -9,6 +9,20 @@ using namespace mixln;
 static constexpr int64_t kLeastElements = 1 << 14;
 static constexpr int64_t kMostTasks = 64;
 
+std::string EmbeddingSpec::name() const {
+  std::string name = "embedding";
+  if (table == Element::BF16)
+    name += ".bf16";
+  return name + (out == Element::BF16 ? ".to_bf16" : "");
+}
+
+std::string EmbeddingGradSpec::name() const {
+  std::string name = "embedding_grad";
+  if (dy == Element::BF16)
+    name += ".bf16";
+  return name + (accumulate ? ".add" : "");
+}
+
 static int64_t tasksFor(int64_t elements, int64_t most) {
   return std::clamp<int64_t>(elements / kLeastElements, 1,
                              std::clamp<int64_t>(most, 1, kMostTasks));
@@ -36,7 +50,8 @@ static void forColumns(KernelBuilder &b, Value columns,
   });
 }
 
-void mixln::emitEmbeddingKernel(KernelBuilder &b, StringRef symbol) {
+void mixln::emitEmbeddingKernel(KernelBuilder &b, StringRef symbol,
+                                const EmbeddingSpec &spec) {
   b.kernelFunction(symbol, [&](KernelBuilder::Arguments args) {
     Value table = b.loadPtr(args.pointers, 0);
     Value ids = b.loadPtr(args.pointers, 1);
@@ -45,11 +60,13 @@ void mixln::emitEmbeddingKernel(KernelBuilder &b, StringRef symbol) {
     auto [first, last] =
         b.partition(b.loadI64(args.sizes, 0), args.task, args.tasks);
     b.loop(first, last, 1, [&](Value row) {
-      Value from = b.offset(table, b.mul(b.loadI32(ids, row), columns));
-      Value to = b.offset(out, b.mul(row, columns));
+      Value from =
+          b.offset(table, b.mul(b.loadI32(ids, row), columns), spec.table);
+      Value to = b.offset(out, b.mul(row, columns), spec.out);
       forColumns(b, columns, [&](Value column, Value mask) {
-        b.storeVector(b.loadVector(b.offset(from, column), mask),
-                      b.offset(to, column), mask);
+        Value values =
+            b.loadVector(b.offset(from, column, spec.table), mask, spec.table);
+        b.storeVector(values, b.offset(to, column, spec.out), mask, spec.out);
       });
     });
   });
@@ -90,15 +107,15 @@ void mixln::emitEmbeddingGradKernel(KernelBuilder &b, StringRef symbol,
         Value to = b.offset(grad, b.mul(token, columns));
         forColumns(b, columns, [&](Value column, Value mask) {
           Value at = b.offset(to, column);
-          Value sum =
-              b.loop(begin, end, 1, {b.loadVector(at, mask)},
-                     [&](Value i, ValueRange carried) {
-                       Value row = b.loadI32(order, i);
-                       Value from =
-                           b.offset(dy, b.add(b.mul(row, columns), column));
-                       return SmallVector<Value>{
-                           b.addF(carried[0], b.loadVector(from, mask))};
-                     })[0];
+          Value sum = b.loop(
+              begin, end, 1, {b.loadVector(at, mask)},
+              [&](Value i, ValueRange carried) {
+                Value row = b.loadI32(order, i);
+                Value from =
+                    b.offset(dy, b.add(b.mul(row, columns), column), spec.dy);
+                return SmallVector<Value>{
+                    b.addF(carried[0], b.loadVector(from, mask, spec.dy))};
+              })[0];
           b.storeVector(sum, at, mask);
         });
       });

@@ -37,6 +37,9 @@ Value KernelBuilder::constant(int64_t value) {
 Value KernelBuilder::constantF32(double value) {
   return arith::ConstantOp::create(*this, getF32FloatAttr(value));
 }
+Value KernelBuilder::nullPtr() {
+  return LLVM::ZeroOp::create(*this, ptrType());
+}
 Value KernelBuilder::add(Value a, Value b) {
   return arith::AddIOp::create(*this, a, b, arith::IntegerOverflowFlags::nsw);
 }
@@ -70,6 +73,9 @@ Value KernelBuilder::isTrue(Value flag) {
   return arith::CmpIOp::create(*this, arith::CmpIPredicate::ne, flag,
                                constant(0));
 }
+Value KernelBuilder::bitAnd(Value a, Value b) {
+  return arith::AndIOp::create(*this, a, b);
+}
 Value KernelBuilder::select(Value condition, Value a, Value b) {
   return arith::SelectOp::create(*this, condition, a, b);
 }
@@ -78,15 +84,19 @@ Value KernelBuilder::select(Value condition, Value a, Value b) {
 // Memory
 //===----------------------------------------------------------------------===//
 
-Value KernelBuilder::offset(Value ptr, Value elements) {
-  return LLVM::GEPOp::create(*this, ptrType(), getF32Type(), ptr,
+static Type memoryType(KernelBuilder &b, Element element) {
+  return element == Element::F32 ? Type(b.getF32Type()) : b.getI16Type();
+}
+
+Value KernelBuilder::offset(Value ptr, Value elements, Element of) {
+  return LLVM::GEPOp::create(*this, ptrType(), memoryType(*this, of), ptr,
                              ArrayRef<LLVM::GEPArg>{elements});
 }
-Value KernelBuilder::offset(Value ptr, int64_t elements) {
+Value KernelBuilder::offset(Value ptr, int64_t elements, Element of) {
   if (elements == 0)
     return ptr;
   return LLVM::GEPOp::create(
-      *this, ptrType(), getF32Type(), ptr,
+      *this, ptrType(), memoryType(*this, of), ptr,
       ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(elements)});
 }
 Value KernelBuilder::loadPtr(Value ptrs, int64_t index) {
@@ -113,19 +123,24 @@ Value KernelBuilder::loadF32(Value ptr) {
 void KernelBuilder::storeF32(Value value, Value ptr) {
   LLVM::StoreOp::create(*this, value, ptr, 4);
 }
-Value KernelBuilder::loadVector(Value ptr) {
-  return LLVM::LoadOp::create(*this, vectorType(), ptr, 4);
+Value KernelBuilder::loadVector(Value ptr, Value mask, Element from) {
+  auto type = VectorType::get({lanes()}, memoryType(*this, from));
+  auto alignment = static_cast<uint32_t>(elementBytes(from));
+  if (!mask)
+    return widen(LLVM::LoadOp::create(*this, type, ptr, alignment));
+  Value zero = arith::ConstantOp::create(*this, getZeroAttr(type));
+  return widen(
+      LLVM::MaskedLoadOp::create(*this, type, ptr, mask, zero, alignment));
 }
-void KernelBuilder::storeVector(Value value, Value ptr) {
-  LLVM::StoreOp::create(*this, value, ptr, 4);
-}
-Value KernelBuilder::loadVector(Value ptr, Value mask) {
-  return LLVM::MaskedLoadOp::create(*this, vectorType(), ptr, mask,
-                                    zeroVector(), static_cast<uint32_t>(4));
-}
-void KernelBuilder::storeVector(Value value, Value ptr, Value mask) {
-  LLVM::MaskedStoreOp::create(*this, value, ptr, mask,
-                              static_cast<uint32_t>(4));
+void KernelBuilder::storeVector(Value value, Value ptr, Value mask,
+                                Element to) {
+  auto alignment = static_cast<uint32_t>(elementBytes(to));
+  if (to == Element::BF16)
+    value = narrow(value);
+  if (mask)
+    LLVM::MaskedStoreOp::create(*this, value, ptr, mask, alignment);
+  else
+    LLVM::StoreOp::create(*this, value, ptr, alignment);
 }
 void KernelBuilder::prefetch(Value ptr) {
   LLVM::Prefetch::create(*this, ptr, /*rw=*/0u, /*hint=*/3u, /*cache=*/1u);
@@ -259,6 +274,20 @@ void KernelBuilder::ifElse(Value condition, function_ref<void()> then,
   then();
   setInsertionPointToStart(op.elseBlock());
   otherwise();
+}
+
+SmallVector<Value>
+KernelBuilder::choose(Value condition, TypeRange types,
+                      function_ref<SmallVector<Value>()> then,
+                      function_ref<SmallVector<Value>()> otherwise) {
+  auto op = scf::IfOp::create(*this, types, condition, /*withElseRegion=*/true);
+  InsertionGuard guard(*this);
+  for (auto [block, body] : {std::pair(op.thenBlock(), then),
+                             std::pair(op.elseBlock(), otherwise)}) {
+    setInsertionPointToStart(block);
+    scf::YieldOp::create(*this, body());
+  }
+  return SmallVector<Value>(op.getResults().begin(), op.getResults().end());
 }
 
 //===----------------------------------------------------------------------===//

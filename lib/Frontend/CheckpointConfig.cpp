@@ -53,7 +53,9 @@ FailureOr<std::string> mixln::checkpointConfig(ModuleOp model,
   FailureOr<Json> json = parseJson(config.json, config.file, error);
   if (failed(json))
     return failure();
-  std::optional<StockClass> stock = stockClassOf(model, config, spec);
+  std::optional<StockClass> stock;
+  if (config.hasUsualScales())
+    stock = stockClassOf(model, config, spec);
   (*json)["architectures"] =
       Json::array({stock ? stock->architecture : "MixlnForCausalLM"});
   (*json)["model_type"] = stock ? stock->modelType : "mixln";
@@ -72,6 +74,14 @@ FailureOr<std::string> mixln::checkpointConfig(ModuleOp model,
   for (const auto &[key, value] : defaults.items())
     if (!json->contains(key) || (*json)[key].is_null())
       (*json)[key] = value;
+
+  // Flags may have replaced what the file says.
+  json->erase("attention_scale");
+  if (config.attentionScale != 0)
+    (*json)["attention_scale"] = config.attentionScale;
+  json->erase("logit_scale");
+  if (config.logitScale != 1)
+    (*json)["logit_scale"] = config.logitScale;
 
   for (const char *key : {"norm_type", "post_num", "norm_kind", "norm_spec"})
     json->erase(key);

@@ -51,6 +51,11 @@ DictionaryAttr Importer::configAttr(int64_t batchSize, int64_t seqLen) {
         std::pair("initializer_range", config.initializerRange),
         std::pair("embedding_std", config.embeddingStd)})
     list.append(name, builder.getF64FloatAttr(value));
+  if (config.attentionScale != 0)
+    list.append("attention_scale",
+                builder.getF64FloatAttr(config.attentionScale));
+  if (config.logitScale != 1)
+    list.append("logit_scale", builder.getF64FloatAttr(config.logitScale));
   return list.getDictionary(builder.getContext());
 }
 
@@ -63,7 +68,7 @@ OwningOpRef<ModuleOp> Importer::import(int64_t batchSize, int64_t seqLen) {
                           builder.getStrArrayAttr(streams));
   builder.setInsertionPointToEnd(&model.getBody().emplaceBlock());
   constants["eps"] = config.rmsNormEps;
-  constants["L"] = static_cast<double>(config.numHiddenLayers);
+  constants["L"] = static_cast<double>(config.trainedLayers());
   if (spec.K)
     constants["K"] = static_cast<double>(*spec.K);
 
@@ -86,7 +91,7 @@ FailureOr<double> Importer::number(const Formula &formula, const Place &place) {
 LogicalResult Importer::importLayer(int64_t layer) {
   Constants ofLayer = constants;
   ofLayer["n"] = static_cast<double>(config.hiddenSize);
-  ofLayer["i"] = static_cast<double>(layer);
+  ofLayer["i"] = static_cast<double>(config.trainedLayer(layer));
   const LayerRule *rule = nullptr;
   for (const LayerRule &candidate : spec.layers) {
     if (candidate.when) {
@@ -101,8 +106,8 @@ LogicalResult Importer::importLayer(int64_t layer) {
   }
   if (!rule) {
     error = spec.file + ": no rule of layers applies to layer " +
-            std::to_string(layer) + " of " +
-            std::to_string(config.numHiddenLayers);
+            std::to_string(config.trainedLayer(layer)) + " of " +
+            std::to_string(config.trainedLayers());
     return failure();
   }
 

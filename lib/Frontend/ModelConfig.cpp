@@ -1,9 +1,12 @@
 //===- ModelConfig.cpp - A Hugging Face LLaMA config ----------------------===//
 
 #include "mixln/Frontend/ModelConfig.h"
+#include "mixln/Frontend/Formula.h"
 #include "mixln/Frontend/Json.h"
+#include "mixln/Frontend/Presets.h"
 
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/Twine.h"
 
 #include <cmath>
@@ -204,12 +207,87 @@ static LogicalResult checkFunction(ConfigReader &reader, std::string &type) {
                                   ", only null is supported");
   if (failed(reader.text("model_type", type)))
     return failure();
-  static const std::string known[] = {"llama", "mixln", "olmo2", "qwen3"};
-  if (!llvm::is_contained(known, type))
-    return reader.fail("model_type",
-                       "is \"" + Twine(type) +
-                           "\", expected llama, mixln, olmo2 or qwen3" +
-                           suggest(type, known));
+  if (findStockPreset(type))
+    return success();
+  std::vector<std::string> known = getStockModelTypes();
+  std::string last = known.back();
+  return reader.fail("model_type", "is \"" + Twine(type) + "\", expected " +
+                                       join(ArrayRef(known).drop_back(), ", ") +
+                                       " or " + last + suggest(type, known));
+}
+
+LogicalResult mixln::setScale(ModelConfig &config, StringRef key,
+                              StringRef value, std::string &error) {
+  bool isAttention = key == "attention_scale";
+  FailureOr<Formula> formula = parseFormula(value, key, error);
+  if (failed(formula))
+    return failure();
+  auto hidden = static_cast<double>(config.hiddenSize);
+  FailureOr<double> scale = evaluateFormula(
+      *formula,
+      {{"n", isAttention ? static_cast<double>(config.headDim()) : hidden},
+       {"d", hidden},
+       {"L", static_cast<double>(config.trainedLayers())}},
+      error);
+  if (failed(scale))
+    return failure();
+  if (!std::isfinite(*scale) || !(*scale > 0)) {
+    error =
+        (key + " is '" + value + "' = " + std::to_string(*scale) +
+         ", expected a positive number or a formula of n, d and L that is one")
+            .str();
+    return failure();
+  }
+  if (!isAttention)
+    config.logitScale = *scale;
+  else if (*scale == 1 / std::sqrt(static_cast<double>(config.headDim())))
+    config.attentionScale = 0;
+  else
+    config.attentionScale = *scale;
+  return success();
+}
+
+static LogicalResult readRemovedLayers(ConfigReader &reader,
+                                       ModelConfig &config) {
+  const Json *value = reader.find("removed_layers");
+  if (!value)
+    return success();
+  auto wrong = [&] {
+    return reader.fail("removed_layers",
+                       "is " + Twine(describe(*value)) +
+                           ", expected the ascending numbers of layers of the "
+                           "whole model");
+  };
+  if (!value->is_array() || value->size() > 10000)
+    return wrong();
+  auto most = config.numHiddenLayers + static_cast<int64_t>(value->size());
+  int64_t least = 0;
+  for (const Json &item : *value) {
+    if (!item.is_number_integer() || item.get<int64_t>() < least ||
+        item.get<int64_t>() >= most)
+      return wrong();
+    config.removedLayers.push_back(item.get<int64_t>());
+    least = config.removedLayers.back() + 1;
+  }
+  return success();
+}
+
+static LogicalResult readScales(ConfigReader &reader, ModelConfig &config,
+                                std::string &error) {
+  for (StringRef key : {"attention_scale", "logit_scale"}) {
+    const Json *value = reader.find(key);
+    if (!value)
+      continue;
+    if (!value->is_number() && !value->is_string())
+      return reader.fail(key, "is " + Twine(describe(*value)) +
+                                  ", expected a number or a formula");
+    std::string text =
+        value->is_string() ? value->get<std::string>() : value->dump();
+    if (failed(setScale(config, key, text, error))) {
+      error = config.file + ": " + error;
+      return failure();
+    }
+  }
   return success();
 }
 
@@ -223,18 +301,20 @@ FailureOr<ModelConfig> mixln::parseModelConfig(StringRef text, StringRef file,
   config.json = text.str();
   ConfigReader reader(*json, file, error);
   if (failed(readSizes(reader, config)) ||
+      failed(readRemovedLayers(reader, config)) ||
       failed(readNumbers(reader, config)) ||
+      failed(readScales(reader, config, error)) ||
       failed(checkFunction(reader, config.modelType)) ||
       failed(reader.text("norm_type", config.normType)) ||
       failed(reader.integer("post_num", config.postNum, 10000,
                             /*required=*/false, /*least=*/0)) ||
       failed(reader.text("norm_kind", config.normKind)))
     return failure();
-  if (config.postNum > config.numHiddenLayers) {
+  if (config.postNum > config.trainedLayers()) {
     (void)reader.fail("post_num", "is " + Twine(config.postNum) +
                                       ", expected at most "
                                       "num_hidden_layers " +
-                                      Twine(config.numHiddenLayers));
+                                      Twine(config.trainedLayers()));
     return failure();
   }
   if (const Json *spec = reader.find("norm_spec")) {

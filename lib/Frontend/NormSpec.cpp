@@ -256,11 +256,11 @@ static LogicalResult settleK(NormSpec &spec, std::optional<int64_t> given,
     return fail("K, the number of leading layers, is missing: write '" +
                 StringRef(spec.request) +
                 ":3' or give post_num (--post_num, or in " + config.file + ")");
-  if (*given > config.numHiddenLayers)
+  if (*given > config.trainedLayers())
     return fail("K is " + Twine(*given) +
                 ", expected at most "
                 "num_hidden_layers " +
-                Twine(config.numHiddenLayers));
+                Twine(config.trainedLayers()));
   spec.K = given;
   return success();
 }
@@ -268,21 +268,6 @@ static LogicalResult settleK(NormSpec &spec, std::optional<int64_t> given,
 //===----------------------------------------------------------------------===//
 // Requests
 //===----------------------------------------------------------------------===//
-
-/// The preset whose stock class has this model_type.
-static StringRef presetOfModelType(StringRef modelType) {
-  for (const Preset &preset : getPresets()) {
-    std::string error;
-    FailureOr<Json> json = parseJson(preset.text, preset.name, error);
-    if (failed(json) || !json->contains("stock"))
-      continue;
-    const Json &stock = (*json)["stock"];
-    if (stock.contains("model_type") &&
-        stock["model_type"] == Json(modelType.str()))
-      return preset.name;
-  }
-  return "pre";
-}
 
 /// What `text` names, whatever files there are: a preset stays a preset in a
 /// folder that holds a file of its name.
@@ -319,14 +304,17 @@ FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
                     config.normType.empty() ? "norm_spec"
                                             : StringRef(config.normType),
                     {});
-    asked = config.normType.empty() ? presetOfModelType(config.modelType)
-                                    : StringRef(config.normType);
+    asked = config.normType;
+    // Which model types there are was checked when the config was read.
+    if (asked.empty())
+      if (const Preset *stock = findStockPreset(config.modelType))
+        asked = stock->name;
   }
 
   if (FailureOr<std::vector<Unit>> units = parseUnits(asked);
       succeeded(units)) {
     FailureOr<NormSpec> spec =
-        unitsSpec(*units, asked, kind, config.numHiddenLayers, error);
+        unitsSpec(*units, asked, kind, config.trainedLayers(), error);
     if (succeeded(spec))
       spec->request = asked.str();
     return spec;
@@ -342,7 +330,7 @@ FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
   std::optional<int64_t> k;
   if (name.size() != asked.size()) {
     FailureOr<int64_t> parsed =
-        parseK(kText, asked, config.numHiddenLayers, error);
+        parseK(kText, asked, config.trainedLayers(), error);
     if (failed(parsed))
       return failure();
     k = *parsed;

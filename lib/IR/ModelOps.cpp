@@ -71,6 +71,14 @@ LogicalResult ModelOp::verify() {
        {"rms_norm_eps", "rope_theta", "initializer_range", "embedding_std"})
     if (!getConfig().getAs<FloatAttr>(key))
       return emitOpError() << "config lacks the number " << key;
+  for (StringRef key : {"attention_scale", "logit_scale"}) {
+    Attribute value = getConfig().get(key);
+    FloatAttr number = findDouble(key);
+    if (value && !(number && number.getValueAsDouble() > 0 &&
+                   number.getValue().isFinite()))
+      return emitOpError() << key << " is " << value
+                           << ", expected a positive number";
+  }
   int64_t hidden = getInt("hidden_size"), heads = getInt("num_attention_heads");
   int64_t kvHeads = getInt("num_key_value_heads");
   if (hidden % heads != 0)

@@ -2,6 +2,8 @@
 
 #include "mixln/IR/Mixln.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace mixln;
 
@@ -75,6 +77,12 @@ int64_t MatmulOp::getK(unsigned product) {
   return typeOf(getLhsOf(product)).getDimSize(getTransposeLhs() ? 0 : 1);
 }
 
+bool MatmulOp::multipliesBF16() {
+  return llvm::any_of(llvm::concat<Value>(getLhs(), getRhs()), [](Value side) {
+    return typeOf(side).getElementType().isBF16();
+  });
+}
+
 LogicalResult MatmulOp::verify() {
   unsigned lhs = getLhs().size(), rhs = getRhs().size();
   if (lhs == 0 || rhs == 0)
@@ -91,6 +99,10 @@ LogicalResult MatmulOp::verify() {
   for (Value value : llvm::concat<Value>(getLhs(), getRhs(), getResults()))
     if (failed(expectRank(*this, "a matrix", value, 2)))
       return failure();
+  for (Value side : llvm::concat<Value>(getLhs(), getRhs()))
+    if (isa_and_nonnull<PairedAttr>(typeOf(side).getEncoding()) &&
+        (!getTransposeLhs() || getTransposeRhs()))
+      return emitOpError("reads a paired side, expected transpose_lhs alone");
   for (unsigned i = 0; i < getNumProducts(); ++i) {
     int64_t kOfRhs = typeOf(getRhsOf(i)).getDimSize(getTransposeRhs() ? 1 : 0);
     if (getK(i) != kOfRhs)
@@ -115,13 +127,20 @@ LogicalResult MatmulOp::verify() {
 
 LogicalResult PackOp::verify() {
   RankedTensorType from = typeOf(getValue()), to = typeOf(getResult());
-  if (!isa_and_nonnull<PackedAttr>(to.getEncoding()))
+  if (!isa_and_nonnull<PackedAttr, PairedAttr>(to.getEncoding()))
     return emitOpError() << "yields " << to
-                         << ", expected the encoding #mixln.packed";
-  if (from.getShape() != to.getShape() ||
-      from.getElementType() != to.getElementType())
+                         << ", expected the encoding #mixln.packed or "
+                            "#mixln.paired";
+  if (from.getShape() != to.getShape())
     return emitOpError() << "packs " << from << " into " << to
-                         << ", expected the same shape and element type";
+                         << ", expected the same shape";
+  if (isa<PairedAttr>(to.getEncoding()) && !to.getElementType().isBF16())
+    return emitOpError() << "yields " << to << ", expected pairs of bf16";
+  if (from.getElementType() != to.getElementType() &&
+      !(from.getElementType().isF32() && to.getElementType().isBF16()))
+    return emitOpError() << "packs " << from << " into " << to
+                         << ", expected the same element type or f32 that "
+                            "becomes bf16";
   return success();
 }
 
@@ -138,6 +157,9 @@ template <typename OpTy> static LogicalResult verifyAttention(OpTy op) {
   if (heads <= 0 || q.getDimSize(1) % heads != 0)
     return op.emitOpError() << "width " << q.getDimSize(1)
                             << " of q is not a multiple of heads " << heads;
+  if (!(op.getScoreScale() > 0) || !std::isfinite(op.getScoreScale()))
+    return op.emitOpError() << "scale is " << op.getScoreScale()
+                            << ", expected a positive number";
   int64_t headDim = op.getHeadDim();
   if (headDim % 2 != 0)
     return op.emitOpError() << "head dimension " << headDim << " is odd";
@@ -162,9 +184,12 @@ template <typename OpTy> static LogicalResult verifyAttention(OpTy op) {
     return op.emitOpError()
            << "number of rows " << q.getDimSize(0)
            << " is not a multiple of the sequence length " << op.getSeqLen();
-  if (typeOf(op.getCtx()).getShape() != q.getShape())
+  if (typeOf(op.getCtx()) != q)
     return op.emitOpError() << "ctx has type " << op.getCtx().getType()
                             << " but q has type " << q;
+  if (k.getElementType() != q.getElementType())
+    return op.emitOpError() << "q has type " << q << " but k has type " << k
+                            << ", expected the same element type";
   RankedTensorType lse = typeOf(op.getLse());
   if (lse.getDimSize(0) != q.getDimSize(0) || lse.getDimSize(1) != heads)
     return op.emitOpError() << "lse has type " << lse << ", expected "
@@ -177,6 +202,9 @@ LogicalResult AttentionOp::verify() { return verifyAttention(*this); }
 LogicalResult AttentionGradOp::verify() {
   if (failed(verifyAttention(*this)))
     return failure();
+  if (getDctx().getType() != getCtx().getType())
+    return emitOpError() << "dctx has type " << getDctx().getType()
+                         << " but ctx has type " << getCtx().getType();
   if (getDq().getType() != getQ().getType() ||
       getDk().getType() != getK().getType() ||
       getDv().getType() != getV().getType())

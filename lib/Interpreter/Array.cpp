@@ -2,6 +2,8 @@
 
 #include "mixln/Interpreter/Array.h"
 
+#include "llvm/ADT/APFloat.h"
+
 #include <cmath>
 #include <limits>
 
@@ -23,6 +25,18 @@ Array Array::full(llvm::ArrayRef<int64_t> shape, double fill) {
 
 Array Array::undefined(llvm::ArrayRef<int64_t> shape) {
   return full(shape, std::numeric_limits<double>::quiet_NaN());
+}
+
+double mixln::roundToBF16(double x) {
+  if (std::isnan(x))
+    return x;
+  llvm::APFloat value(x);
+  bool losesInfo;
+  value.convert(llvm::APFloat::BFloat(), llvm::APFloat::rmNearestTiesToEven,
+                &losesInfo);
+  value.convert(llvm::APFloat::IEEEdouble(), llvm::APFloat::rmNearestTiesToEven,
+                &losesInfo);
+  return value.convertToDouble();
 }
 
 double mixln::relativeError(const Array &found, const Array &expected) {

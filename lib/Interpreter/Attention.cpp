@@ -12,23 +12,25 @@ namespace {
 /// Sizes of one attention, taken from its operands.
 struct Sizes {
   int64_t rows, seqLen, heads, kvHeads, headDim;
+  double scale; ///< of q . k
 
   int64_t kvHeadOf(int64_t head) const { return head / (heads / kvHeads); }
-  double scale() const { return 1 / std::sqrt(double(headDim)); }
   /// First row of the sequence that `row` belongs to.
   int64_t firstRow(int64_t row) const { return row / seqLen * seqLen; }
 };
 } // namespace
 
-static FailureOr<Sizes> findSizes(Operation *op, Operands operands,
-                                  int64_t heads) {
+template <typename OpTy>
+static FailureOr<Sizes> findSizes(OpTy op, Operands operands) {
   for (const Array *operand : operands)
     if (failed(expectRank(op, "an operand", *operand, 2)))
       return failure();
   const Array &q = *operands[0], &k = *operands[1], &v = *operands[2],
               &cos = *operands[3], &sin = *operands[4];
+  int64_t heads = op.getHeads();
   Sizes sizes;
   sizes.rows = q.shape[0];
+  sizes.scale = op.getScoreScale();
   sizes.seqLen = cos.shape[0];
   sizes.heads = heads;
   sizes.headDim = q.shape[1] / heads;
@@ -102,7 +104,7 @@ static void addScaled(double *out, double factor, const double *x, int64_t n) {
 
 LogicalResult mixln::interpretAttention(AttentionOp op, Operands operands,
                                         Rows rows, Results &results) {
-  FailureOr<Sizes> found = findSizes(op, operands, op.getHeads());
+  FailureOr<Sizes> found = findSizes(op, operands);
   if (failed(found))
     return failure();
   const Sizes &sizes = *found;
@@ -123,7 +125,7 @@ LogicalResult mixln::interpretAttention(AttentionOp op, Operands operands,
       for (int64_t past = first; past <= row; ++past)
         scores.push_back(dot(headOf(q, row, head, sizes),
                              headOf(k, past, kvHead, sizes), n) *
-                         sizes.scale());
+                         sizes.scale);
       double largest = *llvm::max_element(scores), sum = 0;
       for (double score : scores)
         sum += std::exp(score - largest);
@@ -142,7 +144,7 @@ LogicalResult mixln::interpretAttention(AttentionOp op, Operands operands,
 LogicalResult mixln::interpretAttentionGrad(AttentionGradOp op,
                                             Operands operands,
                                             Results &results) {
-  FailureOr<Sizes> found = findSizes(op, operands, op.getHeads());
+  FailureOr<Sizes> found = findSizes(op, operands);
   if (failed(found))
     return failure();
   const Sizes &sizes = *found;
@@ -167,11 +169,11 @@ LogicalResult mixln::interpretAttentionGrad(AttentionGradOp op,
       for (int64_t past = sizes.firstRow(row); past <= row; ++past) {
         double score = dot(headOf(q, row, head, sizes),
                            headOf(k, past, kvHead, sizes), n) *
-                       sizes.scale();
+                       sizes.scale;
         double weight = std::exp(score - lse.data[row * sizes.heads + head]);
         double dScore = weight *
                         (dot(dOut, headOf(v, past, kvHead, sizes), n) - mean) *
-                        sizes.scale();
+                        sizes.scale;
         addScaled(headOf(dv, past, kvHead, sizes), weight, dOut, n);
         addScaled(headOf(dq, row, head, sizes), dScore,
                   headOf(k, past, kvHead, sizes), n);

@@ -54,6 +54,10 @@ llvm::Error mixln::loadVariables(Interpreter &interpreter, StringRef path) {
 }
 
 LogicalResult mixln::setDefaultLossScale(Interpreter &interpreter) {
+  if (interpreter.hasVariable("z_loss_scale") &&
+      !interpreter.isWritten("z_loss_scale") &&
+      failed(interpreter.setVariable("z_loss_scale", Array::full({1}, 0))))
+    return failure();
   if (!interpreter.hasVariable("loss_scale") ||
       interpreter.isWritten("loss_scale") ||
       !interpreter.hasVariable("targets") || !interpreter.isWritten("targets"))

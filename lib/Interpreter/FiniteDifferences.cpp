@@ -114,8 +114,9 @@ FailureOr<std::vector<FiniteDifference>>
 mixln::checkFiniteDifferences(Interpreter &interpreter,
                               const FiniteDifferenceOptions &options) {
   ModuleOp module = interpreter.getModule();
-  if (!interpreter.hasVariable(options.lossVariable))
-    return module.emitError() << "has no variable @" << options.lossVariable;
+  if (!interpreter.hasVariable(options.terms.front().variable))
+    return module.emitError()
+           << "has no variable @" << options.terms.front().variable;
   if (failed(interpreter.run(options.gradientEntry)))
     return failure();
 
@@ -132,13 +133,17 @@ mixln::checkFiniteDifferences(Interpreter &interpreter,
     gradients[name] = interpreter.getVariable(gradient);
     squares += std::pow(normOf(gradients[name].data), 2);
   }
-  double scale = interpreter.hasVariable(options.scaleVariable)
-                     ? interpreter.getVariable(options.scaleVariable).data[0]
-                     : 1;
   auto loss = [&]() -> FailureOr<double> {
     if (failed(interpreter.run(options.lossEntry)))
       return failure();
-    return scale * interpreter.getVariable(options.lossVariable).data[0];
+    double sum = 0;
+    for (const FiniteDifferenceOptions::Term &term : options.terms)
+      if (interpreter.hasVariable(term.variable))
+        sum += interpreter.getVariable(term.variable).data[0] *
+               (interpreter.hasVariable(term.scale)
+                    ? interpreter.getVariable(term.scale).data[0]
+                    : 1);
+    return sum;
   };
 
   StopGradientTape tape;

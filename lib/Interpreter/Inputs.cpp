@@ -134,6 +134,7 @@ static double randomScalar(StringRef name, const NamedRandom &random) {
     return 0.05 * near;
   return llvm::StringSwitch<double>(name)
       .Case("loss_scale", 1.0 / 16)
+      .Case("z_loss_scale", 1.0 / 64)
       .Case("beta1", 0.9)
       .Case("beta2", 0.999)
       .Case("eps", 1e-8)

@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/TypeUtilities.h"
 
 #include <algorithm>
 
@@ -19,12 +20,15 @@ namespace {
 struct Matrix {
   const Array &array;
   bool transposed;
+  /// Elements are rounded to bf16.
+  bool narrow = false;
 
   int64_t rows() const { return array.shape[transposed ? 1 : 0]; }
   int64_t columns() const { return array.shape[transposed ? 0 : 1]; }
   double at(int64_t i, int64_t j) const {
-    return transposed ? array.data[j * array.shape[1] + i]
-                      : array.data[i * array.shape[1] + j];
+    double value = transposed ? array.data[j * array.shape[1] + i]
+                              : array.data[i * array.shape[1] + j];
+    return narrow ? roundToBF16(value) : value;
   }
 };
 } // namespace
@@ -60,6 +64,24 @@ static bool readsTransposed(MatmulOp op, const Execution &execution) {
   return op.getTransposeRhs();
 }
 
+/// Which sides of `op` must be rounded: those of f32 where one is bf16.
+static std::pair<bool, bool> roundedSides(MatmulOp op,
+                                          const Execution &execution) {
+  unsigned lhs = op.getLhs().size(), rhs = op.getRhs().size();
+  auto isNarrow = [&](unsigned first, unsigned count) {
+    for (unsigned i = first; i < first + count; ++i) {
+      Type type = execution.operandTypes.size() > i
+                      ? execution.operandTypes[i]
+                      : op->getOperand(i).getType();
+      if (getElementTypeOrSelf(type).isBF16())
+        return true;
+    }
+    return false;
+  };
+  bool left = isNarrow(0, lhs), right = isNarrow(lhs, rhs);
+  return {right && !left, left && !right};
+}
+
 LogicalResult mixln::interpretMatmul(MatmulOp op, Operands operands, Rows rows,
                                      const Execution &execution,
                                      Results &results) {
@@ -71,13 +93,15 @@ LogicalResult mixln::interpretMatmul(MatmulOp op, Operands operands, Rows rows,
   Operands into = operands.drop_front(lhs.size() + rhs.size());
   int64_t m = Matrix{*lhs[0], op.getTransposeLhs()}.rows();
   bool transposeRhs = readsTransposed(op, execution);
+  auto [roundLhs, roundRhs] = roundedSides(op, execution);
   FailureOr<SmallVector<int64_t>> list = listRows(op, rows, m);
   if (failed(list))
     return failure();
 
   for (unsigned product = 0; product < op.getNumProducts(); ++product) {
-    Matrix a{*lhs[lhs.size() == 1 ? 0 : product], op.getTransposeLhs()};
-    Matrix b{*rhs[rhs.size() == 1 ? 0 : product], transposeRhs};
+    Matrix a{*lhs[lhs.size() == 1 ? 0 : product], op.getTransposeLhs(),
+             roundLhs};
+    Matrix b{*rhs[rhs.size() == 1 ? 0 : product], transposeRhs, roundRhs};
     if (failed(expectEqual(op, "number of rows of a product", a.rows(), m)))
       return failure();
     if (product == 0 || !op.getReduce()) {

@@ -100,6 +100,8 @@ std::string mixln::getCacheKey(const CompileOptions &options,
         return {};
   key.add(options.normKind);
   key.add(options.postNum.value_or(-1));
+  key.add(options.attentionScale);
+  key.add(options.logitScale);
   key.add(options.batchSize);
   key.add(options.seqLen);
   key.add(options.dtype);

@@ -107,6 +107,11 @@ int Compilation::readInput() {
   FailureOr<ModelConfig> config = loadModelConfig(options.input, error);
   if (failed(config))
     return report(error, kBadInput);
+  for (auto [key, value] :
+       {std::pair("attention_scale", StringRef(options.attentionScale)),
+        std::pair("logit_scale", StringRef(options.logitScale))})
+    if (!value.empty() && failed(setScale(*config, key, value, error)))
+      return report("--" + Twine(error), kBadInput);
   if (config->maxPositions > 0 && options.seqLen > config->maxPositions)
     return report(options.input + ": --seq_len " + Twine(options.seqLen) +
                       " is more than the config's maximum of " +

@@ -55,6 +55,20 @@ static const CompileFlag flags[] = {
        o.normKind = v.str();
        return std::string();
      }},
+    {"attention_scale", "S",
+     "multiplies q.k instead of 1/sqrt(head_dim): a number or a formula of n = "
+     "head_dim, d = hidden_size, L = layers (1/n); default: the config's",
+     [](CompileOptions &o, StringRef v) {
+       o.attentionScale = v.str();
+       return v.empty() ? std::string("is empty") : std::string();
+     }},
+    {"logit_scale", "S",
+     "multiplies the logits (1): a number or a formula of n = d = hidden_size, "
+     "L = layers (256/n); default: the config's",
+     [](CompileOptions &o, StringRef v) {
+       o.logitScale = v.str();
+       return v.empty() ? std::string("is empty") : std::string();
+     }},
     {"batch_size", "B", "sequences of a micro-batch",
      [](CompileOptions &o, StringRef v) {
        return setPositive(o.batchSize, v);

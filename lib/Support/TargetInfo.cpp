@@ -42,6 +42,7 @@ static const char *const kUsedUnasked[] = {
     "avxifma",
     "avxneconvert",
     "avxvnniint8",
+    "avxvnniint16",
     "avx512f",
     "avx512bw",
     "avx512vl",
@@ -55,6 +56,17 @@ static const char *const kUsedUnasked[] = {
     "avx512bf16",
     "avx512fp16",
     "avx512vpopcntdq",
+    "avx10.1",
+    "avx10.2",
+    // APX: more registers and forms of plain instructions.
+    "egpr",
+    "ndd",
+    "nf",
+    "cf",
+    "zu",
+    "ccmp",
+    "ppx",
+    "push2pop2",
 };
 
 static bool hasAll(const llvm::StringSet<> &present,
@@ -105,7 +117,7 @@ llvm::Expected<TargetInfo> TargetInfo::create(llvm::StringRef name) {
     info.lanes = 16;
     info.vectorRegisters = 32;
   }
-  info.hasBF16 = present.count("avx512bf16");
+  info.hasBF16 = info.lanes == 16 && present.count("avx512bf16");
   for (const char *feature : kUsedUnasked)
     if (present.count(feature))
       info.used.push_back(feature);

@@ -96,6 +96,9 @@ LogicalResult Inputs::make(SmallVectorImpl<Array> &arrays) {
     RankedTensorType type = typeOf(operand);
     if (!type.getElementType().isInteger(32)) {
       arrays.push_back(numbers(type.getShape()));
+      if (type.getElementType().isBF16())
+        for (double &value : arrays.back().data)
+          value = roundToBF16(value);
       continue;
     }
     int64_t limit = 1;
@@ -118,6 +121,8 @@ LogicalResult Inputs::make(SmallVectorImpl<Array> &arrays) {
     state.addOperands(op->getOperands().take_front(5));
     state.addTypes({grad.getCtx().getType(), grad.getLse().getType()});
     state.addAttribute("heads", grad.getHeadsAttr());
+    if (FloatAttr scale = grad.getScaleAttr())
+      state.addAttribute("scale", scale);
     Operation *forward = Operation::create(state);
     SmallVector<Array> results;
     LogicalResult done = interpretOperation(
@@ -127,6 +132,9 @@ LogicalResult Inputs::make(SmallVectorImpl<Array> &arrays) {
       return failure();
     arrays[5] = results[0];
     arrays[6] = results[1];
+    if (typeOf(grad.getCtx()).getElementType().isBF16())
+      for (double &value : arrays[5].data)
+        value = roundToBF16(value);
   }
   return success();
 }
@@ -155,9 +163,27 @@ static void writeBuffer(Buffer &buffer, const Array &array, Type element) {
       *out++ = static_cast<int32_t>(value);
     return;
   }
+  if (element.isBF16()) {
+    auto *out = reinterpret_cast<uint16_t *>(buffer.data);
+    for (double value : array.data)
+      *out++ = llvm::bit_cast<uint32_t>(static_cast<float>(value)) >> 16;
+    return;
+  }
   auto *out = reinterpret_cast<float *>(buffer.data);
   for (double value : array.data)
     *out++ = static_cast<float>(value);
+}
+
+static void readBuffer(const void *data, Type element, Array &array) {
+  if (element.isBF16()) {
+    auto *in = static_cast<const uint16_t *>(data);
+    for (double &value : array.data)
+      value = llvm::bit_cast<float>(static_cast<uint32_t>(*in++) << 16);
+    return;
+  }
+  auto *in = static_cast<const float *>(data);
+  for (double &value : array.data)
+    value = *in++;
 }
 
 namespace {
@@ -169,7 +195,8 @@ public:
               const PhaseTable &phasesOfKey)
       : op(op), kernels(kernels), jit(jit), phasesOfKey(phasesOfKey) {}
 
-  /// Worst relative error over the results.
+  /// Worst relative error over the results; that of bf16 is scaled to
+  /// `tolerance`.
   FailureOr<double> run(const CheckKernelsOptions &options);
 
 private:
@@ -179,7 +206,8 @@ private:
   LogicalResult runKernel(ArrayRef<Array> operands,
                           SmallVectorImpl<Array> &results);
   FailureOr<double> compare(ArrayRef<Array> operands, ArrayRef<Array> found,
-                            int64_t sampledRows, std::mt19937_64 &random);
+                            const CheckKernelsOptions &options,
+                            std::mt19937_64 &random);
 
   Operation *op;
   CpuKernels &kernels;
@@ -219,21 +247,30 @@ LogicalResult KernelCheck::launch(Operation *launched,
 /// Fills an operand; a packed one is packed by its own kernel.
 LogicalResult KernelCheck::writeOperand(Buffer &buffer, const Array &array,
                                         RankedTensorType type) {
-  if (!isa_and_nonnull<PackedAttr>(type.getEncoding())) {
+  if (!type.getEncoding()) {
     writeBuffer(buffer, array, type.getElementType());
     return success();
   }
-  auto plain = RankedTensorType::get(type.getShape(), type.getElementType());
-  Buffer source(kernels.getBytes(plain));
-  writeBuffer(source, array, type.getElementType());
   OpBuilder builder(op->getContext());
-  auto empty =
-      tensor::EmptyOp::create(builder, op->getLoc(), plain, ValueRange());
-  auto pack = PackOp::create(builder, op->getLoc(), type, empty);
-  LogicalResult done = launch(pack, {source.data, buffer.data});
-  pack->destroy();
-  empty->destroy();
-  return done;
+  LogicalResult done = failure();
+  // The module may have the kernel for either type in memory.
+  for (Type element : {Type(builder.getF32Type()), type.getElementType()}) {
+    auto plain = RankedTensorType::get(type.getShape(), element);
+    auto empty =
+        tensor::EmptyOp::create(builder, op->getLoc(), plain, ValueRange());
+    auto pack = PackOp::create(builder, op->getLoc(), type, empty);
+    bool exists = phasesOfKey.contains(kernels.getKey(pack));
+    if (exists) {
+      Buffer source(kernels.getBytes(plain));
+      writeBuffer(source, array, element);
+      done = launch(pack, {source.data, buffer.data});
+    }
+    pack->destroy();
+    empty->destroy();
+    if (exists)
+      return done;
+  }
+  return op->emitError() << "no kernel packs an operand of type " << type;
 }
 
 LogicalResult KernelCheck::runKernel(ArrayRef<Array> operands,
@@ -263,15 +300,13 @@ LogicalResult KernelCheck::runKernel(ArrayRef<Array> operands,
     return failure();
   for (OpResult result : op->getResults()) {
     RankedTensorType type = typeOf(result);
-    if (isa_and_nonnull<PackedAttr>(type.getEncoding())) {
+    if (type.getEncoding()) {
       results.push_back(Array()); // checked by the products that read it
       continue;
     }
     Array array = Array::full(type.getShape(), 0.0);
-    auto *in = static_cast<const float *>(
-        pointers[op->getNumOperands() + result.getResultNumber()]);
-    for (double &value : array.data)
-      value = *in++;
+    readBuffer(pointers[op->getNumOperands() + result.getResultNumber()],
+               type.getElementType(), array);
     results.push_back(std::move(array));
   }
   return success();
@@ -297,7 +332,7 @@ static bool needsAllRows(Operation *op) {
 
 FailureOr<double> KernelCheck::compare(ArrayRef<Array> operands,
                                        ArrayRef<Array> found,
-                                       int64_t sampledRows,
+                                       const CheckKernelsOptions &options,
                                        std::mt19937_64 &random) {
   SmallVector<Array> expected;
   SmallVector<int64_t> rows;
@@ -308,7 +343,8 @@ FailureOr<double> KernelCheck::compare(ArrayRef<Array> operands,
       extent = row.getDomain().front();
     // The last row is in the tail of the tiles: always look at it.
     rows.push_back(extent - 1);
-    while (static_cast<int64_t>(rows.size()) < std::min(sampledRows, extent)) {
+    while (static_cast<int64_t>(rows.size()) <
+           std::min(options.sampledRows, extent)) {
       int64_t row = static_cast<int64_t>(random() % extent);
       if (!llvm::is_contained(rows, row))
         rows.push_back(row);
@@ -322,11 +358,14 @@ FailureOr<double> KernelCheck::compare(ArrayRef<Array> operands,
     return llvm::any_of(array.data, [](double x) { return std::isnan(x); });
   });
   double worst = 0;
-  for (auto [mine, reference] : llvm::zip_equal(found, expected)) {
+  for (auto [mine, reference, result] :
+       llvm::zip_equal(found, expected, op->getResults())) {
     if (mine.data.empty())
       continue;
     double error =
         relativeError(sampled ? takeRows(mine, rows) : mine, reference);
+    if (typeOf(result).getElementType().isBF16())
+      error *= options.tolerance / options.bf16Tolerance;
     worst = std::isnan(error) ? error : std::max(worst, error);
     if (std::isnan(worst))
       break;
@@ -343,8 +382,7 @@ FailureOr<double> KernelCheck::run(const CheckKernelsOptions &options) {
     if (failed(Inputs(op, options.seed, positive).make(operands)) ||
         failed(runKernel(operands, results)))
       return failure();
-    FailureOr<double> error =
-        compare(operands, results, options.sampledRows, random);
+    FailureOr<double> error = compare(operands, results, options, random);
     // A NaN of the kernel alone is an error like any other.
     if (failed(error) || isDefined || positive)
       return error;

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 // Reading
 //===----------------------------------------------------------------------===//
 
-static std::string weightsFile(const std::string &path) {
+std::string mixln::rt::weightsFile(const std::string &path) {
   std::error_code error;
   if (!fs::exists(path, error))
     badInput("no weights at ", path, ": no such file or folder");
@@ -144,6 +144,18 @@ static void writeContents(const std::string &folder, const Program &program,
               readWholeFile(tokenizer, size_t(256) << 20));
 }
 
+std::string mixln::rt::tokenizerOf(const std::string &weights) {
+  std::string found;
+  std::error_code error;
+  for (const auto &entry : fs::directory_iterator(weights, error))
+    if (entry.path().extension() == ".model") {
+      if (!found.empty())
+        return "";
+      found = entry.path().string();
+    }
+  return found;
+}
+
 static void syncParent(const std::string &path) {
   fs::path parent = fs::path(path).parent_path();
   syncFolder(parent.empty() ? "." : parent.string());
@@ -170,7 +182,7 @@ void mixln::rt::writeModelFolder(const std::string &path,
     fs::remove_all(temporary, ignored);
     if (!fs::exists(path, ignored) && fs::exists(old, ignored))
       fs::rename(old, path, ignored);
-    runFailed("cannot write checkpoint ", path, ": ", failure.what());
+    writeFailed("cannot write checkpoint ", path, ": ", failure.what());
   }
 }
 

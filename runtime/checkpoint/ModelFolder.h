@@ -10,6 +10,10 @@
 
 namespace mixln::rt {
 
+/// `path` itself, or the model.safetensors in the folder `path`; an InputError
+/// where there is none.
+std::string weightsFile(const std::string &path);
+
 /// Fills the program's parameters from `path`, a folder with
 /// model.safetensors or such a file. Missing, extra and wrongly shaped tensors
 /// are InputErrors; nothing is written before all are checked.
@@ -36,6 +40,9 @@ void repairModelFolders(const std::string &parent);
 
 /// Removes a checkpoint: at no time does a part of it stand under its name.
 void removeModelFolder(const std::string &path);
+
+/// The tokenizer that a checkpoint carries: its only *.model file, or empty.
+std::string tokenizerOf(const std::string &folder);
 
 } // namespace mixln::rt
 

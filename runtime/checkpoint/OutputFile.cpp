@@ -35,7 +35,7 @@ void OutputFile::write(const void *data, size_t size) {
     if (done < 0 && errno == EINTR)
       continue;
     if (done <= 0)
-      runFailed("cannot write ", path, ": ", systemError(errno));
+      writeFailed("cannot write ", path, ": ", systemError(errno));
     from += done;
     size -= done;
   }
@@ -43,13 +43,13 @@ void OutputFile::write(const void *data, size_t size) {
 
 void OutputFile::commit(bool syncName) {
   if (fsync(descriptor) != 0 && errno != EINVAL)
-    runFailed("cannot sync ", path, ": ", systemError(errno));
+    writeFailed("cannot sync ", path, ": ", systemError(errno));
   int failed = close(descriptor);
   descriptor = -1;
   if (failed || rename(temporary.c_str(), path.c_str()) != 0) {
     int error = errno;
     unlink(temporary.c_str());
-    runFailed("cannot write ", path, ": ", systemError(error));
+    writeFailed("cannot write ", path, ": ", systemError(error));
   }
   fs::path parent = fs::path(path).parent_path();
   if (syncName)
@@ -64,7 +64,7 @@ void mixln::rt::syncFolder(const std::string &path) {
   if (fsync(folder) != 0 && errno != EINVAL) {
     int error = errno;
     close(folder);
-    runFailed("cannot sync folder ", path, ": ", systemError(error));
+    writeFailed("cannot sync folder ", path, ": ", systemError(error));
   }
   close(folder);
 }
@@ -84,4 +84,27 @@ void mixln::rt::checkWritableFolder(const std::string &path) {
   if (!fs::is_directory(path, error))
     badInput(path, " is not a folder");
   OutputFile probe(path + "/.probe");
+}
+
+std::string mixln::rt::newFolder(const std::string &path) {
+  std::error_code error;
+  if (fs::exists(path, error))
+    badInput("cannot write ", path,
+             ": it exists; give the name of a new "
+             "folder");
+  std::string temporary = cat(path, ".tmp.", getpid());
+  fs::remove_all(temporary, error);
+  fs::create_directories(temporary, error);
+  if (error)
+    badInput("cannot create folder ", path, ": ", systemError(error.value()));
+  return temporary;
+}
+
+void mixln::rt::commitFolder(const std::string &temporary,
+                             const std::string &path) {
+  syncFolder(temporary);
+  if (rename(temporary.c_str(), path.c_str()) != 0)
+    runFailed("cannot write ", path, ": ", systemError(errno));
+  fs::path parent = fs::path(path).parent_path();
+  syncFolder(parent.empty() ? "." : parent.string());
 }

@@ -39,6 +39,11 @@ void checkWritableFile(const std::string &path);
 /// Creates the folder where it is missing and checks that it takes files.
 void checkWritableFolder(const std::string &path);
 
+/// Creates a temporary folder beside `path`, which must not exist, and returns
+/// its name; commitFolder() syncs it and gives it the name `path`.
+std::string newFolder(const std::string &path);
+void commitFolder(const std::string &temporary, const std::string &path);
+
 } // namespace mixln::rt
 
 #endif // MIXLN_RT_CHECKPOINT_OUTPUTFILE_H

@@ -30,6 +30,12 @@ int mixln::rt::batchesCommand(const Executable &executable,
     badInput("--data is required");
   if (out.empty())
     badInput("--out is required");
+  // All of it is held in memory, ids and labels.
+  constexpr int64_t kMostTokens = int64_t(1) << 31;
+  int64_t most = kMostTokens / program.seqLen;
+  if (rows > most || steps > most / rows)
+    badInput("--steps ", steps, " times --total_batch_size ", rows,
+             " are too many rows for one file, expected at most ", most);
   checkWritableFile(out);
   auto tokenizer = openTokenizer(data.tokenizer, program);
   RowStream source(openRows(expandGlob("--data", data.data), tokenizer.get(),

@@ -5,6 +5,7 @@
 #include "device/CpuFeatures.h"
 #include "support/Errors.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <new>
@@ -30,7 +31,10 @@ const Command commands[] = {
     {"layers", "gradient norm and stream RMS of every layer", layersCommand,
      true},
     {"generate", nullptr, nullptr, false},
-    {"export", nullptr, nullptr, false},
+    {"remove-layer", "a checkpoint without one of its layers",
+     removeLayerCommand, false},
+    {"export", "a checkpoint as a folder for other programs", exportCommand,
+     false},
 };
 
 } // namespace
@@ -40,15 +44,17 @@ static void printHelp(const Executable &executable, std::FILE *to) {
   std::fprintf(to, "usage: %s COMMAND [--flag VALUE ...]\n\n", name.c_str());
   for (const Command &command : commands)
     if (command.run)
-      std::fprintf(to, "  %-8s %s\n", command.name, command.help);
+      std::fprintf(to, "  %-13s %s\n", command.name, command.help);
   std::fprintf(to, "\n%s COMMAND --help lists the flags of a command.\n",
                name.c_str());
 }
 
 static const Command &findCommand(const std::string &name) {
+  std::string spelled = name;
+  std::replace(spelled.begin(), spelled.end(), '_', '-');
   std::vector<std::string> known;
   for (const Command &command : commands) {
-    if (name == command.name) {
+    if (spelled == command.name) {
       if (!command.run)
         badInput("the command ", name, " is not supported yet");
       return command;

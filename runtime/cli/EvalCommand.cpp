@@ -1,5 +1,6 @@
 //===- EvalCommand.cpp ----------------------------------------------------===//
 
+#include "checkpoint/ModelFolder.h"
 #include "cli/OwnRun.h"
 #include "cli/SharedFlags.h"
 #include "data/Files.h"
@@ -11,25 +12,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 using namespace mixln::rt;
 using nlohmann::ordered_json;
-namespace fs = std::filesystem;
-
-/// A checkpoint carries its tokenizer; the only *.model file in it.
-static std::string tokenizerOf(const std::string &weights) {
-  std::string found;
-  std::error_code error;
-  for (const auto &entry : fs::directory_iterator(weights, error))
-    if (entry.path().extension() == ".model") {
-      if (!found.empty())
-        return "";
-      found = entry.path().string();
-    }
-  return found;
-}
 
 namespace {
 
@@ -58,8 +44,12 @@ void EvalFlags::takeFromRun(const OwnRun &run, const Flags &flags) {
   if (!data.data.empty())
     return;
   data.data = run.path("eval_data");
-  if (data.data.empty())
-    badInput("--data is required: ", run.folder, "/run.json has no eval_data");
+  if (data.data.empty()) {
+    data.takeFromRun(run, flags);
+    note("the run has no eval_data: this is the loss over its own data, " +
+         data.data);
+    return;
+  }
   if (!flags.given("packing"))
     data.packing = run.flag("eval_packing");
   if (!flags.given("raw"))

@@ -195,8 +195,11 @@ void Flags::count(const std::string &name, int64_t &value, int64_t least,
 void Flags::choice(const std::string &name, std::string &value,
                    const std::vector<std::string> &choices,
                    const std::string &help, const Names &synonyms) {
+  std::string shown;
+  for (const std::string &word : choices)
+    shown += (shown.empty() ? "" : "|") + word;
   impl->option(
-      name, help, synonyms, "WORD",
+      name, help, synonyms, shown,
       [&value, choices](const std::string &text) -> std::string {
         std::string lower = text;
         std::transform(lower.begin(), lower.end(), lower.begin(),
@@ -306,6 +309,10 @@ Flags::Impl::normalise(const std::vector<std::string> &arguments) {
       value = arguments[++i];
       hasValue = true;
     }
+    if (!flag.takesValue && hasValue && value != "true" && value != "false")
+      badInput("--", name, " is '", value,
+               "', expected true or false; alone it"
+               " is true");
     if (flag.takesValue && value.empty())
       badInput("--", name, " needs a value, found an empty one");
     if (!flag.note.empty())

@@ -37,17 +37,28 @@ std::optional<OwnRun> mixln::rt::findOwnRun(const Executable &executable) {
   // Without /proc, the name it was started by, if that is a path.
   if (self.empty())
     self = executable.name;
-  OwnRun run;
-  run.folder = fs::path(self).parent_path().string();
-  std::string path = run.folder + "/run.json";
+  std::string folder = fs::path(self).parent_path().string();
   std::error_code error;
-  if (run.folder.empty() || !fs::exists(path, error))
+  if (folder.empty() || !fs::exists(folder + "/run.json", error))
     return std::nullopt;
+  return readRun(folder);
+}
+
+OwnRun mixln::rt::readRun(const std::string &folder) {
+  OwnRun run;
+  run.folder = folder;
+  std::string path = folder + "/run.json";
   auto json = nlohmann::json::parse(readWholeFile(path, size_t(64) << 20),
                                     nullptr, false);
   try {
     json.at("directory").get_to(run.directory);
     json.at("flags").get_to(run.flags);
+    if (json.contains("hashes"))
+      json["hashes"].get_to(run.hashes);
+    if (json.contains("resumed"))
+      for (const auto &one : json["resumed"])
+        for (const auto &change : one.at("changed_flags"))
+          run.changed.push_back(change.get<std::string>());
   } catch (const nlohmann::json::exception &failure) {
     badInput(path, " does not describe a run: ", failure.what());
   }

@@ -35,6 +35,7 @@ int mixln::rt::replayCommand(const Executable &executable,
     if (value->empty())
       badInput("--", name, " is required");
   options.optimizer = optimizer.resolve();
+  options.zLoss = optimizer.zLoss;
 
   checkWritableFile(options.out);
   Model model(executable.program, executable.kernels, executable.kernelCount,

@@ -52,6 +52,10 @@ void OptimizerFlags::add(Flags &flags) {
                "weight decay");
   flags.number("grad_clipping", optimizer.gradClipping, 0, kUnbounded,
                "largest norm of the gradient; 0 = off");
+  flags.number("z_loss", zLoss, 0, kUnbounded,
+               "also minimise this times the mean squared logarithm of the"
+               " softmax's denominator (PaLM: 1e-4); the losses that are"
+               " reported stay the plain cross-entropy");
   flags.table("lr_mult", optimizer.lrMultipliers, parameterClasses(),
               "factors on the learning rate by parameter class");
   flags.table("decay", optimizer.decays, parameterClasses(),
@@ -76,6 +80,20 @@ void DataFlags::add(Flags &flags, bool evaluation) {
                evaluation ? Names{"eval_packing"} : Names{});
   flags.choice("raw", raw, {"uint16", "uint32"},
                "the .bin files are ids without a header");
+}
+
+void DataFlags::takeFromRun(const OwnRun &run, const Flags &flags) {
+  if (tokenizer.empty())
+    tokenizer = run.tokenizer();
+  if (!data.empty())
+    return;
+  data = run.path("data");
+  if (data.empty())
+    badInput("--data is required: ", run.folder, "/run.json has no data");
+  if (!flags.given("packing"))
+    packing = run.flag("packing");
+  if (!flags.given("raw"))
+    raw = run.flag("raw");
 }
 
 void StreamFlags::add(Flags &flags) {

@@ -5,6 +5,7 @@
 
 #include "cli/Commands.h"
 #include "cli/Flags.h"
+#include "cli/OwnRun.h"
 #include "data/RowStream.h"
 #include "train/Optimizer.h"
 
@@ -12,6 +13,9 @@
 #include <string>
 
 namespace mixln::rt {
+
+/// Rows of an update that no one means: they are held in memory.
+constexpr int64_t kMostRows = int64_t(1) << 24;
 
 /// --threads.
 struct ThreadFlags {
@@ -23,10 +27,11 @@ struct ThreadFlags {
   std::string text;
 };
 
-/// --optimizer and its constants.
+/// --optimizer and its constants, --z_loss.
 struct OptimizerFlags {
   std::string kind = "adam";
   Optimizer optimizer;
+  double zLoss = 0;
   void add(Flags &flags);
   const Optimizer &resolve();
 };
@@ -36,6 +41,8 @@ struct DataFlags {
   std::string data, tokenizer, packing = "pad", raw;
   /// For an evaluation the flags that `train` has for one are synonyms.
   void add(Flags &flags, bool evaluation = false);
+  /// What the command line leaves open is as the run's training had it.
+  void takeFromRun(const OwnRun &run, const Flags &flags);
   RowOptions rowOptions(const Program &program) const;
 };
 

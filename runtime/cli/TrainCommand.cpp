@@ -1,9 +1,11 @@
 //===- TrainCommand.cpp - Flags of `train` --------------------------------===//
 
 #include "checkpoint/ModelFolder.h"
+#include "cli/OwnRun.h"
 #include "cli/ResolveFlags.h"
 #include "cli/SharedFlags.h"
 #include "data/Files.h"
+#include "device/ThreadPool.h"
 #include "support/Errors.h"
 #include "train/Signals.h"
 #include "train/Train.h"
@@ -27,6 +29,7 @@ struct TrainFlags {
   OptimizerFlags optimizer;
   TrainOptions options;
 
+  std::string rerun;
   std::string saveDir, weights, continueFrom, scheduler = "cosine",
                                               normalization = "total";
   std::string evalData, evalPacking = "pad", dtype;
@@ -78,6 +81,9 @@ void TrainFlags::addRunFlags() {
   flags.text("continue_from", continueFrom,
              "go on from a checkpoint, or the newest of a run, in a new"
              " --save_dir");
+  flags.text("rerun", rerun,
+             "repeat the run in this folder, with its flags, in a new"
+             " --save_dir; default: beside it");
   flags.count("batch_size", batchSize, 1,
               "rows of a micro-batch; fixed at compile time");
   flags.count("total_batch_size", totalBatchSize, 1, "rows of an update");
@@ -164,6 +170,11 @@ void TrainFlags::resolveBatch() {
   if (shortName(dtype) != shortName(program.dtype))
     badInput("--dtype is ", dtype, ", this executable was compiled for ",
              program.dtype);
+  for (auto [name, value] :
+       {std::pair("--total_batch_size", totalBatchSize),
+        std::pair("--gradient_accumulation", accumulation)})
+    if (value > kMostRows)
+      badInput(name, " is ", value, ", expected at most ", kMostRows);
   if (totalBatchSize == 0)
     totalBatchSize = batchSize * std::max<int64_t>(accumulation, 1);
   if (totalBatchSize % batchSize != 0)
@@ -216,7 +227,9 @@ void TrainFlags::check() {
   resolveBatch();
   resolveSteps();
   options.saveEvery = saveEvery;
+  options.weights = weights;
   options.optimizer = optimizer.resolve();
+  options.zLoss = optimizer.zLoss;
   options.normalization = normalization == "total"
                               ? LossNormalization::Total
                               : LossNormalization::MicroBatch;
@@ -290,11 +303,7 @@ static void setUp(Model &model, TrainFlags &train, const RunFolder &folder) {
                                        fs::path(train.saveDir);
 }
 
-int mixln::rt::trainCommand(const Executable &executable,
-                            const Arguments &arguments) {
-  TrainFlags train(executable);
-  if (!train.flags.parse(arguments))
-    return ExitDone;
+static int trainWith(const Executable &executable, TrainFlags &train) {
   train.check();
   train.findFiles();
   auto tokenizer = openTokenizer(train.data.tokenizer, executable.program);
@@ -311,5 +320,76 @@ int mixln::rt::trainCommand(const Executable &executable,
   note(cat(model.parameterCount(), " parameters, norm ",
            executable.program.norm, ", ", train.totalBatchSize, " rows of ",
            train.seqLen, " an update, ", train.threads.text));
-  return rt::train(model, train.options, folder);
+  return mixln::rt::train(model, train.options, folder);
+}
+
+/// RUN-rerun, RUN-rerun-2, ...: the first that does not exist.
+static std::string besideRun(std::string folder) {
+  while (folder.size() > 1 && folder.back() == '/')
+    folder.pop_back();
+  std::error_code error;
+  std::string name = folder + "-rerun";
+  for (int i = 2; fs::exists(name, error); ++i)
+    name = cat(folder, "-rerun-", i);
+  return name;
+}
+
+/// The flags of a run as a command line, those that a fresh run has left out.
+static Arguments argumentsOf(const OwnRun &run, const Executable &executable) {
+  std::map<std::string, std::string> fresh =
+      TrainFlags(executable).flags.resolved();
+  Arguments arguments = {"--save_dir", besideRun(run.folder)};
+  for (auto &[name, recorded] : run.flags) {
+    if (name == "save_dir" || name == "resume" || name == "rerun")
+      continue;
+    auto found = fresh.find(name);
+    if (found == fresh.end()) {
+      note(cat("--", name, " ", recorded, " of ", run.folder,
+               "/run.json is no flag of this executable"));
+      continue;
+    }
+    // One of the two was computed from the other.
+    bool derived = name == "num_training_steps" &&
+                   !run.flag("max_train_tokens").empty() &&
+                   run.flag("max_train_tokens") != "0";
+    if (found->second == recorded || derived)
+      continue;
+    std::string value = recorded;
+    if (name == "tokenizer")
+      value = run.tokenizer();
+    else if (name == "data" || name == "eval_data" || name == "weights" ||
+             name == "continue_from")
+      value = run.path(name);
+    // Any number gives the same bits; more than there are CPUs is slow.
+    int64_t threads;
+    if (name == "threads" && parseCount(recorded, threads))
+      value = std::to_string(std::min<int64_t>(threads, cpuBudget().usable()));
+    arguments.push_back(cat("--", name, "=", value));
+  }
+  return arguments;
+}
+
+static Arguments repeat(const OwnRun &run, const Executable &executable,
+                        const Arguments &arguments) {
+  note("repeats " + run.folder);
+  for (const std::string &change : run.changed)
+    note(cat("a resumption of it changed ", change,
+             "; the last value holds from the beginning"));
+  Arguments all = argumentsOf(run, executable);
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  return all;
+}
+
+int mixln::rt::trainCommand(const Executable &executable,
+                            const Arguments &arguments) {
+  TrainFlags given(executable);
+  if (!given.flags.parse(arguments))
+    return ExitDone;
+  if (given.rerun.empty())
+    return trainWith(executable, given);
+  OwnRun run = readRun(given.rerun);
+  TrainFlags train(executable);
+  train.flags.parse(repeat(run, executable, arguments));
+  train.options.expectedHashes = run.hashes;
+  return trainWith(executable, train);
 }

@@ -54,6 +54,32 @@ std::string mixln::rt::readWholeFile(const std::string &path, size_t limit) {
   return text;
 }
 
+std::vector<FileHash>
+mixln::rt::hashWholeFiles(const std::vector<std::string> &files,
+                          uint64_t limit) {
+  std::vector<FileHash> found;
+  std::string part(size_t(1) << 20, '\0');
+  for (const std::string &path : files) {
+    std::error_code error;
+    FileHash &one = found.emplace_back();
+    one.path = path;
+    one.bytes = fs::file_size(path, error);
+    if (error || one.bytes > limit)
+      return {};
+    limit -= one.bytes;
+  }
+  for (FileHash &one : found) {
+    std::ifstream file(one.path, std::ios::binary);
+    StreamHash hash;
+    do {
+      file.read(part.data(), part.size());
+      hash.add(part.data(), file.gcount());
+    } while (file);
+    one.hash = hexHash(hash.value());
+  }
+  return found;
+}
+
 std::string mixln::rt::dataFingerprint(const std::vector<std::string> &files) {
   StreamHash hash;
   constexpr uint64_t kEnd = 1 << 20;

@@ -3,6 +3,7 @@
 #ifndef MIXLN_RT_DATA_FILES_H
 #define MIXLN_RT_DATA_FILES_H
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,17 @@ std::vector<std::string> expandGlob(const std::string &flag,
 
 /// The whole of a file of at most `limit` bytes.
 std::string readWholeFile(const std::string &path, size_t limit);
+
+struct FileHash {
+  std::string path;
+  uint64_t bytes = 0;
+  std::string hash; ///< of all its bytes
+};
+
+/// The hash of each file, or nothing where they have more than `limit` bytes
+/// together.
+std::vector<FileHash> hashWholeFiles(const std::vector<std::string> &files,
+                                     uint64_t limit);
 
 /// A hash of names, sizes and the first and last MiB of every file: it tells
 /// two data sets apart without reading hundreds of gigabytes.

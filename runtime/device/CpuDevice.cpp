@@ -118,6 +118,9 @@ bool CpuDevice::run(int64_t entry, int64_t first, int64_t last,
   // Worker 0 asks; the others see its answer behind the dispatch's barriers.
   // It holds an index and not a flag, since worker 0 may be one dispatch ahead.
   std::atomic<int64_t> stopAfter{Device::kAllDispatches};
+  // One dispatch of a large model can take longer than anyone who asks for an
+  // end waits: its remaining tasks are left out.
+  std::atomic<bool> leftOut{false};
   pool.run([&](int worker) {
     FlushDenormals flush;
     int workers = pool.size();
@@ -131,16 +134,21 @@ bool CpuDevice::run(int64_t entry, int64_t first, int64_t last,
         int64_t tasks = step.tasks[phase];
         KernelFunction function = step.phases[phase];
         int64_t end = tasks * (worker + 1) / workers;
-        for (int64_t task = tasks * worker / workers; task < end; ++task)
+        for (int64_t task = tasks * worker / workers; task < end; ++task) {
+          if (stop && stop()) {
+            leftOut.store(true, std::memory_order_relaxed);
+            break;
+          }
           function(step.pointers.data(), step.sizes, step.values, task, tasks,
                    workerScratch);
+        }
         pool.barrier();
       }
       if (stopAfter.load(std::memory_order_relaxed) <= i)
         break;
     }
   });
-  return stopAfter.load() == Device::kAllDispatches;
+  return stopAfter.load() == Device::kAllDispatches && !leftOut.load();
 }
 
 std::unique_ptr<Device> mixln::rt::makeCpuDevice(const Program &program,

@@ -112,6 +112,14 @@ const Feature features[] = {
     {"avxvnniint16", 7, 1, D, 10, Ymm},
     {"prefetchi", 7, 1, D, 14, Basic},
     {"avx10.1", 7, 1, D, 19, Zmm},
+    {"egpr", 7, 1, D, 21, Egpr},
+    {"ndd", 7, 1, D, 21, Egpr},
+    {"nf", 7, 1, D, 21, Egpr},
+    {"cf", 7, 1, D, 21, Egpr},
+    {"zu", 7, 1, D, 21, Egpr},
+    {"ccmp", 7, 1, D, 21, Egpr},
+    {"ppx", 7, 1, D, 21, Egpr},
+    {"push2pop2", 7, 1, D, 21, Egpr},
     {"xsaveopt", 0xd, 1, A, 0, Basic},
     {"xsavec", 0xd, 1, A, 1, Basic},
     {"xsaves", 0xd, 1, A, 3, Basic},
@@ -157,7 +165,16 @@ static bool offers(const Feature &feature, uint64_t state) {
          (state & feature.state) == feature.state;
 }
 
+/// AVX10 counts its versions: cpuid says the newest.
+static bool offersAvx10(uint32_t version, uint64_t state) {
+  uint32_t a, b, c, d;
+  return offers({"avx10.1", 7, 1, D, 19, Zmm}, state) &&
+         __get_cpuid_count(0x24, 0, &a, &b, &c, &d) && (b & 0xff) >= version;
+}
+
 static bool offers(std::string_view name, uint64_t state) {
+  if (name == "avx10.2")
+    return offersAvx10(2, state);
   for (const char *tuning : tuningNames)
     if (name == tuning)
       return true;

@@ -19,8 +19,8 @@ public:
   virtual ~Device() = default;
 
   /// Runs the dispatches [first, last) of an entry, in order; returns when they
-  /// are done. `stop`, asked between dispatches, ends it early, with the result
-  /// false.
+  /// are done. `stop`, asked between tasks, ends it early, with the result
+  /// false and the arena in no state to go on from.
   virtual bool run(int64_t entry, int64_t first = 0,
                    int64_t last = kAllDispatches, bool (*stop)() = nullptr) = 0;
   static constexpr int64_t kAllDispatches = INT64_MAX;

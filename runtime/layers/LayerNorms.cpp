@@ -3,15 +3,47 @@
 #include "layers/LayerNorms.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <string_view>
 
 using namespace mixln::rt;
+
+/// The layer in a name model.layers.3.mlp_gate, or -1.
+static int64_t layerOf(const std::string &name) {
+  constexpr std::string_view kPrefix = "model.layers.";
+  if (!name.starts_with(kPrefix))
+    return -1;
+  int64_t layer = -1;
+  std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(),
+                  layer);
+  return layer;
+}
+
+static std::map<std::string, std::vector<double>>
+normsByClass(const Model &model) {
+  std::map<std::string, std::vector<double>> norms;
+  for (const Tensor &tensor : model.program().tensors) {
+    int64_t layer = layerOf(tensor.name);
+    if (tensor.role != Role::Parameter || layer < 0)
+      continue;
+    auto &line = norms[tensor.parameterClass];
+    line.resize(static_cast<size_t>(model.program().numLayers));
+    for (float g : model.read("grad." + tensor.name))
+      line.at(static_cast<size_t>(layer)) += static_cast<double>(g) * g;
+  }
+  for (auto &[name, line] : norms)
+    for (double &value : line)
+      value = std::sqrt(value);
+  return norms;
+}
 
 LayerNorms mixln::rt::measureLayers(Model &model, const UpdateBatch &batch) {
   LayerNorms layers;
   double squares = 0;
   std::vector<double> streamSquares(model.program().numLayers + 1, 0.0);
+  model.setScalar("z_loss_scale", 0);
   model.setScalar("loss_scale", 1.0 / static_cast<double>(
                                           std::max<int64_t>(1, batch.counted)));
   // The measuring entry overwrites the gradients: the first micro-batch runs
@@ -31,6 +63,7 @@ LayerNorms mixln::rt::measureLayers(Model &model, const UpdateBatch &batch) {
   model.run("gradient_norms");
   for (float norm : model.read("layer_grad_norm"))
     layers.gradientNorm.push_back(norm);
+  layers.gradientNormByClass = normsByClass(model);
   for (double sum : streamSquares)
     layers.streamRms.push_back(
         std::sqrt(sum / static_cast<double>(batch.micro.size())));
@@ -89,6 +122,22 @@ std::string mixln::rt::drawLayers(const LayerNorms &layers, int columns) {
     std::snprintf(label, sizeof(label), "%-6zu", i);
     text += label + gradients.draw(layers.gradientNorm[i]) + " " +
             streams.draw(layers.streamRms[i + 1]) + "\n";
+  }
+  return text;
+}
+
+std::string mixln::rt::drawTurns(const std::vector<double> &angles,
+                                 const std::vector<double> &drops,
+                                 int columns) {
+  int width = std::clamp((columns - 32) / 2, 8, 40);
+  Bars turns(angles, width), losses(drops, width);
+  std::string text = "layer  angle to the next";
+  text += std::string(static_cast<size_t>(std::max(2, width - 6)), ' ');
+  text += "loss without it\n";
+  for (size_t i = 0; i < drops.size(); ++i) {
+    char label[16];
+    std::snprintf(label, sizeof(label), "%-6zu", i);
+    text += label + turns.draw(angles[i]) + " " + losses.draw(drops[i]) + "\n";
   }
   return text;
 }

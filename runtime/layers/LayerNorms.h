@@ -5,6 +5,7 @@
 
 #include "train/Model.h"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ struct LayerNorms {
   double loss = 0;
   /// [L]: L2 norm of the gradient of a layer's parameters.
   std::vector<double> gradientNorm;
+  /// The same by parameter class (program.h), 0 where a layer has none of it.
+  std::map<std::string, std::vector<double>> gradientNormByClass;
   /// [L + 1]: RMS of the residual stream over all positions, after the
   /// embedding and after each layer.
   std::vector<double> streamRms;
@@ -28,6 +31,11 @@ LayerNorms measureLayers(Model &model, const UpdateBatch &batch);
 /// columns are logarithmic: a bar's length shows the decades above the
 /// smallest value.
 std::string drawLayers(const LayerNorms &layers, int columns);
+
+/// Likewise: the angular distance of each layer to the next, and the loss that
+/// its removal costs.
+std::string drawTurns(const std::vector<double> &angles,
+                      const std::vector<double> &drops, int columns);
 
 } // namespace mixln::rt
 

@@ -120,6 +120,7 @@ std::string mixln::rt::serialize(const Program &program) {
   json out = {{"version", program.version},
               {"compiler", program.compiler},
               {"config", program.configJson},
+              {"modeling", program.modeling},
               {"norm", program.norm},
               {"dtype", program.dtype},
               {"target", program.target},
@@ -192,6 +193,7 @@ static Program programFromJson(const json &in) {
                              ", expected " + std::to_string(kProgramVersion));
   in.at("compiler").get_to(program.compiler);
   in.at("config").get_to(program.configJson);
+  in.at("modeling").get_to(program.modeling);
   in.at("norm").get_to(program.norm);
   in.at("dtype").get_to(program.dtype);
   in.at("target").get_to(program.target);

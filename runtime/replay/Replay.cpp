@@ -117,7 +117,9 @@ void mixln::rt::replay(Model &model, const ReplayOptions &options) {
   if (options.logits)
     addLogits(model, batch, results);
   for (int64_t step = 1; step <= options.steps; ++step) {
-    double loss = accumulateGradients(model, batch, LossNormalization::Total);
+    ZLoss zLoss{options.zLoss};
+    double loss = accumulateGradients(model, batch, LossNormalization::Total,
+                                      nullptr, &zLoss);
     losses.push_back(static_cast<float>(loss));
     if (step == 1)
       addGradients(model, results);

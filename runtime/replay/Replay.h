@@ -16,6 +16,7 @@ struct ReplayOptions {
   int64_t steps = 1;
   double lr = 1e-3;
   Optimizer optimizer;
+  double zLoss = 0;
   bool logits = false;
 };
 

@@ -32,6 +32,11 @@ struct RunError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Of those: a file that could not be written.
+struct WriteError : RunError {
+  using RunError::RunError;
+};
+
 template <typename... Parts> std::string cat(const Parts &...parts) {
   std::ostringstream stream;
   (stream << ... << parts);
@@ -45,6 +50,11 @@ template <typename... Parts> [[noreturn]] void badInput(const Parts &...parts) {
 template <typename... Parts>
 [[noreturn]] void runFailed(const Parts &...parts) {
   throw RunError(cat(parts...));
+}
+
+template <typename... Parts>
+[[noreturn]] void writeFailed(const Parts &...parts) {
+  throw WriteError(cat(parts...));
 }
 
 /// "no such file or directory" for an errno value, in lower case.

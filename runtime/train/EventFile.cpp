@@ -79,8 +79,10 @@ EventFile::EventFile(const std::string &folder, int64_t step) {
   if (!file)
     badInput("cannot write ", path, ": ", systemError(errno));
   record(event(0, 3, "brain.Event:2"));
-  if (step > 0)
-    record(event(step + 1, 7, field(1, Varint, varint(1)))); // status: START
+  // Status START: the viewer forgets what files before this one say of later
+  // steps. Also at step 0, which a run begins again that was killed before its
+  // first checkpoint.
+  record(event(step + 1, 7, field(1, Varint, varint(1))));
 }
 
 EventFile::~EventFile() { std::fclose(file); }
@@ -94,7 +96,7 @@ void EventFile::record(const std::string &text) {
   std::string all = length + masked(length) + text + masked(text);
   if (std::fwrite(all.data(), 1, all.size(), file) != all.size() ||
       std::fflush(file) != 0)
-    runFailed("cannot write ", path, ": ", systemError(errno));
+    writeFailed("cannot write ", path, ": ", systemError(errno));
 }
 
 void EventFile::write(

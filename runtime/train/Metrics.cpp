@@ -41,14 +41,14 @@ void MetricsFile::keepUpTo(int64_t step) {
 
 void MetricsFile::sync() {
   if (fsync(fileno(file)) != 0 && errno != EINVAL)
-    runFailed("cannot sync ", path, ": ", systemError(errno));
+    writeFailed("cannot sync ", path, ": ", systemError(errno));
 }
 
 MetricsFile::~MetricsFile() { std::fclose(file); }
 
 void MetricsFile::writeLine(const std::string &line) {
   if (std::fputs((line + "\n").c_str(), file) < 0 || std::fflush(file) != 0)
-    runFailed("cannot write ", path, ": ", systemError(errno));
+    writeFailed("cannot write ", path, ": ", systemError(errno));
 }
 
 void MetricsFile::write(const StepMetrics &metrics) {
@@ -60,6 +60,8 @@ void MetricsFile::write(const StepMetrics &metrics) {
                        {"epoch", metrics.epoch},
                        {"tokens_per_second", metrics.tokensPerSecond},
                        {"step_seconds", metrics.stepSeconds}};
+  if (metrics.zLoss)
+    line["z_loss"] = *metrics.zLoss;
   if (metrics.skipped)
     line["skipped"] = metrics.skipped;
   writeLine(line.dump());

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 
 namespace mixln::rt {
@@ -16,7 +17,8 @@ struct StepMetrics {
   double loss = 0;  ///< of this update's batch, before the update
   double lr = 0;
   double gradNorm = 0;
-  int64_t tokens = 0; ///< counted labels so far
+  std::optional<double> zLoss; ///< what --z_loss adds to what is minimised
+  int64_t tokens = 0;          ///< counted labels so far
   int64_t epoch = 1;
   double tokensPerSecond = 0; ///< positions computed
   double stepSeconds = 0;

@@ -223,6 +223,15 @@ std::vector<float> Model::read(const std::string &name) const {
   return values;
 }
 
+void Model::write(const std::string &name, const std::vector<float> &values) {
+  const Tensor &tensor = get(name);
+  if (tensor.type != ElementType::F32 ||
+      elementCount(tensor) != static_cast<int64_t>(values.size()))
+    runFailed("damaged program: tensor ", name, " is not f32 of ",
+              values.size(), " elements");
+  theDevice->write(tensor.offset, values.data(), values.size() * 4);
+}
+
 int64_t Model::parameterCount() const {
   int64_t count = 0;
   for (const Tensor &tensor : theProgram.tensors)

@@ -50,6 +50,7 @@ public:
   void setScalar(const std::string &name, double value);
   /// The f32 elements of a tensor.
   std::vector<float> read(const std::string &name) const;
+  void write(const std::string &name, const std::vector<float> &values);
 
   const Program &program() const { return theProgram; }
   const Device &device() const { return *theDevice; }

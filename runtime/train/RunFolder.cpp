@@ -93,8 +93,9 @@ std::string mixln::rt::executablePath() {
   return fs::read_symlink("/proc/self/exe", error).string();
 }
 
-std::string mixln::rt::executableHash() {
-  std::ifstream in("/proc/self/exe", std::ios::binary);
+/// Empty where the file cannot be read.
+static std::string hashOfFile(const std::string &path) {
+  std::ifstream in(path, std::ios::binary);
   if (!in)
     return "";
   StreamHash hash;
@@ -106,8 +107,15 @@ std::string mixln::rt::executableHash() {
   return hexHash(hash.value());
 }
 
+std::string mixln::rt::executableHash() { return hashOfFile("/proc/self/exe"); }
+
+/// What is there already is left alone: a full disk has no room for it twice.
 static void copyFile(const std::string &from, const std::string &to,
                      unsigned mode) {
+  std::error_code error;
+  if (fs::file_size(from, error) == fs::file_size(to, error) && !error &&
+      hashOfFile(from) == hashOfFile(to))
+    return;
   std::ifstream in(from, std::ios::binary);
   if (!in)
     badInput("cannot open ", from);
@@ -157,7 +165,8 @@ static ordered_json readRunJson(const std::string &path) {
 
 void RunFolder::writeRunJson(const Program &program, const ResolvedFlags &flags,
                              const std::map<std::string, std::string> &hashes,
-                             int threads, const Resumption *resumption) const {
+                             const std::vector<FileHash> &files, int threads,
+                             const Resumption *resumption) const {
   int64_t memory =
       int64_t(sysconf(_SC_PHYS_PAGES)) * int64_t(sysconf(_SC_PAGESIZE));
   std::error_code error;
@@ -185,6 +194,9 @@ void RunFolder::writeRunJson(const Program &program, const ResolvedFlags &flags,
                         {"cores", std::thread::hardware_concurrency()},
                         {"threads", threads},
                         {"memory_bytes", memory}}}};
+  for (const FileHash &one : files)
+    run["data_files"].push_back(
+        {{"path", one.path}, {"bytes", one.bytes}, {"xxh64", one.hash}});
   // The config is text that came with the program; kept as it is if damaged.
   auto config = ordered_json::parse(program.configJson, nullptr, false);
   run["config"] = config.is_discarded() ? ordered_json(program.configJson)

@@ -3,6 +3,7 @@
 #ifndef MIXLN_RT_TRAIN_RUNFOLDER_H
 #define MIXLN_RT_TRAIN_RUNFOLDER_H
 
+#include "data/Files.h"
 #include "mixln-rt/program.h"
 
 #include <map>
@@ -43,7 +44,8 @@ public:
   /// stood there and adds to its list of resumptions.
   void writeRunJson(const Program &program, const ResolvedFlags &flags,
                     const std::map<std::string, std::string> &hashes,
-                    int threads, const Resumption *resumption) const;
+                    const std::vector<FileHash> &files, int threads,
+                    const Resumption *resumption) const;
 
   /// The running executable as `exe`, and the tokenizer under its own name.
   void copyTools(const std::string &tokenizer) const;

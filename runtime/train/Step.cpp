@@ -8,8 +8,8 @@ using namespace mixln::rt;
 
 double mixln::rt::accumulateGradients(Model &model, const UpdateBatch &batch,
                                       LossNormalization normalization,
-                                      bool (*stop)()) {
-  double loss = 0;
+                                      bool (*stop)(), ZLoss *zLoss) {
+  double loss = 0, weight = zLoss ? zLoss->weight : 0, squares = 0;
   bool first = true;
   for (const MicroBatch &micro : batch.micro) {
     if (stop && stop())
@@ -20,12 +20,17 @@ double mixln::rt::accumulateGradients(Model &model, const UpdateBatch &batch,
     // A batch of padding alone has loss 0 and no gradient.
     double scale = count > 0 ? 1 / count : 0;
     model.setScalar("loss_scale", scale);
+    model.setScalar("z_loss_scale", weight * scale);
     model.writeInputs(micro);
     if (!model.run(first ? "gradient" : "gradient_add", stop))
       return std::numeric_limits<double>::quiet_NaN();
     loss += model.read("loss_sum")[0] * scale;
+    if (weight > 0)
+      squares += model.read("z_loss_sum")[0] * scale;
     first = false;
   }
+  if (zLoss)
+    zLoss->value = weight * squares;
   return loss;
 }
 

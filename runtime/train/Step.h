@@ -14,12 +14,19 @@ enum class LossNormalization {
   MicroBatch ///< its own counted labels, then the mean over micro-batches
 };
 
+/// A second term of what is minimised: `weight` times the mean over the counted
+/// labels of log(sum of exp of the logits)^2.
+struct ZLoss {
+  double weight = 0;
+  double value = 0; ///< of the last batch
+};
+
 /// Runs `gradient` and `gradient_add` over the micro-batches and returns the
-/// loss of the total batch. `stop`, asked between dispatches, ends it early
-/// with the result NaN.
+/// loss of the total batch, without the z-loss. `stop`, asked between
+/// dispatches, ends it early with the result NaN.
 double accumulateGradients(Model &model, const UpdateBatch &batch,
                            LossNormalization normalization,
-                           bool (*stop)() = nullptr);
+                           bool (*stop)() = nullptr, ZLoss *zLoss = nullptr);
 
 /// Runs the part of `update` that does not touch the weights (where there is
 /// one, see Model) and returns the norm of the gradient before clipping.

@@ -45,8 +45,10 @@ private:
     EventFile events;
   };
 
+  int runThrough();
   void goOn();
-  void identifyData();
+  void compareHashes() const;
+  void identify();
   int loop(Loader *loader, Outputs &outputs);
   bool update(const UpdateBatch &batch, Outputs &outputs);
   void evaluateNow(Outputs &outputs);
@@ -75,7 +77,11 @@ private:
 // Beginning
 //===----------------------------------------------------------------------===//
 
-void Trainer::identifyData() {
+void Trainer::identify() {
+  if (!state.executable.empty())
+    hashes["executable"] = state.executable;
+  if (!options.weights.empty())
+    hashes["weights"] = dataFingerprint({weightsFile(options.weights)});
   if (options.tokenizer)
     hashes["tokenizer"] = options.tokenizer->hash();
   if (options.evaluation)
@@ -91,6 +97,17 @@ void Trainer::identifyData() {
   if (stream.shuffle)
     key += cat(" ", stream.seed, " ", stream.window);
   state.dataKey = hexHash(hashBytes(key.data(), key.size()));
+}
+
+/// A run that repeats another one gives the same bits where these are equal.
+void Trainer::compareHashes() const {
+  for (auto &[what, recorded] : options.expectedHashes) {
+    auto found = hashes.find(what);
+    std::string now = found == hashes.end() ? "none" : found->second;
+    if (now != recorded)
+      note(cat("differs from the run that is repeated: the hash of ", what,
+               " was ", recorded, ", is ", now));
+  }
 }
 
 /// Takes over the state of the checkpoint that the model was loaded from.
@@ -118,7 +135,10 @@ void Trainer::goOn() {
 /// Writes what a run folder holds besides metrics and checkpoints.
 void Trainer::begin() {
   RunFolder::Resumption resumption{state.step, options.checkpoint, changed};
-  folder.writeRunJson(model.program(), options.flags, hashes, model.threads(),
+  // So much is read within a second or two; more has its fingerprint alone.
+  constexpr uint64_t kHashed = uint64_t(1) << 30;
+  folder.writeRunJson(model.program(), options.flags, hashes,
+                      hashWholeFiles(options.files, kHashed), model.threads(),
                       options.from ? &resumption : nullptr);
   folder.copyTools(options.tokenizer ? options.tokenizer->path() : "");
 }
@@ -133,18 +153,9 @@ void Trainer::save(Outputs *outputs) {
   if (outputs)
     outputs->metrics.sync();
   std::string path = folder.checkpoint(state.step);
-  try {
-    writeModelFolder(path, model.program(), model.device(),
-                     options.tokenizer ? options.tokenizer->path() : "",
-                     state.toJson());
-  } catch (const RunError &error) {
-    progress.finish();
-    std::string last = folder.newestCheckpoint();
-    runFailed(error.what(), "; ",
-              last.empty() ? "no checkpoint is whole"
-                           : "the last whole checkpoint is " + last +
-                                 ", --resume continues from it");
-  }
+  writeModelFolder(path, model.program(), model.device(),
+                   options.tokenizer ? options.tokenizer->path() : "",
+                   state.toJson());
   savedAt = state.step;
   progress.line("saved " + path);
   folder.prune(options.keepLast, state.step);
@@ -199,8 +210,11 @@ bool Trainer::update(const UpdateBatch &batch, Outputs &outputs) {
   StepMetrics step;
   step.step = state.step + 1;
   step.lr = options.lr * options.schedule.factor(step.step);
-  step.loss =
-      accumulateGradients(model, batch, options.normalization, stopRequested);
+  ZLoss zLoss{options.zLoss};
+  step.loss = accumulateGradients(model, batch, options.normalization,
+                                  stopRequested, &zLoss);
+  if (options.zLoss > 0)
+    step.zLoss = zLoss.value;
   if (stopRequested())
     return false;
   if (!std::isfinite(step.loss))
@@ -288,7 +302,21 @@ void Trainer::reportWaiting(const Loader &loader) {
 }
 
 int Trainer::run() {
-  identifyData();
+  try {
+    return runThrough();
+  } catch (const WriteError &error) {
+    progress.finish();
+    std::string last = folder.newestCheckpoint();
+    runFailed(error.what(), "; ",
+              last.empty() ? "no checkpoint is whole"
+                           : "the last whole checkpoint is " + last +
+                                 ", --resume continues from it");
+  }
+}
+
+int Trainer::runThrough() {
+  identify();
+  compareHashes();
   if (options.from)
     goOn();
   if (options.schedule.steps == 0) {

@@ -28,6 +28,7 @@ struct TrainOptions {
   Schedule schedule;
   Optimizer optimizer;
 
+  double zLoss = 0;
   double spikeZscore = 0; ///< 0: apply every update
 
   int64_t saveEvery = 0; ///< 0: at the end only
@@ -36,6 +37,10 @@ struct TrainOptions {
   std::optional<EvaluationOptions> evaluation;
 
   ResolvedFlags flags; ///< for run.json
+
+  std::string weights; ///< that the run begins with, or empty
+  /// Of the run that this one repeats; what differs is said.
+  std::map<std::string, std::string> expectedHashes;
 
   /// Where to go on from: the checkpoint that the model was loaded from and
   /// its state. The run in the folder itself is continued if `resume`.

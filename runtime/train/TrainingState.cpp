@@ -86,7 +86,7 @@ std::vector<std::string> mixln::rt::changedFlags(const ResolvedFlags &before,
     for (auto &[name, value] : *flags)
       names.insert(name);
   // They say how a run is begun, not what it is.
-  for (const char *aside : {"resume", "continue_from", "save_dir"})
+  for (const char *aside : {"resume", "rerun", "continue_from", "save_dir"})
     names.erase(aside);
   std::vector<std::string> changed;
   for (const std::string &name : names) {

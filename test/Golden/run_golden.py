@@ -132,8 +132,8 @@ def main():
                 run(["mixlnc", case / "config.json", "--batch_size", str(batch or rows), "--seq_len", str(length),
                      "--mcpu", args.mcpu, "-o", exe, *args.compile])
                 run([exe, "replay", "--weights", case, "--batch", case / "batch.safetensors", "--steps",
-                     str(about["N"]), "--lr", str(about["lr"]), "--grad_clipping", str(about["clip"]), "--logits",
-                     "--out", out])
+                     str(about["N"]), "--lr", str(about["lr"]), "--grad_clipping", str(about["clip"]), "--z_loss",
+                     str(about.get("z_loss", 0)), "--logits", "--out", out])
                 comparison = Comparison(case, out)
                 comparison.run()
                 print(f"{about['name']} at batch size {batch or rows}: {comparison.compared} compared, "

@@ -78,6 +78,20 @@ mixln.model @model streams ["x"] config {
 
 // -----
 
+// A scale that is given is a positive number.
+// expected-error @below {{logit_scale is 0.000000e+00 : f64, expected a positive number}}
+mixln.model @model streams ["x"] config {
+    hidden_size = 8 : i64, intermediate_size = 6 : i64,
+    num_attention_heads = 2 : i64, num_key_value_heads = 2 : i64,
+    num_hidden_layers = 1 : i64, vocab_size = 5 : i64, batch_size = 1 : i64,
+    seq_len = 4 : i64, rms_norm_eps = 1.0e-06 : f64, rope_theta = 1.0e+04 : f64,
+    initializer_range = 2.0e-02 : f64, embedding_std = 5.0e-01 : f64,
+    logit_scale = 0.0 : f64} {
+  mixln.block @layers.0 attention = #mixln.placement<>, mlp = #mixln.placement<>
+}
+
+// -----
+
 // There is a block for every layer.
 // expected-error @below {{num_hidden_layers is 2 but the model has 1 blocks}}
 mixln.model @model streams ["x"] config {

@@ -37,6 +37,18 @@ mixln.entry @e {
 
 // -----
 
+// What multiplies the scores is positive.
+mixln.variable @q : tensor<8x32xf32> input
+mixln.variable @cos : tensor<4x8xf32> constant
+mixln.entry @e {
+  %q = mixln.load @q : tensor<8x32xf32>
+  %cos = mixln.load @cos : tensor<4x8xf32>
+  // expected-error @+1 {{scale is -5.000000e-01, expected a positive number}}
+  %ctx, %lse = mixln.attention %q, %q, %q, %cos, %cos {heads = 2 : i64, scale = -0.5 : f64} : tensor<8x32xf32>, tensor<8x32xf32>, tensor<8x32xf32>, tensor<4x8xf32>, tensor<4x8xf32> -> tensor<8x32xf32>, tensor<8x2xf32>
+}
+
+// -----
+
 // A load has the type of its variable.
 // expected-note @+1 {{the variable}}
 mixln.variable @a : tensor<8x32xf32> input
@@ -63,4 +75,49 @@ mixln.entry @e {
   %ids = mixln.load @ids : tensor<8xi32>
   // expected-error @+1 {{number of segment starts is 8, expected 9}}
   %g = mixln.embedding_grad %dy, %ids, %ids, %ids : tensor<8x32xf32>, tensor<8xi32>, tensor<8xi32>, tensor<8xi32> -> tensor<96x32xf32>
+}
+
+// -----
+
+mixln.entry @f {
+  %w = tensor.empty() : tensor<32x32xbf16>
+  // expected-error @+1 {{expected the same element type or f32 that becomes bf16}}
+  %p = mixln.pack %w : tensor<32x32xbf16> -> tensor<32x32xf32, #mixln.packed>
+}
+
+// -----
+
+mixln.entry @f {
+  %x = tensor.empty() : tensor<32x32xf32>
+  // expected-error @+1 {{expected pairs of bf16}}
+  %p = mixln.pack %x : tensor<32x32xf32> -> tensor<32x32xf32, #mixln.paired>
+}
+
+// -----
+
+mixln.entry @f {
+  %x = tensor.empty() : tensor<32x32xf32>
+  // expected-error @+1 {{expected the encoding #mixln.packed or #mixln.paired}}
+  %p = mixln.pack %x : tensor<32x32xf32> -> tensor<32x32xbf16>
+}
+
+// -----
+
+mixln.entry @f {
+  %x = tensor.empty() : tensor<32x32xbf16>
+  %p = mixln.pack %x : tensor<32x32xbf16> -> tensor<32x32xbf16, #mixln.paired>
+  // expected-error @+1 {{reads a paired side, expected transpose_lhs alone}}
+  %y = mixln.matmul lhs(%x : tensor<32x32xbf16>) rhs(%p : tensor<32x32xbf16, #mixln.paired>) -> tensor<32x32xf32>
+}
+
+// -----
+
+mixln.entry @f {
+  %q = tensor.empty() : tensor<8x32xbf16>
+  %k = tensor.empty() : tensor<8x32xf32>
+  %cos = tensor.empty() : tensor<4x8xf32>
+  // expected-error @+1 {{expected the same element type}}
+  %ctx, %lse = mixln.attention %q, %k, %k, %cos, %cos {heads = 2 : i64}
+    : tensor<8x32xbf16>, tensor<8x32xf32>, tensor<8x32xf32>, tensor<4x8xf32>, tensor<4x8xf32>
+    -> tensor<8x32xbf16>, tensor<8x2xf32>
 }

@@ -29,13 +29,13 @@ def features(exe):
 
 
 if mode == "lacking":
-    # No machine has everything of these two lines of CPUs at once.
-    for cpu, lacks in (("graniterapids", "avx512fp16"), ("znver4", "sse4a"), ("bdver4", "fma4")):
+    # No machine has everything of these lines of CPUs at once.
+    for cpu, lacks in (("diamondrapids", "avx10.2"), ("graniterapids", "avx512fp16"), ("znver4", "sse4a"), ("bdver4", "fma4")):
         exe = mt.compile_model(config, work / cpu, "pre", 1, 8, ["--mcpu", cpu])
         if lacks not in features(exe):
             mt.fail(f"{cpu}: does not say that it needs {lacks}")
         flags = next((l for l in open("/proc/cpuinfo") if l.startswith("flags")), "").split()
-        if lacks.replace("512fp", "512_fp") in flags:
+        if lacks.replace("512fp", "512_fp").replace("10.", "10_") in flags:
             continue
         done = mt.run([exe, *RUN, "--save_dir", work / "run"], status=2)
         if f"compiled for {cpu}" not in done.stderr or lacks not in done.stderr or "--mcpu" not in done.stderr:

@@ -3,8 +3,10 @@
 
     layers.py CASE_DIR WORK_DIR
 
-CASE_DIR is a case as run_golden.py reads it. Gradient norms agree to 1e-4, like every gradient of the case. Prints
-"layers agree" or what differs.
+CASE_DIR is a case as run_golden.py reads it. Gradient norms agree to 1e-4, like every gradient of the case; angles to
+1e-4 of a half turn. The loss without a layer is that of the checkpoint that `remove-layer` writes, compiled by itself:
+its placements are those of the trained model, so both run the same kernels on the same numbers (1e-6). Prints "layers
+agree" or what differs.
 """
 import json
 import math
@@ -14,6 +16,17 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "Golden"))
 from run_golden import read_safetensors  # noqa: E402
+
+
+def loss_without(work, case, layer, batch, length):
+    shorter = work / f"without-{layer}-{batch}"
+    subprocess.run([work / "exe", "remove-layer", "--weights", case, "--layer", str(layer), "--out", shorter], check=True,
+                   stdout=subprocess.DEVNULL)
+    subprocess.run(["mixlnc", shorter / "config.json", "--batch_size", str(batch), "--seq_len", str(length), "-o",
+                    work / "shorter"], check=True)
+    subprocess.run([work / "shorter", "replay", "--weights", shorter, "--batch", case / "batch.safetensors", "--steps", "1",
+                    "--out", work / "shorter.safetensors"], check=True)
+    return read_safetensors(work / "shorter.safetensors")["loss"][1][0]
 
 
 def main():
@@ -33,6 +46,17 @@ def main():
             error = math.dist(values, reference) / math.hypot(*reference)
             if not (len(values) == len(reference) and error <= limit):
                 sys.exit(f"FAIL {name} at batch size {batch}: error {error:.3e}, limit {limit:.0e}")
+        angles, reference = found["angular_distance"], expected["angular_distance"][1]
+        layers = len(reference)
+        if [len(line) for line in angles] != list(range(layers, 0, -1)):
+            sys.exit(f"FAIL angular_distance has lines of {[len(line) for line in angles]} values")
+        error = max(abs(a - b) for a, b in zip(angles[0], reference))
+        if not error <= 1e-4:
+            sys.exit(f"FAIL angular_distance at batch size {batch}: error {error:.3e}")
+        for layer in (0, layers - 1):
+            drop = loss_without(work, case, layer, batch, length) - found["loss"]
+            if not abs(drop - found["performance_drop"][layer]) <= 1e-6:
+                sys.exit(f"FAIL without layer {layer} the loss grows by {drop}, layers says {found['performance_drop']}")
         streams = found["stream_rms"]
         if len(streams) != len(found["gradient_norm"]) + 1 or not all(value > 0 for value in streams):
             sys.exit(f"FAIL stream_rms: {streams}")

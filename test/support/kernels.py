@@ -74,7 +74,7 @@ class Program:
         targets = [-100 if rng.random() < 0.1 else rng.randrange(vocabulary) for _ in range(rows)]
         inputs = {"input_ids": ids, "targets": targets, "token_order": order,
                   "segment_starts": starts + [rows] * (rows + 1 - len(starts)),
-                  "loss_scale": [1 / sum(t >= 0 for t in targets)]}
+                  "loss_scale": [1 / sum(t >= 0 for t in targets)], "z_loss_scale": [1e-3]}
         for name, tensor in self.tensors.items():
             count = self.elements(name)
             kind, value = tensor.get("init", ["none", 0])

@@ -147,8 +147,9 @@ def losses(save_dir):
     return [record["loss"] for record in map(json.loads, lines) if "loss" in record]
 
 
-def write_tokenizer(path, pieces):
-    """A sentencepiece unigram model: pad, </s>, <unk>, then `pieces` (every one as likely as the next)."""
+def write_tokenizer(path, pieces, scores=None, normalizer=None):
+    """A sentencepiece unigram model: pad, </s>, <unk>, then `pieces` (without `scores` every one as likely as the next);
+    `normalizer` is a serialized NormalizerSpec, by default the identity."""
     def varint(value):
         out = bytearray()
         while value >= 0x80:
@@ -165,13 +166,15 @@ def write_tokenizer(path, pieces):
 
     NORMAL, UNKNOWN, CONTROL = 1, 2, 3
     model = b""
-    for piece, kind in [("<pad>", CONTROL), ("</s>", CONTROL), ("<unk>", UNKNOWN)] + [(p, NORMAL) for p in pieces]:
+    all_scores = [0.0] * 3 + list(scores) if scores else [-1.0] * (3 + len(pieces))
+    kinds = [("<pad>", CONTROL), ("</s>", CONTROL), ("<unk>", UNKNOWN)] + [(p, NORMAL) for p in pieces]
+    for (piece, kind), score in zip(kinds, all_scores):
         text = piece.encode()
-        model += message(1, message(1, text) + varint(2 << 3 | 5) + struct.pack("<f", -1.0) + integer(3, kind))
+        model += message(1, message(1, text) + varint(2 << 3 | 5) + struct.pack("<f", score) + integer(3, kind))
     # Unigram; ids of <unk>, <s> (none), </s>, <pad>.
     none = (1 << 64) - 1
     model += message(2, integer(3, 1) + integer(40, 2) + integer(41, none) + integer(42, 1) + integer(43, 0))
-    model += message(3, message(1, b"identity") + integer(3, 1) + integer(4, 1) + integer(5, 1))
+    model += message(3, normalizer or message(1, b"identity") + integer(3, 1) + integer(4, 1) + integer(5, 1))
     pathlib.Path(path).write_bytes(model)
     return path
 

@@ -20,7 +20,8 @@ class Cases:
     def refused(self, name, command, *words, may_write=()):
         before = self.snapshot()
         command = [str(word) for word in command]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=self.work)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=self.work,
+                                  timeout=60)
         wrong = []
         if done.returncode != 2:
             wrong.append(f"exit status {done.returncode}, expected 2")

@@ -19,6 +19,8 @@
 
 #include "mixln/Conversion/KernelBuilder.h"
 
+#include <cmath>
+
 namespace mixln {
 
 /// All of it is part of a kernel's identity; the number of sequences is not.
@@ -27,6 +29,12 @@ struct AttentionSpec {
   int64_t headDim = 0; ///< even
   int64_t heads = 0;
   int64_t kvHeads = 0; ///< divides heads
+  double scale = 0;    ///< of q . k; 0: 1 / sqrt(headDim)
+  double scoreScale() const {
+    return scale > 0 ? scale : 1 / std::sqrt(static_cast<double>(headDim));
+  }
+  /// Of everything in memory but the tables and lse.
+  Element element = Element::F32;
   std::string name() const;
 };
 

@@ -15,13 +15,20 @@
 
 namespace mixln {
 
+struct EmbeddingSpec {
+  Element table = Element::F32, out = Element::F32;
+  std::string name() const;
+};
 /// pointers: table [V, d], ids [R], out [R, d]. sizes: R, d.
-void emitEmbeddingKernel(KernelBuilder &b, llvm::StringRef symbol);
+void emitEmbeddingKernel(KernelBuilder &b, llvm::StringRef symbol,
+                         const EmbeddingSpec &spec);
 int64_t embeddingTasks(int64_t rows, int64_t columns);
 
 /// With `accumulate` the gradient is added to what is there.
 struct EmbeddingGradSpec {
   bool accumulate = false;
+  Element dy = Element::F32;
+  std::string name() const;
 };
 /// pointers: dy [R, d], ids [R], token_order [R], segment_starts [R + 1],
 ///   into (only with accumulate, at the address of grad), grad [V, d].

@@ -13,6 +13,11 @@
 // serves every shape. The sum of an element is formed in the same order
 // whatever the tasks are.
 //
+// Products of bf16 read words (see KernelBuilder.h): rows of A hold them
+// already, panels of B and both sides of a gradient are laid out so that their
+// words are pairs along the inner dimension. Sums are f32; those of a bf16
+// result that are formed in parts wait in scratch until they are whole.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef MIXLN_CONVERSION_MATMULTOVECTOR_H
@@ -38,7 +43,17 @@ struct MatmulSpec {
   /// its results.
   bool accumulate = false;
   bool reduce = false;
+  /// Of both sides.
+  Element product = Element::F32;
+  /// Bit i: result i is bf16 in memory. Not with `accumulate`.
+  uint64_t bf16Results = 0;
+  /// Some product of bf16 has a row of A with an odd number of elements, whose
+  /// last word is half there.
+  bool oddDepth = false;
 
+  Element result(int64_t i) const {
+    return bf16Results >> i & 1 ? Element::BF16 : Element::F32;
+  }
   int64_t numProducts() const { return std::max(numLhs, numRhs); }
   int64_t numResults() const { return reduce ? 1 : numProducts(); }
   /// A name for the kernel; equal specs have equal names.
@@ -60,50 +75,87 @@ struct MatmulExtents {
 struct MatmulLaunch {
   int64_t tasks = 1;
   llvm::SmallVector<int64_t> sizes;
+  /// Per worker, for sums of bf16 results that are formed in parts.
+  int64_t scratchBytes = 0;
 };
 MatmulLaunch matmulLaunch(const TargetInfo &target, const MatmulSpec &spec,
                           int64_t m, llvm::ArrayRef<MatmulExtents> products);
 
-/// One phase named `symbol`. Needs no scratch.
+/// One phase named `symbol`.
 void emitMatmulKernel(KernelBuilder &b, llvm::StringRef symbol,
                       const MatmulSpec &spec);
 
-/// Lays B out in panels [N/NR][K][NR], zeros to the right of column N.
+/// Lays B out in panels [N/NR][K][NR], zeros to the right of column N; panels
+/// of bf16 are [N/NR][ceil(K/2)][NR][2], zeros below row K.
 /// pointers: B, packed. sizes: N, K, leading dimension of B.
 struct PackSpec {
   /// B is stored [N, K] (a weight [out, in] of x * W^T), else [K, N].
   bool transposed = true;
+  /// bf16 is not made f32.
+  Element from = Element::F32, to = Element::F32;
   std::string name() const;
 };
 /// Columns of a panel: NR.
 int64_t panelColumns(const TargetInfo &target);
-int64_t packedElements(const TargetInfo &target, int64_t n, int64_t k);
+int64_t packedElements(const TargetInfo &target, int64_t n, int64_t k,
+                       Element element = Element::F32);
 int64_t packTasks(const TargetInfo &target, int64_t n, int64_t k);
 llvm::SmallVector<int64_t> packSizes(const PackSpec &spec, int64_t n, int64_t k,
                                      int64_t ldb = 0);
 void emitPackKernel(KernelBuilder &b, llvm::StringRef symbol,
                     const PackSpec &spec);
 
+/// Lays out the bf16 of a matrix [R, D] in pairs of rows, [ceil(R/2)][D][2],
+/// zeros below row R: either side of the gradient of a weight.
+/// pointers: matrix, pairs. sizes: R, D.
+struct PairSpec {
+  Element from = Element::F32;
+  std::string name() const;
+};
+int64_t pairedElements(int64_t rows, int64_t columns);
+int64_t pairTasks(int64_t rows, int64_t columns);
+void emitPairKernel(KernelBuilder &b, llvm::StringRef symbol,
+                    const PairSpec &spec);
+
 /// Rows of the register tile, by which other kernels cut their work.
 int64_t tileRows(const TargetInfo &target);
 
+/// What a block or a micro kernel does with its sums.
+enum MatmulFlags : int64_t {
+  /// Adds to C, for a bf16 result to the f32 sums in scratch.
+  kAdd = 1,
+  /// Leaves the sums of a bf16 result in scratch.
+  kKeep = 2,
+  /// The last word of a row of A is half there.
+  kHalfWord = 4,
+};
+
 /// Private functions that other kernels build on.
 ///
-/// (A, lda, B, ldb, C, ldc, firstRow, lastRow, firstPanel, lastPanel, N, K,
-/// accumulate) computes those rows and panels of one product.
-mlir::LLVM::LLVMFuncOp blockFunction(KernelBuilder &b, bool transposeLhs,
-                                     bool rhsPacked);
+/// (A, lda, B, ldb, C, ldc, firstRow, lastRow, firstPanel, lastPanel, N, depth,
+/// flags, partial) computes those rows and panels of one product. `depth`
+/// counts words of K. `partial` holds the sums of bf16 results that are not yet
+/// whole, of one panel, rows from `firstRow` on; others do not read it.
+struct BlockSpec {
+  bool transposeLhs = false;
+  bool rhsPacked = true;
+  Element product = Element::F32, result = Element::F32;
+  bool oddDepth = false;
+};
+mlir::LLVM::LLVMFuncOp blockFunction(KernelBuilder &b, const BlockSpec &spec);
 /// (B, ldb, packed, N, K, firstPanel, lastPanel) packs those panels.
-mlir::LLVM::LLVMFuncOp packFunction(KernelBuilder &b, bool transposed);
+mlir::LLVM::LLVMFuncOp packFunction(KernelBuilder &b, const PackSpec &spec);
 
 /// The innermost piece, a private function:
-/// (A, lda, B, ldb, C, ldc, K, columns, accumulate) computes `rows` rows of
-/// `vectors` registers each; `columns` of them are stored.
+/// (A, lda, B, ldb, C, ldc, depth, columns, flags, partial) computes `rows`
+/// rows of `vectors` registers each; `columns` of them are stored.
 struct MicroKernelSpec {
   int64_t rows = 6;
   int64_t vectors = 4;
   bool transposeLhs = false;
-  /// Elements from a row of B to the next; 0: `ldb` at run time.
+  Element product = Element::F32, result = Element::F32;
+  bool oddDepth = false;
+  /// Words from a row of B to the next; 0: `ldb` at run time.
   int64_t rhsStride = 0;
   /// B may end after `columns`.
   bool maskRhs = false;
@@ -112,6 +164,9 @@ struct MicroKernelSpec {
   /// Steps of k that both operands are prefetched ahead (a packed B is not:
   /// the hardware does it); 0 = none.
   int64_t prefetchSteps = 0;
+  /// Elements from a row of `partial` to the next.
+  int64_t partialStride = 0;
+  std::string name() const;
 };
 mlir::LLVM::LLVMFuncOp microKernel(KernelBuilder &b,
                                    const MicroKernelSpec &spec);

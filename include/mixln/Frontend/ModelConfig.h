@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace mixln {
 
@@ -29,6 +30,8 @@ struct ModelConfig {
   double ropeTheta = 10000;
   double initializerRange = 0.02;
   double embeddingStd = 0.02;
+  double attentionScale = 0; ///< of q . k; 0: the usual 1 / sqrt(headDim())
+  double logitScale = 1;
 
   std::string modelType = "llama"; ///< names the placement if normType does not
   std::string normType;            ///< empty: not given
@@ -36,7 +39,23 @@ struct ModelConfig {
   std::string normKind;            ///< empty: not given
   std::string normSpec; ///< JSON text of an inline norm file, or empty
 
+  /// Layers that were taken out of a trained model, ascending, counted in the
+  /// model that it was trained as: placements keep what they meant there.
+  std::vector<int64_t> removedLayers;
+
+  /// What `L` is in formulas.
+  int64_t trainedLayers() const {
+    return numHiddenLayers + static_cast<int64_t>(removedLayers.size());
+  }
+  /// What `i` is in formulas for layer `layer` of this model.
+  int64_t trainedLayer(int64_t layer) const {
+    for (int64_t removed : removedLayers)
+      layer += removed <= layer;
+    return layer;
+  }
   int64_t headDim() const { return hiddenSize / numAttentionHeads; }
+  /// Whether q . k and the logits are scaled as stock classes do.
+  bool hasUsualScales() const { return attentionScale == 0 && logitScale == 1; }
 };
 
 /// Reads and checks a config. On failure `error` is one whole message: file,
@@ -46,6 +65,12 @@ mlir::FailureOr<ModelConfig> loadModelConfig(llvm::StringRef path,
 mlir::FailureOr<ModelConfig> parseModelConfig(llvm::StringRef text,
                                               llvm::StringRef file,
                                               std::string &error);
+
+/// Sets attention_scale or logit_scale, given as a number or as a formula of
+/// `n` (the head dimension or, for the logits, hidden_size), `d` (hidden_size)
+/// and `L` (the number of layers).
+mlir::LogicalResult setScale(ModelConfig &config, llvm::StringRef key,
+                             llvm::StringRef value, std::string &error);
 
 } // namespace mixln
 

@@ -21,6 +21,8 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+#include <cmath>
+
 #include "mixln/IR/MixlnDialect.h.inc"
 #include "mixln/IR/MixlnEnums.h.inc"
 

@@ -143,9 +143,19 @@ def Mixln_PackedAttr : Mixln_Attr<"Packed", "packed"> {
   let description = [{
     The values are those of the plain tensor; only the layout in memory
     differs. `transposed` says that the matmul reads it with transpose_rhs.
+    Panels of bf16 hold pairs along the product's inner dimension.
   }];
   let parameters = (ins "bool":$transposed);
   let hasCustomAssemblyFormat = 1;
+}
+
+def Mixln_PairedAttr : Mixln_Attr<"Paired", "paired"> {
+  let summary = "encoding of a bf16 matrix whose rows lie in pairs";
+  let description = [{
+    The values are those of the plain tensor [R, d]; in memory it is
+    [ceil(R/2)][d][2], each element beside the one below it, zeros below the
+    last row. A matmul with transpose_lhs reads both sides so.
+  }];
 }
 
 #endif // MIXLN_IR_MIXLNATTRIBUTES

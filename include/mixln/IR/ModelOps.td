@@ -24,7 +24,9 @@ def Mixln_ModelOp : Mixln_Op<"model", [
     `config` has the integers hidden_size, intermediate_size,
     num_attention_heads, num_key_value_heads, num_hidden_layers, vocab_size,
     batch_size, seq_len; the numbers rms_norm_eps, rope_theta,
-    initializer_range, embedding_std.
+    initializer_range, embedding_std; where they are not the usual ones,
+    attention_scale (of q . k, else 1 / sqrt(head_dim)) and logit_scale (of the
+    logits, else 1).
 
     Example:
     ```mlir
@@ -53,6 +55,10 @@ def Mixln_ModelOp : Mixln_Op<"model", [
     int64_t getInt(::llvm::StringRef key);
     /// A number of `config`.
     double getDouble(::llvm::StringRef key);
+    /// A number that `config` may lack.
+    ::mlir::FloatAttr findDouble(::llvm::StringRef key) {
+      return getConfig().getAs<::mlir::FloatAttr>(key);
+    }
     int64_t getHeadDim() {
       return getInt("hidden_size") / getInt("num_attention_heads");
     }

@@ -72,7 +72,11 @@ def Mixln_MatmulOp : Mixln_Op<"matmul", [Pure, AttrSizedOperandSegments]> {
 
     `transpose_lhs`, `transpose_rhs` read each A_i, B_i transposed. `into`
     holds one tensor a result that is added to it. An rhs may have the encoding
-    `#mixln.packed`, see `mixln.pack`.
+    `#mixln.packed`, both sides of a matmul with transpose_lhs the encoding
+    `#mixln.paired`, see `mixln.pack`.
+
+    If one of the sides is bf16, the numbers that are multiplied are: f32 ones
+    are rounded first. Sums are always f32.
 
     Example:
     ```mlir
@@ -102,6 +106,8 @@ def Mixln_MatmulOp : Mixln_Op<"matmul", [Pure, AttrSizedOperandSegments]> {
     unsigned getNumProducts() {
       return std::max(getLhs().size(), getRhs().size());
     }
+    /// Whether the numbers that are multiplied are bf16.
+    bool multipliesBF16();
     ::mlir::Value getLhsOf(unsigned product) {
       return getLhs()[getLhs().size() == 1 ? 0 : product];
     }
@@ -116,9 +122,12 @@ def Mixln_MatmulOp : Mixln_Op<"matmul", [Pure, AttrSizedOperandSegments]> {
 }
 
 def Mixln_PackOp : Mixln_Op<"pack", [Pure]> {
-  let summary = "lays a matmul's right side out in panels";
+  let summary = "lays a side of a matmul out in the order of its reading";
   let description = [{
-    The identity on values: only the layout in memory changes. Made by `fuse`.
+    The identity on values but for the rounding of an f32 that becomes bf16:
+    only the layout in memory changes. Made by `fuse`. `#mixln.packed` are the
+    panels of a right side, `#mixln.paired` the sides of a bf16 matmul with
+    transpose_lhs.
 
     Example:
     ```mlir
@@ -149,6 +158,12 @@ class Mixln_AttentionBase<string mnemonic, list<Trait> traits>
       return ::llvm::cast<::mlir::RankedTensorType>(getCos().getType())
           .getDimSize(0);
     }
+    /// What multiplies q . k.
+    double getScoreScale() {
+      if (::std::optional<::llvm::APFloat> scale = getScale())
+        return scale->convertToDouble();
+      return 1 / ::std::sqrt(static_cast<double>(getHeadDim()));
+    }
   }];
 }
 
@@ -158,7 +173,7 @@ def Mixln_AttentionOp : Mixln_AttentionBase<"attention", [Pure]> {
     q is [B*T, heads*head_dim], k and v [B*T, kv_heads*head_dim]; query head h
     reads key/value head h / (heads / kv_heads). q and k are rotated by the
     tables cos, sin [T, head_dim/2] (channel j with j + head_dim/2), the scores
-    divided by sqrt(head_dim). `lse` [B*T, heads] is the logarithm of the sum
+    multiplied by `scale`, by default 1 / sqrt(head_dim). `lse` [B*T, heads] is the logarithm of the sum
     of the exponentials of a row's scores, kept for the backward.
 
     Example:
@@ -177,7 +192,7 @@ def Mixln_AttentionOp : Mixln_AttentionBase<"attention", [Pure]> {
                        RankedTensorOf<[F32, BF16]>:$k,
                        RankedTensorOf<[F32, BF16]>:$v,
                        RankedTensorOf<[F32]>:$cos, RankedTensorOf<[F32]>:$sin,
-                       I64Attr:$heads);
+                       I64Attr:$heads, OptionalAttr<F64Attr>:$scale);
   let results = (outs RankedTensorOf<[F32, BF16]>:$ctx,
                       RankedTensorOf<[F32]>:$lse);
   let assemblyFormat = [{
@@ -191,8 +206,8 @@ def Mixln_AttentionOp : Mixln_AttentionBase<"attention", [Pure]> {
 def Mixln_AttentionGradOp : Mixln_AttentionBase<"attention_grad", [Pure]> {
   let summary = "backward of `attention`";
   let description = [{
-    From the forward's operands and results and the cotangent of ctx to the
-    cotangents of q, k and v. (lse has no cotangent: nothing differentiable
+    From the forward's operands, results and `scale` and the cotangent of ctx
+    to the cotangents of q, k and v. (lse has no cotangent: nothing differentiable
     reads it.)
 
     Example:
@@ -215,7 +230,7 @@ def Mixln_AttentionGradOp : Mixln_AttentionBase<"attention_grad", [Pure]> {
                        RankedTensorOf<[F32, BF16]>:$ctx,
                        RankedTensorOf<[F32]>:$lse,
                        RankedTensorOf<[F32, BF16]>:$dctx,
-                       I64Attr:$heads);
+                       I64Attr:$heads, OptionalAttr<F64Attr>:$scale);
   let results = (outs RankedTensorOf<[F32, BF16]>:$dq,
                       RankedTensorOf<[F32, BF16]>:$dk,
                       RankedTensorOf<[F32, BF16]>:$dv);

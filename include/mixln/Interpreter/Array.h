@@ -28,6 +28,9 @@ struct Array {
   int64_t getNumElements() const { return static_cast<int64_t>(data.size()); }
 };
 
+/// The bf16 nearest to `x`, ties to even.
+double roundToBF16(double x);
+
 /// Product of the extents.
 int64_t countElements(llvm::ArrayRef<int64_t> shape);
 

@@ -15,9 +15,13 @@ struct FiniteDifferenceOptions {
   std::string gradientEntry = "gradient";
   /// Entry that stores the objective's value, unscaled.
   std::string lossEntry = "loss";
-  std::string lossVariable = "loss_sum";
-  /// The gradient is that of this scalar times the loss; absent: of the loss.
-  std::string scaleVariable = "loss_scale";
+  /// The gradient is that of the terms' sum, each a variable times a scalar
+  /// (absent: 1). Only the first has to be there.
+  struct Term {
+    std::string variable, scale;
+  };
+  std::vector<Term> terms = {{"loss_sum", "loss_scale"},
+                             {"z_loss_sum", "z_loss_scale"}};
   double step = 1e-5;
   /// Elements of each parameter that are moved, one at a time.
   int64_t samples = 6;

@@ -21,6 +21,8 @@ struct CompileOptions {
   std::optional<int64_t> postNum;
   /// The norm kind of all sites; empty: the config's, or rms.
   std::string normKind;
+  /// Numbers or formulas; empty: the config's.
+  std::string attentionScale, logitScale;
   int64_t batchSize = 1;
   int64_t seqLen = 256;
   std::string dtype = "fp32";

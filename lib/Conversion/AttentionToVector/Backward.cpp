@@ -1,6 +1,6 @@
 //===- Backward.cpp - The gradient of causal attention --------------------===//
 //
-//   K = rotate(k) * log2(e) / sqrt(head_dim), Kt its panels
+//   K = rotate(k) * log2(e) * scale, Kt its panels
 //   Vt = panels of (v * ln 2)^T; dK = dV = 0
 //   for each query head of the group, for blocks of 96 queries:
 //     Q = rotate(q), dO = dctx;  per row: L = lse * log2(e),
@@ -11,7 +11,7 @@
 //       dq = unrotate(dS K)
 //     for 6 keys up to the block's end:
 //       dV += P^T dO; dK += dS^T Q          from the diagonal on
-//   dk = unrotate(dK) * log2(e) / sqrt(head_dim); dv = dV
+//   dk = unrotate(dK) * log2(e) * scale; dv = dV
 //
 // The scales stand in K and V: ln 2 in dS and log2(e) in K cancel in dS K.
 //
@@ -67,8 +67,8 @@ static LLVM::LLVMFuncOp gradRow(KernelBuilder &b) {
         auto body = [&](Value at, bool masked) {
           Value scores = b.offset(args[0], at), grads = b.offset(args[1], at);
           Value mask = masked ? b.maskFor(b.sub(valid, at)) : Value();
-          Value p = exp2(b, b.subF(load(b, scores, mask), shift));
-          Value ds = b.mulF(p, b.subF(load(b, grads, mask), mean));
+          Value p = exp2(b, b.subF(b.loadVector(scores, mask), shift));
+          Value ds = b.mulF(p, b.subF(b.loadVector(grads, mask), mean));
           if (masked) {
             p = b.select(mask, p, b.zeroVector());
             ds = b.select(mask, ds, b.zeroVector());
@@ -101,20 +101,20 @@ static LLVM::LLVMFuncOp addTransposed(KernelBuilder &b,
         for (int64_t at = 0; at < paddedDim; at += width) {
           int64_t columns = std::min(width, paddedDim - at);
           micro.vectors = columns / b.lanes();
-          forRowTiles(b, zero, endQuery, micro,
-                      [&](LLVM::LLVMFuncOp callee, Value key) {
-                        Value query = b.maximum(key, firstQuery);
-                        Value skip = b.sub(query, firstQuery);
-                        Value lhs =
-                            b.offset(args[0], b.add(b.mul(skip, lda), key));
-                        Value rhs = b.offset(args[2], b.add(b.mul(skip, stride),
-                                                            b.constant(at)));
-                        Value out = b.offset(
-                            args[3], b.add(b.mul(key, stride), b.constant(at)));
-                        b.call(callee, {lhs, lda, rhs, stride, out, stride,
-                                        b.sub(endQuery, query),
-                                        b.constant(columns), b.constant(1)});
-                      });
+          forRowTiles(
+              b, zero, endQuery, micro,
+              [&](LLVM::LLVMFuncOp callee, Value key) {
+                Value query = b.maximum(key, firstQuery);
+                Value skip = b.sub(query, firstQuery);
+                Value lhs = b.offset(args[0], b.add(b.mul(skip, lda), key));
+                Value rhs = b.offset(
+                    args[2], b.add(b.mul(skip, stride), b.constant(at)));
+                Value out = b.offset(args[3],
+                                     b.add(b.mul(key, stride), b.constant(at)));
+                b.call(callee, {lhs, lda, rhs, stride, out, stride,
+                                b.sub(endQuery, query), b.constant(columns),
+                                b.constant(kAdd), b.nullPtr()});
+              });
         }
       });
 }
@@ -132,12 +132,12 @@ void mixln::emitAttentionGradKernel(KernelBuilder &b, StringRef symbol,
   int64_t dim = spec.headDim, rows = tileRows(target);
   int64_t queryStride = spec.heads * dim, keyStride = spec.kvHeads * dim;
   int64_t group = spec.heads / spec.kvHeads;
-  double scale = kLog2E / std::sqrt(static_cast<double>(dim));
+  double scale = kLog2E * spec.scoreScale();
   LLVM::LLVMFuncOp rotate = rotateRows(b, spec);
   LLVM::LLVMFuncOp unrotate = unrotateRows(b, spec);
   LLVM::LLVMFuncOp gather = gatherRows(b, spec), scatter = scatterRows(b, spec);
-  LLVM::LLVMFuncOp pack = packFunction(b, /*transposed=*/true);
-  LLVM::LLVMFuncOp block = blockFunction(b, false, /*rhsPacked=*/true);
+  LLVM::LLVMFuncOp pack = packFunction(b, PackSpec());
+  LLVM::LLVMFuncOp block = blockFunction(b, BlockSpec());
   LLVM::LLVMFuncOp softmaxGrad = gradRow(b), times = timesRows(b, spec);
   LLVM::LLVMFuncOp addTo = addTransposed(b, spec);
 
@@ -152,16 +152,19 @@ void mixln::emitAttentionGradKernel(KernelBuilder &b, StringRef symbol,
     Value panels = b.constant(layout.panels);
     Value queryLd = b.constant(queryStride), keyLd = b.constant(keyStride);
     auto place = [&](int64_t at) { return b.offset(args.scratch, at); };
+    auto operand = [&](int64_t i, Value at) {
+      return b.offset(pointers[i], at, spec.element);
+    };
 
     Value sequence = b.divide(args.task, b.constant(spec.kvHeads));
     Value kvHead = b.sub(args.task, b.mul(sequence, spec.kvHeads));
     Value firstRow = b.mul(sequence, spec.seqLen);
     Value keyAt = b.add(b.mul(firstRow, keyStride), b.mul(kvHead, dim));
-    b.call(rotate, {b.offset(pointers[1], keyAt), keyLd, cos, sin,
-                    b.constantF32(scale), place(places.keys), seqLen});
+    b.call(rotate, {operand(1, keyAt), keyLd, cos, sin, b.constantF32(scale),
+                    place(places.keys), seqLen});
     b.call(pack, {place(places.keys), padded, place(places.keyPanels), seqLen,
                   depth, zero, panels});
-    b.call(gather, {b.offset(pointers[2], keyAt), keyLd, b.constantF32(kLn2),
+    b.call(gather, {operand(2, keyAt), keyLd, b.constantF32(kLn2),
                     place(places.values), seqLen});
     b.call(pack, {place(places.values), padded, place(places.valuePanels),
                   seqLen, depth, zero, panels});
@@ -183,18 +186,19 @@ void mixln::emitAttentionGradKernel(KernelBuilder &b, StringRef symbol,
       Value blocks = b.ceilDivide(end, panelColumns(target));
       b.call(block, {b.offset(place(places.queries), rowsAt), padded,
                      place(places.keyPanels), zero, scores, stride, zero, count,
-                     zero, blocks, end, depth, zero});
+                     zero, blocks, end, depth, zero, b.nullPtr()});
       b.call(block, {b.offset(place(places.outGrad), rowsAt), padded,
                      place(places.valuePanels), zero, grads, stride, zero,
-                     count, zero, blocks, end, depth, zero});
+                     count, zero, blocks, end, depth, zero, b.nullPtr()});
       b.loop(zero, count, 1, [&](Value row) {
         Value query = b.add(first, row);
         Value at = b.add(queryAt, b.mul(query, queryStride));
         Value sums = b.zeroVector();
         forVectors(b, dim, [&](int64_t lane, Value mask) {
           Value from = b.add(at, b.constant(lane));
-          sums = b.fma(load(b, b.offset(pointers[5], from), mask),
-                       load(b, b.offset(pointers[7], from), mask), sums);
+          sums =
+              b.fma(b.loadVector(operand(5, from), mask, spec.element),
+                    b.loadVector(operand(7, from), mask, spec.element), sums);
         });
         Value mean = b.mulF(b.sumLanes(sums), b.constantF32(kLn2));
         Value lse = b.loadF32(
@@ -208,8 +212,7 @@ void mixln::emitAttentionGradKernel(KernelBuilder &b, StringRef symbol,
                              b.mulF(lse, b.constantF32(kLog2E)), mean});
       });
       b.call(times, {grads, stride, place(places.keys),
-                     b.offset(place(places.queryGrad), rowsAt), padded, count,
-                     end, depth});
+                     b.offset(place(places.queryGrad), rowsAt), count, end});
     };
 
     b.loop(zero, b.constant(group), 1, [&](Value member) {
@@ -221,17 +224,16 @@ void mixln::emitAttentionGradKernel(KernelBuilder &b, StringRef symbol,
         Value at = b.add(queryAt, b.mul(firstQuery, queryStride));
         Value tableAt = b.mul(firstQuery, dim / 2);
         Value cosAt = b.offset(cos, tableAt), sinAt = b.offset(sin, tableAt);
-        b.call(rotate, {b.offset(pointers[0], at), queryLd, cosAt, sinAt,
-                        b.constantF32(1), place(places.queries), count});
-        b.call(gather, {b.offset(pointers[7], at), queryLd, b.constantF32(1),
+        b.call(rotate, {operand(0, at), queryLd, cosAt, sinAt, b.constantF32(1),
+                        place(places.queries), count});
+        b.call(gather, {operand(7, at), queryLd, b.constantF32(1),
                         place(places.outGrad), count});
         b.loop(firstQuery, endQuery, rows, [&](Value first) {
           strip(head, queryAt, firstQuery, first,
                 b.minimum(b.constant(rows), b.sub(endQuery, first)));
         });
-        b.call(unrotate,
-               {place(places.queryGrad), cosAt, sinAt, b.constantF32(1),
-                b.offset(pointers[8], at), queryLd, count});
+        b.call(unrotate, {place(places.queryGrad), cosAt, sinAt,
+                          b.constantF32(1), operand(8, at), queryLd, count});
         b.call(addTo,
                {place(places.probabilities), stride, place(places.outGrad),
                 place(places.valueGrad), firstQuery, endQuery});
@@ -241,8 +243,8 @@ void mixln::emitAttentionGradKernel(KernelBuilder &b, StringRef symbol,
     });
 
     b.call(unrotate, {place(places.keyGrad), cos, sin, b.constantF32(scale),
-                      b.offset(pointers[9], keyAt), keyLd, seqLen});
-    b.call(scatter, {place(places.valueGrad), b.offset(pointers[10], keyAt),
-                     keyLd, seqLen});
+                      operand(9, keyAt), keyLd, seqLen});
+    b.call(scatter,
+           {place(places.valueGrad), operand(10, keyAt), keyLd, seqLen});
   });
 }

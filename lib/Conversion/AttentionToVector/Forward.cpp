@@ -3,10 +3,10 @@
 //   Kt = panels of rotate(k)^T; V = rows of v
 //   for each query head of the group:
 //     for r in queries step 6:
-//       Q = rotate(q[r..]) * log2(e) / sqrt(head_dim)
+//       Q = rotate(q[r..]) * log2(e) * scale
 //       S[6][..r+6] = Q Kt
 //       per row: m = max, P = exp2(S - m), 0 beyond the diagonal, s = sum P
-//       ctx = (P V) / s;  m + log2(s) is kept
+//       O = P V; ctx = O / s;  m + log2(s) is kept
 //     lse = ln(2) * (m + log2(s))
 //
 // A strip holds the scores of all keys, so there is no online softmax: S of 6
@@ -36,11 +36,12 @@ struct Places {
     values = scratch.take(spec.seqLen * layout.paddedDim);
     queries = scratch.take(rows * layout.paddedDim);
     scores = scratch.take(rows * layout.scoreStride);
+    out = scratch.take(rows * layout.paddedDim);
     maxima = scratch.take(spec.seqLen + target.lanes);
     total = scratch.take(spec.seqLen + target.lanes);
   }
   Scratch scratch;
-  int64_t keys, panels, values, queries, scores, maxima, total;
+  int64_t keys, panels, values, queries, scores, out, maxima, total;
 };
 
 } // namespace
@@ -105,10 +106,10 @@ void mixln::emitAttentionKernel(KernelBuilder &b, StringRef symbol,
   int64_t dim = spec.headDim, rows = tileRows(target);
   int64_t queryStride = spec.heads * dim, keyStride = spec.kvHeads * dim;
   int64_t group = spec.heads / spec.kvHeads;
-  double scale = kLog2E / std::sqrt(static_cast<double>(dim));
+  double scale = kLog2E * spec.scoreScale();
   LLVM::LLVMFuncOp rotate = rotateRows(b, spec), gather = gatherRows(b, spec);
-  LLVM::LLVMFuncOp pack = packFunction(b, /*transposed=*/true);
-  LLVM::LLVMFuncOp block = blockFunction(b, false, /*rhsPacked=*/true);
+  LLVM::LLVMFuncOp pack = packFunction(b, PackSpec());
+  LLVM::LLVMFuncOp block = blockFunction(b, BlockSpec());
   LLVM::LLVMFuncOp softmax = softmaxRow(b), times = timesRows(b, spec);
 
   b.kernelFunction(symbol, [&](KernelBuilder::Arguments args) {
@@ -120,17 +121,20 @@ void mixln::emitAttentionKernel(KernelBuilder &b, StringRef symbol,
     Value depth = b.constant(dim), padded = b.constant(layout.paddedDim);
     Value stride = b.constant(layout.scoreStride);
     auto place = [&](int64_t at) { return b.offset(args.scratch, at); };
+    auto operand = [&](int64_t i, Value at) {
+      return b.offset(pointers[i], at, spec.element);
+    };
 
     Value sequence = b.divide(args.task, b.constant(spec.kvHeads));
     Value kvHead = b.sub(args.task, b.mul(sequence, spec.kvHeads));
     Value firstRow = b.mul(sequence, spec.seqLen);
     Value keyAt = b.add(b.mul(firstRow, keyStride), b.mul(kvHead, dim));
-    b.call(rotate, {b.offset(pointers[1], keyAt), b.constant(keyStride), cos,
-                    sin, b.constantF32(1), place(places.keys), seqLen});
+    b.call(rotate, {operand(1, keyAt), b.constant(keyStride), cos, sin,
+                    b.constantF32(1), place(places.keys), seqLen});
     b.call(pack, {place(places.keys), padded, place(places.panels), seqLen,
                   depth, zero, b.constant(layout.panels)});
-    b.call(gather, {b.offset(pointers[2], keyAt), b.constant(keyStride),
-                    b.constantF32(1), place(places.values), seqLen});
+    b.call(gather, {operand(2, keyAt), b.constant(keyStride), b.constantF32(1),
+                    place(places.values), seqLen});
 
     b.loop(zero, b.constant(group), 1, [&](Value member) {
       Value head = b.add(b.mul(kvHead, group), member);
@@ -140,13 +144,13 @@ void mixln::emitAttentionKernel(KernelBuilder &b, StringRef symbol,
         Value count = b.sub(end, first);
         Value at = b.add(queryAt, b.mul(first, queryStride));
         Value tableAt = b.mul(first, dim / 2);
-        b.call(rotate, {b.offset(pointers[0], at), b.constant(queryStride),
+        b.call(rotate, {operand(0, at), b.constant(queryStride),
                         b.offset(cos, tableAt), b.offset(sin, tableAt),
                         b.constantF32(scale), place(places.queries), count});
-        b.call(block,
-               {place(places.queries), padded, place(places.panels), zero,
-                place(places.scores), stride, zero, count, zero,
-                b.ceilDivide(end, panelColumns(target)), end, depth, zero});
+        b.call(block, {place(places.queries), padded, place(places.panels),
+                       zero, place(places.scores), stride, zero, count, zero,
+                       b.ceilDivide(end, panelColumns(target)), end, depth,
+                       zero, b.nullPtr()});
         b.loop(zero, count, 1, [&](Value row) {
           Value query = b.add(first, row);
           b.call(
@@ -155,17 +159,21 @@ void mixln::emitAttentionKernel(KernelBuilder &b, StringRef symbol,
                b.add(query, 1), end, b.offset(place(places.maxima), query),
                b.offset(place(places.total), query)});
         });
-        Value out = b.offset(pointers[5], at);
-        b.call(times, {place(places.scores), stride, place(places.values), out,
-                       b.constant(queryStride), count, end, depth});
+        b.call(times, {place(places.scores), stride, place(places.values),
+                       place(places.out), count, end});
         b.loop(zero, count, 1, [&](Value row) {
           Value sum =
               b.loadF32(b.offset(place(places.total), b.add(first, row)));
           Value factor = b.broadcast(b.divF(b.constantF32(1), sum));
-          Value outRow = b.offset(out, b.mul(row, queryStride));
-          forVectors(b, dim, [&](int64_t at, Value mask) {
-            Value to = b.offset(outRow, at);
-            store(b, b.mulF(load(b, to, mask), factor), to, mask);
+          Value from =
+              b.offset(place(places.out), b.mul(row, layout.paddedDim));
+          Value to =
+              b.offset(operand(5, at), b.mul(row, queryStride), spec.element);
+          forVectors(b, dim, [&](int64_t column, Value mask) {
+            Value value = b.loadVector(b.offset(from, column));
+            b.storeVector(b.mulF(value, factor),
+                          b.offset(to, column, spec.element), mask,
+                          spec.element);
           });
         });
       });

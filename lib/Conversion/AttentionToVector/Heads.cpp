@@ -5,7 +5,9 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace mixln;
@@ -22,8 +24,17 @@ Layout::Layout(const TargetInfo &target, const AttentionSpec &spec)
       scoreStride(roundUp(spec.seqLen + tileRows(target), target.lanes)) {}
 
 std::string AttentionSpec::name() const {
-  return llvm::formatv("attention.{0}.{1}x{2}{3}", seqLen, heads, headDim,
-                       heads == kvHeads ? "" : "." + std::to_string(kvHeads));
+  std::string text =
+      llvm::formatv("attention.{0}.{1}x{2}{3}", seqLen, heads, headDim,
+                    heads == kvHeads ? "" : "." + std::to_string(kvHeads));
+  AttentionSpec usual = *this;
+  usual.scale = 0;
+  if (scoreScale() != usual.scoreScale())
+    llvm::raw_string_ostream(text)
+        << ".scale" << llvm::format("%.17g", scoreScale());
+  if (element == Element::BF16)
+    text += ".bf16";
+  return text;
 }
 
 int64_t mixln::attentionTasks(const AttentionSpec &spec, int64_t sequences) {
@@ -78,17 +89,6 @@ Value attention::exp2(KernelBuilder &b, Value x) {
                                    arith::AddIOp::create(b, bits, exponent));
 }
 
-Value attention::load(KernelBuilder &b, Value ptr, Value mask) {
-  return mask ? b.loadVector(ptr, mask) : b.loadVector(ptr);
-}
-
-void attention::store(KernelBuilder &b, Value value, Value ptr, Value mask) {
-  if (mask)
-    b.storeVector(value, ptr, mask);
-  else
-    b.storeVector(value, ptr);
-}
-
 void attention::forVectors(KernelBuilder &b, int64_t extent,
                            function_ref<void(int64_t, Value)> body) {
   for (int64_t at = 0; at < extent; at += b.lanes()) {
@@ -99,29 +99,37 @@ void attention::forVectors(KernelBuilder &b, int64_t extent,
   }
 }
 
+/// Name of a piece that reads or writes the launch's operands.
+static std::string pieceName(StringRef what, const AttentionSpec &spec) {
+  return llvm::formatv("mixln.{0}.{1}{2}", what, spec.headDim,
+                       spec.element == Element::BF16 ? ".bf16" : "");
+}
+
 LLVM::LLVMFuncOp attention::rotateRows(KernelBuilder &b,
                                        const AttentionSpec &spec) {
   int64_t half = spec.headDim / 2;
   int64_t paddedDim = Layout(b.getTarget(), spec).paddedDim;
   Type ptr = b.ptrType(), i64 = b.getI64Type(), f32 = b.getF32Type();
   return b.privateFunction(
-      llvm::formatv("mixln.rotate.{0}", spec.headDim).str(),
-      {ptr, i64, ptr, ptr, f32, ptr, i64}, [&](ValueRange args) {
+      pieceName("rotate", spec), {ptr, i64, ptr, ptr, f32, ptr, i64},
+      [&](ValueRange args) {
         Value scale = b.broadcast(args[4]);
         b.loop(b.constant(0), args[6], 1, [&](Value row) {
-          Value from = b.offset(args[0], b.mul(row, args[1]));
+          Value from = b.offset(args[0], b.mul(row, args[1]), spec.element);
           Value cosRow = b.offset(args[2], b.mul(row, half));
           Value sinRow = b.offset(args[3], b.mul(row, half));
           Value to = b.offset(args[5], b.mul(row, paddedDim));
           forVectors(b, half, [&](int64_t at, Value mask) {
-            Value low = load(b, b.offset(from, at), mask);
-            Value high = load(b, b.offset(from, at + half), mask);
-            Value cos = b.mulF(load(b, b.offset(cosRow, at), mask), scale);
-            Value sin = b.mulF(load(b, b.offset(sinRow, at), mask), scale);
-            store(b, b.subF(b.mulF(low, cos), b.mulF(high, sin)),
-                  b.offset(to, at), mask);
-            store(b, b.fma(low, sin, b.mulF(high, cos)),
-                  b.offset(to, at + half), mask);
+            Value low = b.loadVector(b.offset(from, at, spec.element), mask,
+                                     spec.element);
+            Value high = b.loadVector(b.offset(from, at + half, spec.element),
+                                      mask, spec.element);
+            Value cos = b.mulF(b.loadVector(b.offset(cosRow, at), mask), scale);
+            Value sin = b.mulF(b.loadVector(b.offset(sinRow, at), mask), scale);
+            b.storeVector(b.subF(b.mulF(low, cos), b.mulF(high, sin)),
+                          b.offset(to, at), mask);
+            b.storeVector(b.fma(low, sin, b.mulF(high, cos)),
+                          b.offset(to, at + half), mask);
           });
         });
       });
@@ -133,23 +141,24 @@ LLVM::LLVMFuncOp attention::unrotateRows(KernelBuilder &b,
   int64_t paddedDim = Layout(b.getTarget(), spec).paddedDim;
   Type ptr = b.ptrType(), i64 = b.getI64Type(), f32 = b.getF32Type();
   return b.privateFunction(
-      llvm::formatv("mixln.unrotate.{0}", spec.headDim).str(),
-      {ptr, ptr, ptr, f32, ptr, i64, i64}, [&](ValueRange args) {
+      pieceName("unrotate", spec), {ptr, ptr, ptr, f32, ptr, i64, i64},
+      [&](ValueRange args) {
         Value scale = b.broadcast(args[3]);
         b.loop(b.constant(0), args[6], 1, [&](Value row) {
           Value from = b.offset(args[0], b.mul(row, paddedDim));
           Value cosRow = b.offset(args[1], b.mul(row, half));
           Value sinRow = b.offset(args[2], b.mul(row, half));
-          Value to = b.offset(args[4], b.mul(row, args[5]));
+          Value to = b.offset(args[4], b.mul(row, args[5]), spec.element);
           forVectors(b, half, [&](int64_t at, Value mask) {
-            Value low = load(b, b.offset(from, at), mask);
-            Value high = load(b, b.offset(from, at + half), mask);
-            Value cos = b.mulF(load(b, b.offset(cosRow, at), mask), scale);
-            Value sin = b.mulF(load(b, b.offset(sinRow, at), mask), scale);
-            store(b, b.fma(high, sin, b.mulF(low, cos)), b.offset(to, at),
-                  mask);
-            store(b, b.subF(b.mulF(high, cos), b.mulF(low, sin)),
-                  b.offset(to, at + half), mask);
+            Value low = b.loadVector(b.offset(from, at), mask);
+            Value high = b.loadVector(b.offset(from, at + half), mask);
+            Value cos = b.mulF(b.loadVector(b.offset(cosRow, at), mask), scale);
+            Value sin = b.mulF(b.loadVector(b.offset(sinRow, at), mask), scale);
+            b.storeVector(b.fma(high, sin, b.mulF(low, cos)),
+                          b.offset(to, at, spec.element), mask, spec.element);
+            b.storeVector(b.subF(b.mulF(high, cos), b.mulF(low, sin)),
+                          b.offset(to, at + half, spec.element), mask,
+                          spec.element);
           });
         });
       });
@@ -160,14 +169,15 @@ LLVM::LLVMFuncOp attention::gatherRows(KernelBuilder &b,
   int64_t paddedDim = Layout(b.getTarget(), spec).paddedDim;
   Type ptr = b.ptrType(), i64 = b.getI64Type(), f32 = b.getF32Type();
   return b.privateFunction(
-      llvm::formatv("mixln.gather.{0}", spec.headDim).str(),
-      {ptr, i64, f32, ptr, i64}, [&](ValueRange args) {
+      pieceName("gather", spec), {ptr, i64, f32, ptr, i64},
+      [&](ValueRange args) {
         Value scale = b.broadcast(args[2]);
         b.loop(b.constant(0), args[4], 1, [&](Value row) {
-          Value from = b.offset(args[0], b.mul(row, args[1]));
+          Value from = b.offset(args[0], b.mul(row, args[1]), spec.element);
           Value to = b.offset(args[3], b.mul(row, paddedDim));
           forVectors(b, spec.headDim, [&](int64_t at, Value mask) {
-            Value values = load(b, b.offset(from, at), mask);
+            Value values = b.loadVector(b.offset(from, at, spec.element), mask,
+                                        spec.element);
             b.storeVector(b.mulF(values, scale), b.offset(to, at));
           });
         });
@@ -179,13 +189,13 @@ LLVM::LLVMFuncOp attention::scatterRows(KernelBuilder &b,
   int64_t paddedDim = Layout(b.getTarget(), spec).paddedDim;
   Type ptr = b.ptrType(), i64 = b.getI64Type();
   return b.privateFunction(
-      llvm::formatv("mixln.scatter.{0}", spec.headDim).str(),
-      {ptr, ptr, i64, i64}, [&](ValueRange args) {
+      pieceName("scatter", spec), {ptr, ptr, i64, i64}, [&](ValueRange args) {
         b.loop(b.constant(0), args[3], 1, [&](Value row) {
           Value from = b.offset(args[0], b.mul(row, paddedDim));
-          Value to = b.offset(args[1], b.mul(row, args[2]));
+          Value to = b.offset(args[1], b.mul(row, args[2]), spec.element);
           forVectors(b, spec.headDim, [&](int64_t at, Value mask) {
-            store(b, b.loadVector(b.offset(from, at)), b.offset(to, at), mask);
+            b.storeVector(b.loadVector(b.offset(from, at)),
+                          b.offset(to, at, spec.element), mask, spec.element);
           });
         });
       });
@@ -197,23 +207,25 @@ LLVM::LLVMFuncOp attention::timesRows(KernelBuilder &b,
   Type ptr = b.ptrType(), i64 = b.getI64Type();
   return b.privateFunction(
       llvm::formatv("mixln.times.{0}", paddedDim).str(),
-      {ptr, i64, ptr, ptr, i64, i64, i64, i64}, [&](ValueRange args) {
-        Value lda = args[1], ldc = args[4], depth = args[6];
+      {ptr, i64, ptr, ptr, i64, i64}, [&](ValueRange args) {
+        Value lda = args[1], depth = args[5];
         Value stride = b.constant(paddedDim), zero = b.constant(0);
         MicroKernelSpec micro;
         micro.rows = tileRows(b.getTarget());
         micro.rhsStride = paddedDim;
+        micro.whole = true;
         int64_t width = panelColumns(b.getTarget());
         for (int64_t at = 0; at < paddedDim; at += width) {
-          micro.vectors = std::min(width, paddedDim - at) / b.lanes();
-          Value columns = b.sub(args[7], b.constant(at));
+          int64_t columns = std::min(width, paddedDim - at);
+          micro.vectors = columns / b.lanes();
           forRowTiles(
-              b, zero, args[5], micro, [&](LLVM::LLVMFuncOp callee, Value row) {
+              b, zero, args[4], micro, [&](LLVM::LLVMFuncOp callee, Value row) {
                 Value lhs = b.offset(args[0], b.mul(row, lda));
-                Value out =
-                    b.offset(args[3], b.add(b.mul(row, ldc), b.constant(at)));
-                b.call(callee, {lhs, lda, b.offset(args[2], at), stride, out,
-                                ldc, depth, columns, zero});
+                Value out = b.offset(args[3],
+                                     b.add(b.mul(row, stride), b.constant(at)));
+                b.call(callee,
+                       {lhs, lda, b.offset(args[2], at), stride, out, stride,
+                        depth, b.constant(columns), zero, b.nullPtr()});
               });
         }
       });

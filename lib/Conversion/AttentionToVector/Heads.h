@@ -43,6 +43,9 @@ constexpr double kLn2 = 0.6931471805599453;
 /// 2^x for x <= 0 or a little more; relative error 2e-7.
 mlir::Value exp2(KernelBuilder &b, mlir::Value x);
 
+/// All rows of the launch's operands have the elements of the spec; rows of
+/// scratch are f32.
+
 /// (from, ld, cos, sin, scale, to, rows): rotates rows of one head by the
 /// tables' rows, scales them, and lays them out paddedDim apart.
 mlir::LLVM::LLVMFuncOp rotateRows(KernelBuilder &b, const AttentionSpec &spec);
@@ -56,18 +59,13 @@ mlir::LLVM::LLVMFuncOp gatherRows(KernelBuilder &b, const AttentionSpec &spec);
 /// (from, to, ld, rows): the other way.
 mlir::LLVM::LLVMFuncOp scatterRows(KernelBuilder &b, const AttentionSpec &spec);
 
-/// (A, lda, B, C, ldc, rows, depth, columns): C = A * B for B with rows
-/// paddedDim apart; `columns` of C are stored.
+/// (A, lda, B, C, rows, depth): C = A * B for B and C with rows paddedDim
+/// apart.
 mlir::LLVM::LLVMFuncOp timesRows(KernelBuilder &b, const AttentionSpec &spec);
 
 /// Loops over [0, headDim) in vectors: body(offset, mask or null).
 void forVectors(KernelBuilder &b, int64_t extent,
                 llvm::function_ref<void(int64_t, mlir::Value)> body);
-
-/// Loads and stores where a null mask means all lanes.
-mlir::Value load(KernelBuilder &b, mlir::Value ptr, mlir::Value mask);
-void store(KernelBuilder &b, mlir::Value value, mlir::Value ptr,
-           mlir::Value mask);
 
 } // namespace mixln::attention
 

@@ -44,9 +44,22 @@ int64_t mixln::tileRows(const TargetInfo &target) {
 }
 
 std::string MatmulSpec::name() const {
-  return llvm::formatv("matmul.{0}{1}.{2}x{3}{4}{5}", transposeLhs ? "t" : "n",
-                       rhsPacked ? "p" : "n", numLhs, numRhs,
-                       reduce ? ".reduce" : "", accumulate ? ".add" : "");
+  std::string name = llvm::formatv(
+      "matmul{0}.{1}{2}.{3}x{4}{5}{6}", product == Element::BF16 ? ".bf16" : "",
+      transposeLhs ? "t" : "n", rhsPacked ? "p" : "n", numLhs, numRhs,
+      reduce ? ".reduce" : "", accumulate ? ".add" : "");
+  if (oddDepth)
+    name += ".odd";
+  if (bf16Results == (uint64_t(1) << numResults()) - 1)
+    return name + ".to_bf16";
+  if (bf16Results)
+    name += llvm::formatv(".to_bf16_{0:x-}", bf16Results);
+  return name;
+}
+
+/// Words of the inner dimension.
+static int64_t wordsOf(const MatmulSpec &spec, int64_t k) {
+  return spec.product == Element::BF16 ? (k + 1) / 2 : k;
 }
 
 MatmulLaunch mixln::matmulLaunch(const TargetInfo &target,
@@ -76,6 +89,14 @@ MatmulLaunch mixln::matmulLaunch(const TargetInfo &target,
 
   MatmulLaunch launch;
   launch.tasks = rowTasks * columnTasks;
+  int64_t rows = (rowTiles + rowTasks - 1) / rowTasks * tile.rows;
+  for (auto [i, product] : llvm::enumerate(products)) {
+    bool inParts = spec.reduce ? products.size() > 1 : false;
+    inParts |= wordsOf(spec, product.k) >
+               blockDepth(spec.transposeLhs, spec.rhsPacked);
+    if (inParts && spec.result(spec.reduce ? 0 : i) == Element::BF16)
+      launch.scratchBytes = rows * width * 4;
+  }
   launch.sizes = {m, columnTasks};
   for (const MatmulExtents &product : products) {
     int64_t lda = product.lda;
@@ -88,60 +109,82 @@ MatmulLaunch mixln::matmulLaunch(const TargetInfo &target,
   return launch;
 }
 
-LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, bool transposeLhs,
-                                      bool rhsPacked) {
-  std::string name = llvm::formatv(
-      "mixln.block.{0}{1}", transposeLhs ? "t" : "n", rhsPacked ? "p" : "n");
+LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
+  bool words = spec.product == Element::BF16;
+  std::string name =
+      llvm::formatv("mixln.block.{0}{1}{2}{3}{4}", words ? "bf16." : "",
+                    spec.transposeLhs ? "t" : "n", spec.rhsPacked ? "p" : "n",
+                    spec.result == Element::BF16 ? ".to_bf16" : "",
+                    spec.oddDepth ? ".odd" : "");
   Type ptr = b.ptrType(), i64 = b.getI64Type();
   SmallVector<Type> arguments = {ptr, i64, ptr, i64, ptr};
   arguments.append(8, i64);
+  arguments.push_back(ptr);
   return b.privateFunction(name, arguments, [&](ValueRange args) {
     Value lhs = args[0], lda = args[1], rhs = args[2], ldb = args[3];
     Value out = args[4], ldc = args[5], firstRow = args[6], lastRow = args[7];
     Value firstPanel = args[8], lastPanel = args[9], n = args[10];
-    Value depth = args[11], accumulate = args[12];
+    Value depth = args[11], flags = args[12], partial = args[13];
 
-    Tile tile = tileFor(b.getTarget(), rhsPacked);
+    Tile tile = tileFor(b.getTarget(), spec.rhsPacked);
     int64_t width = tile.vectors * b.lanes();
     MicroKernelSpec micro;
     micro.rows = tile.rows;
-    micro.transposeLhs = transposeLhs;
-    micro.rhsStride = rhsPacked ? width : 0;
-    micro.maskRhs = !rhsPacked;
-    micro.prefetchSteps = transposeLhs ? 16 : 0;
+    micro.transposeLhs = spec.transposeLhs;
+    micro.product = spec.product;
+    micro.result = spec.result;
+    micro.oddDepth = spec.oddDepth;
+    micro.rhsStride = spec.rhsPacked ? width : 0;
+    micro.maskRhs = !spec.rhsPacked;
+    micro.prefetchSteps = spec.transposeLhs ? 16 : 0;
+    micro.partialStride = width;
 
     // Blocks of equal depth rather than full ones and a short last one.
-    Value blocks =
-        b.maximum(b.ceilDivide(depth, blockDepth(transposeLhs, rhsPacked)),
-                  b.constant(1));
+    Value blocks = b.maximum(
+        b.ceilDivide(depth, blockDepth(spec.transposeLhs, spec.rhsPacked)),
+        b.constant(1));
     Value step =
         b.maximum(b.divide(b.sub(b.add(depth, blocks), b.constant(1)), blocks),
                   b.constant(1));
+    auto flag = [&](MatmulFlags bit) {
+      return b.bitAnd(flags, b.constant(bit));
+    };
     b.loop(b.constant(0), depth, step, [&](Value k) {
       Value count = b.minimum(step, b.sub(depth, k));
-      Value add =
-          b.select(b.equal(k, b.constant(0)), accumulate, b.constant(1));
+      Value isFirst = b.equal(k, b.constant(0));
+      Value isLast = b.equal(b.add(k, count), depth);
+      Value blockFlags = b.select(isFirst, flag(kAdd), b.constant(kAdd));
+      if (spec.result == Element::BF16)
+        blockFlags =
+            b.add(blockFlags, b.select(isLast, flag(kKeep), b.constant(kKeep)));
+      if (spec.oddDepth)
+        blockFlags =
+            b.add(blockFlags, b.select(isLast, flag(kHalfWord), b.constant(0)));
       b.loop(firstPanel, lastPanel, 1, [&](Value panel) {
         Value column = b.mul(panel, width);
         Value columns = b.minimum(b.sub(n, column), b.constant(width));
         Value rhsPanel =
-            rhsPacked
+            spec.rhsPacked
                 ? b.offset(rhs, b.add(b.mul(column, depth), b.mul(k, width)))
                 : b.offset(rhs, b.add(b.mul(k, ldb), column));
         auto tiles = [&](int64_t vectors, bool whole) {
           micro.vectors = vectors;
           micro.whole = whole;
-          forRowTiles(b, firstRow, lastRow, micro,
-                      [&](LLVM::LLVMFuncOp callee, Value row) {
-                        Value lhsTile =
-                            transposeLhs
-                                ? b.offset(lhs, b.add(b.mul(k, lda), row))
-                                : b.offset(lhs, b.add(b.mul(row, lda), k));
-                        Value outTile =
-                            b.offset(out, b.add(b.mul(row, ldc), column));
-                        b.call(callee, {lhsTile, lda, rhsPanel, ldb, outTile,
-                                        ldc, count, columns, add});
-                      });
+          forRowTiles(
+              b, firstRow, lastRow, micro,
+              [&](LLVM::LLVMFuncOp callee, Value row) {
+                Value lhsTile =
+                    spec.transposeLhs
+                        ? b.offset(lhs, b.add(b.mul(k, lda), row))
+                        : b.offset(b.offset(lhs, b.mul(row, lda), spec.product),
+                                   k);
+                Value outTile =
+                    b.offset(out, b.add(b.mul(row, ldc), column), spec.result);
+                Value sums =
+                    b.offset(partial, b.mul(b.sub(row, firstRow), width));
+                b.call(callee, {lhsTile, lda, rhsPanel, ldb, outTile, ldc,
+                                count, columns, blockFlags, sums});
+              });
         };
         auto masked = [&] {
           switchOnVectors(b, columns, tile.vectors,
@@ -157,39 +200,105 @@ LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, bool transposeLhs,
   });
 }
 
+namespace {
+
+/// Writes one kernel: the products of a task.
+class MatmulEmitter {
+public:
+  MatmulEmitter(KernelBuilder &b, const MatmulSpec &spec)
+      : b(b), spec(spec), tile(tileFor(b.getTarget(), spec.rhsPacked)),
+        width(tile.vectors * b.lanes()) {}
+  void emit(KernelBuilder::Arguments args);
+
+private:
+  void product(int64_t i, Value firstPanel, Value lastPanel, int64_t flags);
+  Value extent(int64_t i, int64_t which) {
+    return b.loadI64(args.sizes, 2 + 5 * i + which);
+  }
+
+  KernelBuilder &b;
+  const MatmulSpec &spec;
+  Tile tile;
+  int64_t width;
+  KernelBuilder::Arguments args;
+  Value firstRow, lastRow;
+};
+
+} // namespace
+
+void MatmulEmitter::product(int64_t i, Value firstPanel, Value lastPanel,
+                            int64_t flags) {
+  int64_t result = spec.reduce ? 0 : i;
+  int64_t firstOut =
+      spec.numLhs + spec.numRhs + (spec.accumulate ? spec.numResults() : 0);
+  Value lhs = b.loadPtr(args.pointers, spec.numLhs == 1 ? 0 : i);
+  Value rhs =
+      b.loadPtr(args.pointers, spec.numLhs + (spec.numRhs == 1 ? 0 : i));
+  Value out = b.loadPtr(args.pointers, firstOut + result);
+  Value depth = extent(i, 0), allFlags = b.constant(flags);
+  if (spec.product == Element::BF16) {
+    Value words = b.ceilDivide(depth, 2);
+    if (spec.oddDepth) {
+      Value half = b.bitAnd(depth, b.constant(1));
+      allFlags = b.add(allFlags, b.mul(half, kHalfWord));
+    }
+    depth = words;
+  }
+  BlockSpec block;
+  block.transposeLhs = spec.transposeLhs;
+  block.rhsPacked = spec.rhsPacked;
+  block.product = spec.product;
+  block.result = spec.result(result);
+  block.oddDepth = spec.oddDepth;
+  b.call(blockFunction(b, block),
+         {lhs, extent(i, 2), rhs, extent(i, 3), out, extent(i, 4), firstRow,
+          lastRow, firstPanel, lastPanel, extent(i, 1), depth, allFlags,
+          args.scratch});
+}
+
+void MatmulEmitter::emit(KernelBuilder::Arguments arguments) {
+  args = arguments;
+  Value m = b.loadI64(args.sizes, 0);
+  Value columnTasks = b.loadI64(args.sizes, 1);
+  Value rowTasks = b.divide(args.tasks, columnTasks);
+  Value rowTask = b.divide(args.task, columnTasks);
+  Value columnTask = b.sub(args.task, b.mul(rowTask, columnTasks));
+  // Whole tiles are dealt out, so that only the last block has a rest.
+  auto [firstTile, lastTile] =
+      b.partition(b.ceilDivide(m, tile.rows), rowTask, rowTasks);
+  firstRow = b.mul(firstTile, tile.rows);
+  lastRow = b.minimum(b.mul(lastTile, tile.rows), m);
+  auto panelsOf = [&](int64_t i) {
+    return b.partition(b.ceilDivide(extent(i, 1), width), columnTask,
+                       columnTasks);
+  };
+
+  int64_t last = spec.numProducts() - 1;
+  if (spec.reduce && spec.result(0) == Element::BF16) {
+    auto [firstPanel, lastPanel] = panelsOf(0);
+    b.loop(firstPanel, lastPanel, 1, [&](Value panel) {
+      for (int64_t i = 0; i <= last; ++i)
+        product(i, panel, b.add(panel, 1),
+                (i > 0 ? kAdd : 0) | (i < last ? kKeep : 0));
+    });
+    return;
+  }
+  for (int64_t i = 0; i <= last; ++i) {
+    auto [firstPanel, lastPanel] = panelsOf(i);
+    bool add = spec.accumulate || (spec.reduce && i > 0);
+    if (spec.result(spec.reduce ? 0 : i) == Element::F32) {
+      product(i, firstPanel, lastPanel, add ? kAdd : 0);
+      continue;
+    }
+    // Scratch has room for the sums of one panel.
+    b.loop(firstPanel, lastPanel, 1,
+           [&](Value panel) { product(i, panel, b.add(panel, 1), 0); });
+  }
+}
+
 void mixln::emitMatmulKernel(KernelBuilder &b, StringRef symbol,
                              const MatmulSpec &spec) {
-  Tile tile = tileFor(b.getTarget(), spec.rhsPacked);
-  int64_t width = tile.vectors * b.lanes();
-  LLVM::LLVMFuncOp block = blockFunction(b, spec.transposeLhs, spec.rhsPacked);
   b.kernelFunction(symbol, [&](KernelBuilder::Arguments args) {
-    Value m = b.loadI64(args.sizes, 0);
-    Value columnTasks = b.loadI64(args.sizes, 1);
-    Value rowTasks = b.divide(args.tasks, columnTasks);
-    Value rowTask = b.divide(args.task, columnTasks);
-    Value columnTask = b.sub(args.task, b.mul(rowTask, columnTasks));
-    // Whole tiles are dealt out, so that only the last block has a rest.
-    auto [firstTile, lastTile] =
-        b.partition(b.ceilDivide(m, tile.rows), rowTask, rowTasks);
-    Value firstRow = b.mul(firstTile, tile.rows);
-    Value lastRow = b.minimum(b.mul(lastTile, tile.rows), m);
-
-    int64_t firstOut =
-        spec.numLhs + spec.numRhs + (spec.accumulate ? spec.numResults() : 0);
-    for (int64_t i = 0; i < spec.numProducts(); ++i) {
-      Value lhs = b.loadPtr(args.pointers, spec.numLhs == 1 ? 0 : i);
-      Value rhs =
-          b.loadPtr(args.pointers, spec.numLhs + (spec.numRhs == 1 ? 0 : i));
-      Value out = b.loadPtr(args.pointers, firstOut + (spec.reduce ? 0 : i));
-      SmallVector<Value> extents;
-      for (int64_t j = 0; j < 5; ++j)
-        extents.push_back(b.loadI64(args.sizes, 2 + 5 * i + j));
-      auto [firstPanel, lastPanel] =
-          b.partition(b.ceilDivide(extents[1], width), columnTask, columnTasks);
-      bool add = spec.accumulate || (spec.reduce && i > 0);
-      b.call(block, {lhs, extents[2], rhs, extents[3], out, extents[4],
-                     firstRow, lastRow, firstPanel, lastPanel, extents[1],
-                     extents[0], b.constant(add)});
-    }
+    MatmulEmitter(b, spec).emit(args);
   });
 }

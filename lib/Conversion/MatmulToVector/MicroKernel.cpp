@@ -7,6 +7,9 @@
 // 24 sums hide the latency of fma and leave registers for B. Loads are written
 // before the products of one k; LLVM's order is as good as one by hand.
 //
+// Products of bf16 take two steps of K at once: k counts words, and the rest is
+// the same.
+//
 //===----------------------------------------------------------------------===//
 
 #include "mixln/Conversion/MatmulToVector.h"
@@ -16,89 +19,194 @@
 using namespace mlir;
 using namespace mixln;
 
+std::string MicroKernelSpec::name() const {
+  return llvm::formatv(
+      "mixln.micro.{0}{1}{2}.{3}x{4}.s{5}{6}{7}{8}",
+      product == Element::BF16 ? "bf16." : "", transposeLhs ? "t" : "n",
+      result == Element::BF16 ? ".to_bf16" : "", rows, vectors, rhsStride,
+      maskRhs ? ".mask" : "", whole ? ".whole" : "",
+      std::string(prefetchSteps ? ".ahead" : "") + (oddDepth ? ".odd" : ""));
+}
+
+namespace {
+
+/// Writes one micro kernel.
+class MicroEmitter {
+public:
+  MicroEmitter(KernelBuilder &b, const MicroKernelSpec &spec, ValueRange args)
+      : b(b), spec(spec), args(args), lanes(b.lanes()) {}
+  void emit();
+
+private:
+  using Values = SmallVector<Value>;
+
+  bool beginsLine(int64_t v, Element element) {
+    return v * lanes * elementBytes(element) % b.getTarget().lineBytes == 0;
+  }
+  bool isMasked(int64_t v) { return mask && v == spec.vectors - 1; }
+  Value flag(MatmulFlags bit) {
+    return b.isTrue(b.bitAnd(args[8], b.constant(bit)));
+  }
+  Value partialAt(int64_t row, int64_t v) {
+    return b.offset(args[9], row * spec.partialStride + v * lanes);
+  }
+  Values products(Value k, Values sums, bool half);
+  Values inner(Values sums);
+  void forTile(function_ref<void(int64_t, int64_t, Value &)> body,
+               Values &sums);
+
+  KernelBuilder &b;
+  const MicroKernelSpec &spec;
+  ValueRange args;
+  int64_t lanes;
+  Value mask;
+};
+
+} // namespace
+
+/// The sums after step k.
+SmallVector<Value> MicroEmitter::products(Value k, Values sums, bool half) {
+  Value lhs = args[0], lda = args[1], rhs = args[2], ldb = args[3];
+  bool words = spec.product == Element::BF16;
+  Value rhsRow =
+      b.offset(rhs, spec.rhsStride ? b.mul(k, spec.rhsStride) : b.mul(k, ldb));
+  Value lhsColumn = b.offset(lhs, spec.transposeLhs ? b.mul(k, lda) : k);
+  if (spec.prefetchSteps) {
+    // Past the end of the operands this touches nothing: a prefetch does not
+    // fault.
+    Value ahead = b.constant(spec.prefetchSteps);
+    b.prefetch(b.offset(lhsColumn, b.mul(lda, ahead)));
+    Value rhsAhead = b.offset(rhsRow, b.mul(ldb, ahead));
+    for (int64_t v = 0; v < spec.vectors && !spec.rhsStride; ++v)
+      if (beginsLine(v, Element::F32))
+        b.prefetch(b.offset(rhsAhead, v * lanes));
+  }
+  Values vectors, factors;
+  for (int64_t v = 0; v < spec.vectors; ++v)
+    vectors.push_back(
+        b.loadVector(b.offset(rhsRow, v * lanes),
+                     spec.maskRhs && isMasked(v) ? mask : Value()));
+  for (int64_t row = 0; row < spec.rows; ++row) {
+    Value at = spec.transposeLhs
+                   ? b.offset(lhsColumn, row)
+                   : b.offset(lhsColumn, b.mul(lda, row), spec.product);
+    Value factor = half    ? b.loadHalfWord(at)
+                   : words ? b.loadWord(at)
+                           : b.loadF32(at);
+    factors.push_back(b.broadcast(factor));
+  }
+  for (int64_t part = 0; part < b.productParts(spec.product); ++part) {
+    Values parts;
+    for (Value vector : vectors)
+      parts.push_back(b.productPart(spec.product, vector, part));
+    for (int64_t row = 0; row < spec.rows; ++row) {
+      Value factor = b.productPart(spec.product, factors[row], part);
+      for (int64_t v = 0; v < spec.vectors; ++v) {
+        Value &sum = sums[row * spec.vectors + v];
+        sum = b.multiplyAdd(spec.product, factor, parts[v], sum);
+      }
+    }
+  }
+  return sums;
+}
+
+SmallVector<Value> MicroEmitter::inner(Values sums) {
+  Value depth = args[6], whole = depth;
+  if (spec.oddDepth)
+    whole = b.select(flag(kHalfWord), b.sub(depth, b.constant(1)), depth);
+  sums =
+      b.loop(b.constant(0), whole, 1, sums, [&](Value k, ValueRange carried) {
+        return products(k, Values(carried), /*half=*/false);
+      });
+  if (spec.oddDepth)
+    sums = b.loop(whole, depth, 1, sums, [&](Value k, ValueRange carried) {
+      return products(k, Values(carried), /*half=*/true);
+    });
+  return sums;
+}
+
+void MicroEmitter::forTile(function_ref<void(int64_t, int64_t, Value &)> body,
+                           Values &sums) {
+  for (int64_t row = 0; row < spec.rows; ++row)
+    for (int64_t v = 0; v < spec.vectors; ++v)
+      body(row, v, sums[row * spec.vectors + v]);
+}
+
+void MicroEmitter::emit() {
+  Value out = args[4], ldc = args[5], columns = args[7];
+  if (!spec.whole)
+    mask = b.maskFor(b.sub(columns, b.constant((spec.vectors - 1) * lanes)));
+  Values outRows;
+  for (int64_t row = 0; row < spec.rows; ++row) {
+    outRows.push_back(b.offset(out, b.mul(ldc, row), spec.result));
+    for (int64_t v = 0; v < spec.vectors; ++v)
+      if (beginsLine(v, spec.result))
+        b.prefetch(b.offset(outRows[row], v * lanes, spec.result));
+  }
+  auto outAt = [&](int64_t row, int64_t v) {
+    return b.offset(outRows[row], v * lanes, spec.result);
+  };
+  auto maskOf = [&](int64_t v) { return isMasked(v) ? mask : Value(); };
+
+  Values sums(spec.rows * spec.vectors, b.zeroVector());
+  if (spec.result == Element::F32) {
+    sums = inner(sums);
+    b.ifElse(
+        flag(kAdd),
+        [&] {
+          forTile(
+              [&](int64_t row, int64_t v, Value &sum) {
+                Value at = outAt(row, v);
+                Value total = b.addF(b.loadVector(at, maskOf(v)), sum);
+                b.storeVector(total, at, maskOf(v));
+              },
+              sums);
+        },
+        [&] {
+          forTile(
+              [&](int64_t row, int64_t v, Value &sum) {
+                b.storeVector(sum, outAt(row, v), maskOf(v));
+              },
+              sums);
+        });
+    return;
+  }
+
+  // What is not yet the whole sum must not be rounded.
+  sums = b.choose(
+      flag(kAdd), TypeRange(ValueRange(sums)),
+      [&] {
+        Values loaded = sums;
+        forTile([&](int64_t row, int64_t v,
+                    Value &sum) { sum = b.loadVector(partialAt(row, v)); },
+                loaded);
+        return loaded;
+      },
+      [&] { return sums; });
+  sums = inner(sums);
+  b.ifElse(
+      flag(kKeep),
+      [&] {
+        forTile([&](int64_t row, int64_t v,
+                    Value &sum) { b.storeVector(sum, partialAt(row, v)); },
+                sums);
+      },
+      [&] {
+        forTile(
+            [&](int64_t row, int64_t v, Value &sum) {
+              b.storeVector(sum, outAt(row, v), maskOf(v), Element::BF16);
+            },
+            sums);
+      });
+}
+
 LLVM::LLVMFuncOp mixln::microKernel(KernelBuilder &b,
                                     const MicroKernelSpec &spec) {
-  std::string name = llvm::formatv(
-      "mixln.micro.{0}.{1}x{2}.s{3}{4}{5}{6}", spec.transposeLhs ? "t" : "n",
-      spec.rows, spec.vectors, spec.rhsStride, spec.maskRhs ? ".mask" : "",
-      spec.whole ? ".whole" : "", spec.prefetchSteps ? ".ahead" : "");
   Type ptr = b.ptrType(), i64 = b.getI64Type();
-  SmallVector<Type> arguments = {ptr, i64, ptr, i64, ptr, i64, i64, i64, i64};
-  return b.privateFunction(name, arguments, [&](ValueRange args) {
-    Value lhs = args[0], lda = args[1], rhs = args[2], ldb = args[3];
-    Value out = args[4], ldc = args[5], depth = args[6], columns = args[7];
-    Value accumulate = args[8];
-    int64_t lanes = b.lanes();
-    int64_t last = spec.vectors - 1;
-    Value mask;
-    if (!spec.whole)
-      mask = b.maskFor(b.sub(columns, b.constant(last * lanes)));
-    auto load = [&](Value at, bool masked) {
-      return masked && mask ? b.loadVector(at, mask) : b.loadVector(at);
-    };
-    // A register may be less than a line.
-    auto beginsLine = [&](int64_t v) {
-      return v * lanes * 4 % b.getTarget().lineBytes == 0;
-    };
-
-    SmallVector<Value> outRows;
-    for (int64_t row = 0; row < spec.rows; ++row) {
-      outRows.push_back(b.offset(out, b.mul(ldc, row)));
-      for (int64_t v = 0; v < spec.vectors; ++v)
-        if (beginsLine(v))
-          b.prefetch(b.offset(outRows[row], v * lanes));
-    }
-
-    SmallVector<Value> sums(spec.rows * spec.vectors, b.zeroVector());
-    sums =
-        b.loop(b.constant(0), depth, 1, sums, [&](Value k, ValueRange carried) {
-          SmallVector<Value> next(carried.begin(), carried.end());
-          Value rhsRow = spec.rhsStride
-                             ? b.offset(rhs, b.mul(k, spec.rhsStride))
-                             : b.offset(rhs, b.mul(k, ldb));
-          Value lhsColumn = spec.transposeLhs ? b.offset(lhs, b.mul(k, lda))
-                                              : b.offset(lhs, k);
-          if (spec.prefetchSteps) {
-            // Past the end of the operands this touches nothing: a prefetch
-            // does not fault.
-            Value ahead = b.constant(spec.prefetchSteps);
-            b.prefetch(b.offset(lhsColumn, b.mul(lda, ahead)));
-            Value rhsAhead = b.offset(rhsRow, b.mul(ldb, ahead));
-            for (int64_t v = 0; v < spec.vectors && !spec.rhsStride; ++v)
-              if (beginsLine(v))
-                b.prefetch(b.offset(rhsAhead, v * lanes));
-          }
-          SmallVector<Value> vectors;
-          for (int64_t v = 0; v < spec.vectors; ++v) {
-            vectors.push_back(
-                load(b.offset(rhsRow, v * lanes), spec.maskRhs && v == last));
-          }
-          for (int64_t row = 0; row < spec.rows; ++row) {
-            Value at = spec.transposeLhs ? b.offset(lhsColumn, row)
-                                         : b.offset(lhsColumn, b.mul(lda, row));
-            Value factor = b.broadcast(b.loadF32(at));
-            for (int64_t v = 0; v < spec.vectors; ++v) {
-              Value &sum = next[row * spec.vectors + v];
-              sum = b.fma(factor, vectors[v], sum);
-            }
-          }
-          return next;
-        });
-
-    auto store = [&](bool add) {
-      for (int64_t row = 0; row < spec.rows; ++row)
-        for (int64_t v = 0; v < spec.vectors; ++v) {
-          Value at = b.offset(outRows[row], v * lanes);
-          Value sum = sums[row * spec.vectors + v];
-          if (add)
-            sum = b.addF(load(at, v == last), sum);
-          if (v == last && mask)
-            b.storeVector(sum, at, mask);
-          else
-            b.storeVector(sum, at);
-        }
-    };
-    b.ifElse(b.isTrue(accumulate), [&] { store(true); }, [&] { store(false); });
+  SmallVector<Type> arguments = {ptr, i64, ptr, i64, ptr,
+                                 i64, i64, i64, i64, ptr};
+  return b.privateFunction(spec.name(), arguments, [&](ValueRange args) {
+    MicroEmitter(b, spec, args).emit();
   });
 }
 

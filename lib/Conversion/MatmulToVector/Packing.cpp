@@ -1,33 +1,57 @@
-//===- Packing.cpp - Right sides of products in panels --------------------===//
+//===- Packing.cpp - Sides of products in the order of their reading ------===//
 //
 //   B [N, K] or [K, N]  ->  [ceil(N/NR)][K][NR], zeros to the right of N
 //
 // A panel is what one pass of the micro kernel reads, in the order in which it
-// reads it. From [N, K] squares of 16 x 16 are transposed in registers.
+// reads it. From [N, K] squares of registers are transposed. With bf16 the
+// same is done with words, pairs along K: two neighbours of a row of [N, K],
+// two rows of [K, N] interleaved.
 //
 //===----------------------------------------------------------------------===//
 
 #include "mixln/Conversion/MatmulToVector.h"
 
+#include "llvm/Support/FormatVariadic.h"
+
 using namespace mlir;
 using namespace mixln;
 
-std::string PackSpec::name() const {
-  return transposed ? "pack.transposed" : "pack.plain";
+static StringRef elementName(Element element) {
+  return element == Element::F32 ? "f32" : "bf16";
 }
 
-int64_t mixln::packedElements(const TargetInfo &target, int64_t n, int64_t k) {
+std::string PackSpec::name() const {
+  std::string name = transposed ? "pack.transposed" : "pack.plain";
+  if (to == Element::BF16)
+    name += llvm::formatv(".{0}.bf16", elementName(from));
+  return name;
+}
+
+std::string PairSpec::name() const {
+  return llvm::formatv("pair.{0}", elementName(from));
+}
+
+//===----------------------------------------------------------------------===//
+// Extents
+//===----------------------------------------------------------------------===//
+
+/// A task moves at least 64 KiB.
+static constexpr int64_t kLeastElements = 1 << 14;
+static constexpr int64_t kMostTasks = 64;
+
+int64_t mixln::packedElements(const TargetInfo &target, int64_t n, int64_t k,
+                              Element element) {
   int64_t width = panelColumns(target);
+  if (element == Element::BF16)
+    k += k % 2;
   return (n + width - 1) / width * width * k;
 }
 
 int64_t mixln::packTasks(const TargetInfo &target, int64_t n, int64_t k) {
-  // A task moves at least 64 KiB.
-  constexpr int64_t kLeastElements = 1 << 14;
   int64_t width = panelColumns(target);
   int64_t panels = (n + width - 1) / width;
   return std::clamp<int64_t>(n * k / kLeastElements, 1,
-                             std::min<int64_t>(panels, 64));
+                             std::min<int64_t>(panels, kMostTasks));
 }
 
 SmallVector<int64_t> mixln::packSizes(const PackSpec &spec, int64_t n,
@@ -37,82 +61,185 @@ SmallVector<int64_t> mixln::packSizes(const PackSpec &spec, int64_t n,
   return {n, k, ldb};
 }
 
+int64_t mixln::pairedElements(int64_t rows, int64_t columns) {
+  return (rows + rows % 2) * columns;
+}
+
+int64_t mixln::pairTasks(int64_t rows, int64_t columns) {
+  return std::clamp<int64_t>(rows * columns / kLeastElements, 1,
+                             std::min<int64_t>((rows + 1) / 2, kMostTasks));
+}
+
+//===----------------------------------------------------------------------===//
+// Words
+//===----------------------------------------------------------------------===//
+
+/// Words of panels: elements of f32, pairs of bf16.
+static Value wordsOf(KernelBuilder &b, const PackSpec &spec, Value k) {
+  return spec.to == Element::F32 ? k : b.ceilDivide(k, 2);
+}
+
+/// `lanes` words of a row, from word `k` on. Those at and beyond element
+/// `depth` are zero; without it all exist.
+static Value loadRowWords(KernelBuilder &b, const PackSpec &spec, Value row,
+                          Value k, Value depth) {
+  auto maskAt = [&](Value element) {
+    return depth ? b.maskFor(b.sub(depth, element)) : Value();
+  };
+  if (spec.to == Element::F32)
+    return b.loadVector(b.offset(row, k), maskAt(k));
+  Value lower = b.mul(k, 2), upper = b.add(lower, b.lanes());
+  auto bits = [&](Value element) {
+    return b.loadBits(b.offset(row, element, spec.from), maskAt(element),
+                      spec.from);
+  };
+  return b.concatenate(bits(lower), bits(upper));
+}
+
+/// `lanes` words of the columns at `row`: the elements there, of bf16 also
+/// those of the next row if it exists.
+static Value loadColumnWords(KernelBuilder &b, const PackSpec &spec, Value row,
+                             Value ld, Value mask, Value hasNext) {
+  if (spec.to == Element::F32)
+    return b.loadVector(row, mask);
+  Value low = b.loadBits(row, mask, spec.from);
+  Value limit = b.select(hasNext, b.constant(b.lanes()), b.constant(0));
+  Value nextMask = b.maskFor(limit);
+  if (mask)
+    nextMask = b.bitAnd(nextMask, mask);
+  Value high = b.loadBits(b.offset(row, ld, spec.from), nextMask, spec.from);
+  return b.interleave(low, high);
+}
+
+//===----------------------------------------------------------------------===//
+// Panels
+//===----------------------------------------------------------------------===//
+
 /// (from, ld, to, columns, K): `lanes` columns of a panel, of which `columns`
 /// exist.
-static LLVM::LLVMFuncOp packTransposed(KernelBuilder &b) {
+static LLVM::LLVMFuncOp packTransposed(KernelBuilder &b, const PackSpec &spec) {
   Type ptr = b.ptrType(), i64 = b.getI64Type();
   return b.privateFunction(
-      "mixln.pack.square", {ptr, i64, ptr, i64, i64}, [&](ValueRange args) {
+      "mixln." + spec.name() + ".square", {ptr, i64, ptr, i64, i64},
+      [&](ValueRange args) {
         Value from = args[0], ld = args[1], to = args[2], columns = args[3];
-        Value depth = args[4];
+        Value depth = args[4], words = wordsOf(b, spec, depth);
         int64_t lanes = b.lanes(), width = panelColumns(b.getTarget());
-        Value square = b.constant(lanes);
-        Value whole = b.mul(b.divide(depth, square), lanes);
-        Value vectorEnd =
-            b.select(b.less(columns, square), b.constant(0), whole);
-        b.loop(b.constant(0), vectorEnd, lanes, [&](Value k) {
+        auto square = [&](Value k, bool whole) {
           SmallVector<Value> rows;
-          for (int64_t i = 0; i < lanes; ++i)
-            rows.push_back(
-                b.loadVector(b.offset(from, b.add(b.mul(ld, i), k))));
+          for (int64_t i = 0; i < lanes; ++i) {
+            Value limit;
+            if (!whole)
+              limit = b.select(b.less(b.constant(i), columns), depth,
+                               b.constant(0));
+            rows.push_back(loadRowWords(
+                b, spec, b.offset(from, b.mul(ld, i), spec.from), k, limit));
+          }
           b.transpose(rows);
-          for (int64_t i = 0; i < lanes; ++i)
-            b.storeVector(rows[i], b.offset(to, b.mul(b.add(k, i), width)));
-        });
-        // What is left is small: a few columns, or less than `lanes` of k.
-        b.loop(vectorEnd, depth, 1, [&](Value k) {
-          Value row = b.offset(to, b.mul(k, width));
-          b.storeVector(b.zeroVector(), row);
-          b.loop(b.constant(0), b.minimum(columns, square), 1, [&](Value i) {
-            Value element = b.loadF32(b.offset(from, b.add(b.mul(i, ld), k)));
-            b.storeF32(element, b.offset(row, i));
+          for (int64_t i = 0; i < lanes; ++i) {
+            Value word = b.add(k, i);
+            auto store = [&] {
+              b.storeVector(rows[i], b.offset(to, b.mul(word, width)));
+            };
+            if (whole)
+              store();
+            else
+              b.ifThen(b.less(word, words), store);
+          }
+        };
+        int64_t perWord = spec.to == Element::F32 ? 1 : 2;
+        Value size = b.constant(lanes);
+        Value whole =
+            b.mul(b.divide(depth, b.constant(lanes * perWord)), lanes);
+        Value end = b.select(b.less(columns, size), b.constant(0), whole);
+        b.loop(b.constant(0), end, lanes, [&](Value k) { square(k, true); });
+        b.loop(end, words, lanes, [&](Value k) { square(k, false); });
+      });
+}
+
+LLVM::LLVMFuncOp mixln::packFunction(KernelBuilder &b, const PackSpec &spec) {
+  int64_t lanes = b.lanes(), width = panelColumns(b.getTarget());
+  Type ptr = b.ptrType(), i64 = b.getI64Type();
+  SmallVector<Type> arguments = {ptr, i64, ptr, i64, i64, i64, i64};
+  return b.privateFunction(
+      "mixln." + spec.name(), arguments, [&](ValueRange args) {
+        Value from = args[0], ld = args[1], to = args[2], n = args[3];
+        Value depth = args[4], words = wordsOf(b, spec, depth);
+        b.loop(args[5], args[6], 1, [&](Value panel) {
+          Value column = b.mul(panel, width);
+          Value panelTo = b.offset(to, b.mul(column, words));
+          if (spec.transposed) {
+            b.loop(b.constant(0), b.constant(width), lanes, [&](Value i) {
+              Value at = b.add(column, i);
+              b.call(packTransposed(b, spec),
+                     {b.offset(from, b.mul(at, ld), spec.from), ld,
+                      b.offset(panelTo, i), b.sub(n, at), depth});
+            });
+            return;
+          }
+          SmallVector<Value> masks;
+          for (int64_t i = 0; i < width; i += lanes)
+            masks.push_back(b.maskFor(b.sub(n, b.add(column, i))));
+          b.loop(b.constant(0), words, 1, [&](Value word) {
+            Value k = spec.to == Element::F32 ? word : b.mul(word, 2);
+            Value hasNext = b.less(b.add(k, 1), depth);
+            Value source =
+                b.offset(from, b.add(b.mul(k, ld), column), spec.from);
+            Value target = b.offset(panelTo, b.mul(word, width));
+            for (int64_t i = 0; i < width; i += lanes)
+              b.storeVector(loadColumnWords(b, spec,
+                                            b.offset(source, i, spec.from), ld,
+                                            masks[i / lanes], hasNext),
+                            b.offset(target, i));
           });
         });
       });
 }
 
-LLVM::LLVMFuncOp mixln::packFunction(KernelBuilder &b, bool transposed) {
-  int64_t lanes = b.lanes(), width = panelColumns(b.getTarget());
-  Type ptr = b.ptrType(), i64 = b.getI64Type();
-  SmallVector<Type> arguments = {ptr, i64, ptr, i64, i64, i64, i64};
-  StringRef name = transposed ? "mixln.pack.t" : "mixln.pack.n";
-  return b.privateFunction(name, arguments, [&](ValueRange args) {
-    Value from = args[0], ld = args[1], to = args[2], n = args[3];
-    Value depth = args[4];
-    b.loop(args[5], args[6], 1, [&](Value panel) {
-      Value column = b.mul(panel, width);
-      Value panelTo = b.offset(to, b.mul(column, depth));
-      if (transposed) {
-        b.loop(b.constant(0), b.constant(width), lanes, [&](Value i) {
-          Value at = b.add(column, i);
-          b.call(packTransposed(b),
-                 {b.offset(from, b.mul(at, ld)), ld, b.offset(panelTo, i),
-                  b.sub(n, at), depth});
-        });
-        return;
-      }
-      SmallVector<Value> masks;
-      for (int64_t i = 0; i < width; i += lanes)
-        masks.push_back(b.maskFor(b.sub(n, b.add(column, b.constant(i)))));
-      b.loop(b.constant(0), depth, 1, [&](Value k) {
-        Value source = b.offset(from, b.add(b.mul(k, ld), column));
-        Value target = b.offset(panelTo, b.mul(k, width));
-        for (int64_t i = 0; i < width; i += lanes)
-          b.storeVector(b.loadVector(b.offset(source, i), masks[i / lanes]),
-                        b.offset(target, i));
-      });
-    });
-  });
-}
-
 void mixln::emitPackKernel(KernelBuilder &b, StringRef symbol,
                            const PackSpec &spec) {
-  LLVM::LLVMFuncOp pack = packFunction(b, spec.transposed);
+  LLVM::LLVMFuncOp pack = packFunction(b, spec);
   b.kernelFunction(symbol, [&](KernelBuilder::Arguments args) {
     Value n = b.loadI64(args.sizes, 0), depth = b.loadI64(args.sizes, 1);
     auto [first, last] = b.partition(
         b.ceilDivide(n, panelColumns(b.getTarget())), args.task, args.tasks);
     b.call(pack, {b.loadPtr(args.pointers, 0), b.loadI64(args.sizes, 2),
                   b.loadPtr(args.pointers, 1), n, depth, first, last});
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Pairs
+//===----------------------------------------------------------------------===//
+
+void mixln::emitPairKernel(KernelBuilder &b, StringRef symbol,
+                           const PairSpec &spec) {
+  PackSpec words;
+  words.from = spec.from;
+  words.to = Element::BF16;
+  b.kernelFunction(symbol, [&](KernelBuilder::Arguments args) {
+    Value from = b.loadPtr(args.pointers, 0), to = b.loadPtr(args.pointers, 1);
+    Value rows = b.loadI64(args.sizes, 0), columns = b.loadI64(args.sizes, 1);
+    int64_t lanes = b.lanes();
+    Value whole = b.mul(b.divide(columns, b.constant(lanes)), lanes);
+    auto [first, last] =
+        b.partition(b.ceilDivide(rows, 2), args.task, args.tasks);
+    b.loop(first, last, 1, [&](Value pair) {
+      Value row = b.mul(pair, 2);
+      Value hasNext = b.less(b.add(row, 1), rows);
+      Value source = b.offset(from, b.mul(row, columns), spec.from);
+      Value target = b.offset(to, b.mul(pair, columns));
+      auto chunk = [&](Value column, Value mask) {
+        Value pairs =
+            loadColumnWords(b, words, b.offset(source, column, spec.from),
+                            columns, mask, hasNext);
+        b.storeVector(pairs, b.offset(target, column), mask);
+      };
+      b.loop(b.constant(0), whole, lanes,
+             [&](Value column) { chunk(column, Value()); });
+      b.loop(whole, columns, lanes, [&](Value column) {
+        chunk(column, b.maskFor(b.sub(columns, column)));
+      });
+    });
   });
 }

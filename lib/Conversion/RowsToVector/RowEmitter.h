@@ -73,9 +73,10 @@ private:
   Value loadRow(Value ptr, mlir::Type element, Value column, Value mask);
   void storeRow(Value value, Value ptr, mlir::Type element, Value column,
                 Value mask);
-  /// Numbers or rows from their form in memory to f32, and back.
-  Value widen(Value value);
-  Value narrow(Value value, mlir::Type element);
+  /// A number or a row as it is in memory of `element`.
+  Value narrow(Value value, mlir::Type element) {
+    return element.isBF16() ? b.narrow(value) : value;
+  }
   std::pair<Value, mlir::Type> addressOf(RowSource source);
   mlir::Type convertType(mlir::Type type);
   Value elementAddress(Value ptr, mlir::Type element, Value index);

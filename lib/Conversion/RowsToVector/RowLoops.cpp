@@ -77,10 +77,10 @@ Value RowEmitter::loadRow(Value ptr, Type element, Value column, Value mask) {
   Value address = elementAddress(ptr, element, column);
   unsigned alignment = element.isF32() ? 4 : 2;
   if (!mask)
-    return widen(LLVM::LoadOp::create(b, type, address, alignment));
+    return b.widen(LLVM::LoadOp::create(b, type, address, alignment));
   Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
-  return widen(LLVM::MaskedLoadOp::create(b, type, address, mask, zero,
-                                          static_cast<uint32_t>(alignment)));
+  return b.widen(LLVM::MaskedLoadOp::create(b, type, address, mask, zero,
+                                            static_cast<uint32_t>(alignment)));
 }
 
 void RowEmitter::storeRow(Value value, Value ptr, Type element, Value column,
@@ -117,7 +117,7 @@ std::pair<Value, Type> RowEmitter::addressOf(RowSource source) {
 //===----------------------------------------------------------------------===//
 
 /// Columns and other indices are i32: as wide as the numbers beside them. bf16
-/// is i16, see RowMath.cpp.
+/// is i16, see BFloat16.cpp.
 Type RowEmitter::convertType(Type type) {
   if (auto vector = dyn_cast<VectorType>(type))
     return VectorType::get({b.lanes()}, convertType(vector.getElementType()));
@@ -174,7 +174,7 @@ Value RowEmitter::emitOp(Operation *inner, function_ref<Value(Value)> lookup,
     return narrow(lookup(inner->getOperand(0)),
                   getElementTypeOrSelf(inner->getResult(0)));
   if (isa<arith::ExtFOp>(inner))
-    return widen(lookup(inner->getOperand(0)));
+    return b.widen(lookup(inner->getOperand(0)));
   if (auto divide = dyn_cast<arith::DivFOp>(inner))
     if (auto splat = divide.getRhs().getDefiningOp<vector::BroadcastOp>()) {
       // One division a row; its columns are multiplied. LLVM moves it out of

@@ -105,8 +105,8 @@ Value RowEmitter::emitAddress(Value base, RankedTensorType type,
 //===----------------------------------------------------------------------===//
 
 Value RowEmitter::loadNumber(Value ptr, Type element) {
-  return widen(LLVM::LoadOp::create(b, convertType(element), ptr,
-                                    element.getIntOrFloatBitWidth() / 8));
+  return b.widen(LLVM::LoadOp::create(b, convertType(element), ptr,
+                                      element.getIntOrFloatBitWidth() / 8));
 }
 
 void RowEmitter::loadNumbers(ValueRange point) {

@@ -24,8 +24,16 @@ static RankedTensorType typeOf(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
+static Element elementOf(Value value) {
+  return typeOf(value).getElementType().isBF16() ? Element::BF16 : Element::F32;
+}
+
 static bool isPacked(Value value) {
   return isa_and_nonnull<PackedAttr>(typeOf(value).getEncoding());
+}
+
+static bool isPaired(Value value) {
+  return isa_and_nonnull<PairedAttr>(typeOf(value).getEncoding());
 }
 
 //===----------------------------------------------------------------------===//
@@ -40,14 +48,60 @@ static MatmulSpec specOf(MatmulOp op) {
   spec.rhsPacked = isPacked(op.getRhs().front());
   spec.accumulate = !op.getInto().empty();
   spec.reduce = op.getReduce();
+  spec.product = elementOf(op.getLhs().front());
+  for (auto [i, result] : llvm::enumerate(op.getResults()))
+    if (elementOf(result) == Element::BF16)
+      spec.bf16Results |= uint64_t(1) << i;
+  if (spec.product == Element::BF16 && !spec.transposeLhs)
+    for (unsigned i = 0; i < op.getNumProducts(); ++i)
+      spec.oddDepth |= op.getK(i) % 2 != 0;
   return spec;
+}
+
+/// Why the sides of `op` are not as a kernel reads them; empty if they are.
+static std::string whyNoKernel(MatmulOp op) {
+  bool words = elementOf(op.getLhs().front()) == Element::BF16;
+  for (Value side : llvm::concat<Value>(op.getLhs(), op.getRhs()))
+    if ((elementOf(side) == Element::BF16) != words)
+      return "multiplies f32 with bf16: a pack of the f32 side is missing";
+  for (Value rhs : op.getRhs()) {
+    if (isPacked(rhs) != isPacked(op.getRhs().front()))
+      return "has right sides of which only some are packed";
+    if (op.getTransposeRhs() && !isPacked(rhs))
+      return "reads its right side transposed but not packed";
+    if (words && !isPacked(rhs) && !isPaired(rhs))
+      return "reads a right side of bf16 that is neither packed nor paired";
+  }
+  for (Value lhs : op.getLhs())
+    if (isPaired(lhs) != (words && op.getTransposeLhs()))
+      return words && op.getTransposeLhs()
+                 ? "reads its left side of bf16 transposed but not paired"
+                 : "reads a paired left side that is not transposed";
+  if (op.getResults().size() > 64)
+    return "has more than 64 results";
+  for (Value into : op.getInto())
+    if (elementOf(into) == Element::BF16)
+      return "adds into bf16";
+  return "";
 }
 
 static PackSpec specOf(PackOp op) {
   PackSpec spec;
   spec.transposed =
       cast<PackedAttr>(typeOf(op.getResult()).getEncoding()).getTransposed();
+  spec.from = elementOf(op.getValue());
+  spec.to = elementOf(op.getResult());
   return spec;
+}
+
+static PairSpec pairSpecOf(PackOp op) { return {elementOf(op.getValue())}; }
+
+static EmbeddingSpec specOf(EmbeddingOp op) {
+  return {elementOf(op.getTable()), elementOf(op.getResult())};
+}
+
+static EmbeddingGradSpec specOf(EmbeddingGradOp op) {
+  return {/*accumulate=*/op.getInto() != nullptr, elementOf(op.getDy())};
 }
 
 template <typename OpTy> static AttentionSpec attentionSpecOf(OpTy op) {
@@ -56,6 +110,8 @@ template <typename OpTy> static AttentionSpec attentionSpecOf(OpTy op) {
   spec.headDim = op.getHeadDim();
   spec.heads = op.getHeads();
   spec.kvHeads = op.getKvHeads();
+  spec.element = elementOf(op.getQ());
+  spec.scale = op.getScoreScale();
   return spec;
 }
 
@@ -106,18 +162,18 @@ std::string CpuKernels::getKey(Operation *op) {
   return TypeSwitch<Operation *, std::string>(op)
       .Case([](RowwiseOp op) { return getRowKey(op); })
       .Case([](MatmulOp op) { return specOf(op).name(); })
-      .Case([](PackOp op) { return specOf(op).name(); })
+      .Case([](PackOp op) {
+        return isPaired(op.getResult()) ? pairSpecOf(op).name()
+                                        : specOf(op).name();
+      })
       .Case([](AttentionOp op) {
         return "attention." + attentionSpecOf(op).name();
       })
       .Case([](AttentionGradOp op) {
         return "attention_grad." + attentionSpecOf(op).name();
       })
-      .Case([](EmbeddingOp) { return std::string("embedding"); })
-      .Case([](EmbeddingGradOp op) {
-        return std::string(op.getInto() ? "embedding_grad.add"
-                                        : "embedding_grad");
-      })
+      .Case<EmbeddingOp, EmbeddingGradOp>(
+          [](auto op) { return specOf(op).name(); })
       .Default([](Operation *) { return std::string(); });
 }
 
@@ -141,9 +197,17 @@ Launch CpuKernels::getLaunch(Operation *op) {
         Launch launch;
         launch.tasks = {matmul.tasks};
         launch.sizes = matmul.sizes;
+        launch.scratchBytes = matmul.scratchBytes;
         return launch;
       })
       .Case([&](PackOp op) {
+        if (isPaired(op.getResult())) {
+          int64_t rows = rowsOf(op.getValue()), d = columnsOf(op.getValue());
+          Launch launch;
+          launch.tasks = {pairTasks(rows, d)};
+          launch.sizes = {rows, d};
+          return launch;
+        }
         PackSpec spec = specOf(op);
         // The panels' columns are the product's: rows of a weight that is
         // read transposed.
@@ -179,7 +243,7 @@ Launch CpuKernels::getLaunch(Operation *op) {
         return launch;
       })
       .Case([&](EmbeddingGradOp op) {
-        EmbeddingGradSpec spec{/*accumulate=*/op.getInto() != nullptr};
+        EmbeddingGradSpec spec = specOf(op);
         int64_t rows = rowsOf(op.getDy()), columns = columnsOf(op.getDy());
         int64_t vocabulary = rowsOf(op.getResult());
         Launch launch;
@@ -195,7 +259,11 @@ int64_t CpuKernels::getBytes(RankedTensorType type) {
   if (auto packed = dyn_cast_or_null<PackedAttr>(type.getEncoding())) {
     int64_t n = type.getDimSize(packed.getTransposed() ? 0 : 1);
     int64_t k = type.getDimSize(packed.getTransposed() ? 1 : 0);
-    elements = packedElements(target, n, k);
+    elements = packedElements(target, n, k,
+                              type.getElementType().isBF16() ? Element::BF16
+                                                             : Element::F32);
+  } else if (isa_and_nonnull<PairedAttr>(type.getEncoding())) {
+    elements = pairedElements(type.getDimSize(0), type.getDimSize(1));
   }
   return elements * type.getElementTypeBitWidth() / 8;
 }
@@ -219,18 +287,22 @@ LogicalResult CpuKernels::emitKernel(Operation *op, StringRef symbol,
   if (auto row = dyn_cast<RowwiseOp>(op))
     return emitRowKernel(row, symbol, builder, phases);
   if (auto grad = dyn_cast<EmbeddingGradOp>(op)) {
-    emitEmbeddingGradKernel(
-        builder, symbol, EmbeddingGradSpec{grad.getInto() != nullptr}, phases);
+    emitEmbeddingGradKernel(builder, symbol, specOf(grad), phases);
     return success();
   }
   phases.push_back(symbol.str());
   return TypeSwitch<Operation *, LogicalResult>(op)
-      .Case([&](MatmulOp op) {
+      .Case([&](MatmulOp op) -> LogicalResult {
+        if (std::string why = whyNoKernel(op); !why.empty())
+          return op.emitError(why);
         emitMatmulKernel(builder, symbol, specOf(op));
         return success();
       })
       .Case([&](PackOp op) {
-        emitPackKernel(builder, symbol, specOf(op));
+        if (isPaired(op.getResult()))
+          emitPairKernel(builder, symbol, pairSpecOf(op));
+        else
+          emitPackKernel(builder, symbol, specOf(op));
         return success();
       })
       .Case([&](AttentionOp op) {
@@ -241,8 +313,8 @@ LogicalResult CpuKernels::emitKernel(Operation *op, StringRef symbol,
         emitAttentionGradKernel(builder, symbol, attentionSpecOf(op));
         return success();
       })
-      .Case([&](EmbeddingOp) {
-        emitEmbeddingKernel(builder, symbol);
+      .Case([&](EmbeddingOp op) {
+        emitEmbeddingKernel(builder, symbol, specOf(op));
         return success();
       })
       .Default([](Operation *op) {

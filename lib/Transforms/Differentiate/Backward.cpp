@@ -97,6 +97,13 @@ LogicalResult Backward::seed() {
   if (active.contains(loss))
     cotangents[loss].push_back(
         LoadOp::create(builder, lossStore.getLoc(), expected, "loss_scale"));
+  // A second term of what is minimised; no part of the loss that is reported.
+  for (StoreOp store : block->getOps<StoreOp>())
+    if (store.getVariable() == "z_loss_sum" &&
+        active.contains(store.getValue()) &&
+        module.lookupSymbol<VariableOp>("z_loss_scale"))
+      cotangents[store.getValue()].push_back(
+          LoadOp::create(builder, store.getLoc(), expected, "z_loss_scale"));
   return success();
 }
 

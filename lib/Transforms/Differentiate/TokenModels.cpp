@@ -66,7 +66,8 @@ struct AttentionModel
     auto grad = AttentionGradOp::create(
         builder, op.getLoc(), op.getQ().getType(), op.getK().getType(),
         op.getV().getType(), op.getQ(), op.getK(), op.getV(), op.getCos(),
-        op.getSin(), op.getCtx(), op.getLse(), cotangents[0], op.getHeads());
+        op.getSin(), op.getCtx(), op.getLse(), cotangents[0], op.getHeadsAttr(),
+        op.getScaleAttr());
     setBackwardSite(op, grad);
     operandGrads.append(
         {grad.getDq(), grad.getDk(), grad.getDv(), Value(), Value()});

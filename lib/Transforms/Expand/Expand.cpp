@@ -9,7 +9,8 @@
 //                           mlp = #mixln.placement<in = #mixln.norm<rms>>
 //   }
 //
-// After: variables, and the entries `loss`, `logits` and `loss.measured`:
+// After: variables, and the entries `loss`, `logits`, `loss.measured` and those
+// of single layers (LayerEntries.cpp):
 //
 //   mixln.entry @loss {
 //     %ids = mixln.load @input_ids : tensor<8xi32>
@@ -74,11 +75,13 @@ LogicalResult MixlnExpand::declareBatch(ModelOp model, Variables &variables) {
       failed(
           declare("segment_starts", variables.i32({rows + 1}), Role::Input)) ||
       failed(declare("loss_scale", variables.f32({1}), Role::Scalar)) ||
+      failed(declare("z_loss_scale", variables.f32({1}), Role::Scalar)) ||
       failed(declare("rope_cos", angles, Role::Constant,
                      variables.init(InitKind::RopeCos, theta))) ||
       failed(declare("rope_sin", angles, Role::Constant,
                      variables.init(InitKind::RopeSin, theta))) ||
       failed(declare("loss_sum", variables.f32({1}), Role::Output)) ||
+      failed(declare("z_loss_sum", variables.f32({1}), Role::Output)) ||
       failed(declare("output_logits",
                      variables.f32({rows, model.getInt("vocab_size")}),
                      Role::Output)) ||
@@ -108,10 +111,27 @@ LogicalResult MixlnExpand::expand(ModelOp model) {
       forward.store(logits, "output_logits");
       continue;
     }
-    forward.store(forward.loss(logits), "loss_sum");
+    Forward::Losses losses = forward.loss(logits);
+    forward.store(losses.sum, "loss_sum");
+    forward.store(losses.zSum, "z_loss_sum");
     if (name == "loss.measured")
       forward.store(forward.streamRms(), "stream_rms");
   }
+
+  if (failed(Forward(model, variables, nullptr).declareStreams()) ||
+      failed(Forward(model, variables, entry("layers.begin")).beginAlone()))
+    return failure();
+  int64_t index = 0;
+  for (BlockOp op : model.getBody().getOps<BlockOp>()) {
+    std::string name = "layers." + std::to_string(index);
+    if (failed(Forward(model, variables, entry(name)).layerAlone(op, index++)))
+      return failure();
+  }
+  Forward end(model, variables, entry("layers.end"));
+  Value logits = end.headAlone();
+  if (!logits)
+    return failure();
+  end.store(end.loss(logits).sum, "loss_sum");
 
   ModuleOp module = getOperation();
   module->setAttr("mixln.config", model.getConfig());

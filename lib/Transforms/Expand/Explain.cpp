@@ -182,6 +182,11 @@ void Explanation::print(raw_ostream &os) {
       Section &section = layer < 0 ? ends : layers[layer];
       if (auto rowwise = dyn_cast<RowwiseOp>(op))
         addRowwise(rowwise, section);
+      if (auto attention = dyn_cast<AttentionOp>(op))
+        if (auto scale = attention.getScaleAttr())
+          llvm::raw_string_ostream(section.formulas)
+              << "  attention scores = "
+              << llvm::format("%.6g", scale.getValueAsDouble()) << " * q . k\n";
       if (isa<MatmulOp, EmbeddingOp>(op))
         for (Value value : op.getOperands())
           if (auto load = value.getDefiningOp<LoadOp>())

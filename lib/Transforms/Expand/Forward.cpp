@@ -13,7 +13,9 @@ using namespace mlir;
 using namespace mixln;
 
 Forward::Forward(ModelOp model, Variables &variables, Block *entry)
-    : model(model), variables(variables), builder(OpBuilder::atBlockEnd(entry)),
+    : model(model), variables(variables),
+      builder(entry ? OpBuilder::atBlockEnd(entry)
+                    : OpBuilder(model.getContext())),
       loc(model.getLoc()),
       rows(model.getInt("batch_size") * model.getInt("seq_len")),
       hidden(model.getInt("hidden_size")), headDim(model.getHeadDim()) {}
@@ -41,7 +43,7 @@ Value Forward::lookup(StringRef name) {
       return value;
   return StringSwitch<Value>(name)
       .Case("block", blockInput)
-      .Case("e", embedding)
+      .Case("e", getEmbedding())
       .Case("F", branch)
       .Default({});
 }
@@ -254,7 +256,8 @@ Value Forward::attention(const SubLayer &subLayer, Value input) {
   auto op = AttentionOp::create(
       builder, loc, q.getType(),
       RankedTensorType::get({rows, heads}, builder.getF32Type()), q, k, v,
-      load("rope_cos"), load("rope_sin"), heads);
+      load("rope_cos"), load("rope_sin"), builder.getI64IntegerAttr(heads),
+      model.findDouble("attention_scale"));
   setSite(op, siteName("attention.core"), layer);
   setName(op->getResult(0), siteName("attention.context"));
   Value context = op.getCtx();
@@ -386,17 +389,17 @@ FailureOr<Forward::Streams> Forward::emitEnd(StringRef name, bool isInit) {
 // The whole
 //===----------------------------------------------------------------------===//
 
-Value Forward::logits() {
-  int64_t vocabulary = model.getInt("vocab_size");
-  Location modelLoc = model.getLoc();
-  auto table = [&](StringRef name, double std, StringRef parameterClass) {
-    return variables.declare(
-        modelLoc, name, variables.f32({vocabulary, hidden}), Role::Parameter,
-        variables.init(InitKind::Normal, std), parameterClass);
-  };
+LogicalResult Forward::table(StringRef name, double std,
+                             StringRef parameterClass) {
+  return variables.declare(
+      model.getLoc(), name, variables.f32({model.getInt("vocab_size"), hidden}),
+      Role::Parameter, variables.init(InitKind::Normal, std), parameterClass);
+}
+
+LogicalResult Forward::begin() {
   if (failed(table("model.embed_tokens.weight",
                    model.getDouble("embedding_std"), "embed")))
-    return {};
+    return failure();
   auto op = EmbeddingOp::create(
       builder, loc, RankedTensorType::get({rows, hidden}, builder.getF32Type()),
       load("model.embed_tokens.weight"), load("input_ids"));
@@ -406,32 +409,60 @@ Value Forward::logits() {
 
   FailureOr<Streams> started = emitEnd("init", /*isInit=*/true);
   if (failed(started))
-    return {};
+    return failure();
   streams = *started;
   if (auto result = dyn_cast<OpResult>(streams.front());
       result && getName(result).empty())
     setName(result, "stream");
   firstStream = {streams.front()};
-  int64_t index = 0;
-  for (BlockOp op : model.getBody().getOps<BlockOp>())
-    if (failed(block(op, index++)))
-      return {};
+  return success();
+}
 
+Value Forward::head() {
   blockInput = branch = {};
   FailureOr<Streams> out = emitEnd("readout", /*isInit=*/false);
   if (failed(out) ||
       failed(table("lm_head.weight", model.getDouble("initializer_range"),
                    "head")))
     return {};
-  return matmul(out->front(), "lm_head.weight", "head", "logits");
+  FloatAttr scale = model.findDouble("logit_scale");
+  Value logits = matmul(out->front(), "lm_head.weight", "head",
+                        scale ? "unscaled_logits" : "logits");
+  return scale ? scaled(logits, scale.getValueAsDouble()) : logits;
 }
 
-Value Forward::loss(Value logits) {
+Value Forward::logits() {
+  if (failed(begin()))
+    return {};
+  int64_t index = 0;
+  for (BlockOp op : model.getBody().getOps<BlockOp>())
+    if (failed(block(op, index++)))
+      return {};
+  return head();
+}
+
+Value Forward::scaled(Value logits, double scale) {
+  Type row = VectorType::get(model.getInt("vocab_size"), builder.getF32Type());
+  auto op = RowwiseOp::create(
+      builder, loc, ArrayRef<int64_t>{rows}, ValueRange(logits),
+      ArrayRef<AffineMap>(), ValueRange(), ArrayRef<double>(scale),
+      TypeRange(row), TypeRange(), ArrayRef<AffineMap>());
+  setSite(op, "head.scale");
+  setName(op->getResult(0), "logits");
+  OpBuilder body = OpBuilder::atBlockEnd(op.getBodyBlock());
+  RowBuilder b(body, loc);
+  Value product = b.mul(op.getRowArgument(0), op.getValueArgument(0));
+  YieldOp::create(body, loc, ValueRange(product), ValueRange());
+  return op.getRowResults()[0];
+}
+
+Forward::Losses Forward::loss(Value logits) {
   int64_t vocabulary = model.getInt("vocab_size");
   auto op = RowwiseOp::create(
       builder, loc, ArrayRef<int64_t>{rows},
       ValueRange{logits, load("targets")}, ArrayRef<AffineMap>(), ValueRange(),
-      ArrayRef<double>(), TypeRange(), TypeRange(builder.getF32Type()),
+      ArrayRef<double>(), TypeRange(),
+      TypeRange{builder.getF32Type(), builder.getF32Type()},
       ArrayRef<AffineMap>());
   setSite(op, "loss");
   setName(op->getResult(0), "loss");
@@ -446,8 +477,9 @@ Value Forward::loss(Value logits) {
   Value counts =
       arith::CmpIOp::create(body, loc, arith::CmpIPredicate::sge, target, none);
   Value loss = b.select(counts, b.sub(logSum, chosen), zero);
-  YieldOp::create(body, loc, ValueRange(), ValueRange(loss));
-  return op.getSumResults()[0];
+  Value z = b.select(counts, b.mul(logSum, logSum), zero);
+  YieldOp::create(body, loc, ValueRange(), ValueRange{loss, z});
+  return {op.getSumResults()[0], op.getSumResults()[1]};
 }
 
 Value Forward::streamRms() {

@@ -19,8 +19,20 @@ public:
 
   /// Everything up to the logits [R, V].
   mlir::Value logits();
-  /// The sum over the counted labels of the loss, [1].
-  mlir::Value loss(mlir::Value logits);
+
+  /// The parts of which logits() is made, each in an entry of its own; between
+  /// entries the streams lie in variables (see LayerEntries.cpp).
+  mlir::LogicalResult declareStreams();
+  mlir::LogicalResult beginAlone();
+  mlir::LogicalResult layerAlone(BlockOp block, int64_t layer);
+  mlir::Value headAlone();
+
+  /// Sums over the counted labels, [1] each: of the loss, and of the squared
+  /// logarithm of the softmax's denominator (the z-loss).
+  struct Losses {
+    mlir::Value sum, zSum;
+  };
+  Losses loss(mlir::Value logits);
   /// The RMS of the first stream before layer 0 and after each layer, [L+1].
   mlir::Value streamRms();
 
@@ -30,6 +42,17 @@ private:
   using Streams = llvm::SmallVector<mlir::Value>;
 
   mlir::Value load(mlir::StringRef variable);
+  mlir::LogicalResult table(mlir::StringRef name, double std,
+                            mlir::StringRef parameterClass);
+  /// The embedding and the streams before layer 0.
+  mlir::LogicalResult begin();
+  /// From the streams behind the last layer to the logits.
+  mlir::Value head();
+  mlir::Value getEmbedding();
+  std::string streamVariable(unsigned stream);
+  void loadStreams();
+  void storeStreams();
+  mlir::Value copied(mlir::Value value, mlir::StringRef site);
   mlir::LogicalResult block(BlockOp block, int64_t layer);
   /// Replaces the streams by those after one sub-layer.
   mlir::LogicalResult subLayer(const SubLayer &subLayer);
@@ -41,6 +64,7 @@ private:
                       mlir::StringRef weightClass, mlir::StringRef name);
   mlir::Value matmul(mlir::Value input, mlir::StringRef weight,
                      const mlir::Twine &site, const mlir::Twine &name);
+  mlir::Value scaled(mlir::Value logits, double scale);
   /// The inner norm at `site`, if the placement has one.
   mlir::LogicalResult innerNorm(const SubLayer &subLayer, mlir::StringRef site,
                                 mlir::StringRef name, mlir::Value &value);

@@ -131,6 +131,9 @@ struct Program {
   /// Text of the Hugging Face config that a checkpoint of this model carries
   /// (architectures, sizes, norm_type, post_num, norm_kind, norm_spec ...).
   std::string configJson;
+  /// Text of a modeling_mixln.py that computes this model's logits with
+  /// PyTorch; empty where the compiler could not print one.
+  std::string modeling;
   std::string norm;   ///< how the placement was asked for, e.g. post_pre:3
   std::string dtype;  ///< fp32 or bf16
   std::string target; ///< cpu or cuda
@@ -168,6 +171,7 @@ struct Program {
 //
 // Scalars (Role::Scalar, [1] f32):
 //   loss_scale        1 / counted labels of the total batch
+//   z_loss_scale      loss_scale times --z_loss
 //   lr.<class>        learning rate of a parameter class (times its multiplier)
 //   decay.<class>     coupled weight decay (Adam: added to the gradient)
 //   decoupled_decay.<class>  decoupled weight decay (AdamW)
@@ -178,6 +182,9 @@ struct Program {
 // Outputs (Role::Output):
 //   loss_sum    [1]       sum of the losses of the micro-batch's counted labels
 //                         (unscaled; written by gradient, gradient_add, loss)
+//   z_loss_sum  [1]       the same of log(sum of exp of a row's logits)^2,
+//   whose
+//                         gradient is added by z_loss_scale
 //   grad_norm   [1]       global L2 norm before clipping (written by update)
 //   output_logits [R, V]  written by `logits`; lives in the transient part of
 //                         the arena, valid until the next call

@@ -10,6 +10,7 @@
 // CHECK-DAG: mixln.variable @token_order : tensor<8xi32> input
 // CHECK-DAG: mixln.variable @segment_starts : tensor<9xi32> input
 // CHECK-DAG: mixln.variable @loss_scale : tensor<1xf32> scalar
+// CHECK-DAG: mixln.variable @z_loss_scale : tensor<1xf32> scalar
 // CHECK-DAG: mixln.variable @rope_cos : tensor<4x2xf32> constant init = <rope_cos 1.000000e+04>
 // CHECK-DAG: mixln.variable @loss_sum : tensor<1xf32> output
 // CHECK-DAG: mixln.variable @output_logits : tensor<8x5xf32> output
@@ -38,9 +39,10 @@
 // CHECK: mixln.site = "layers.0.mlp.swiglu"
 // CHECK: mixln.names = ["layers.0.stream"], mixln.site = "layers.0.mlp.combine"
 // CHECK: mixln.names = ["logits"], mixln.site = "head"
-// CHECK: mixln.rowwise [8] rows(%{{.*}}, %{{.*}} : tensor<8x5xf32>, tensor<8xi32>) -> sums(tensor<1xf32>)
+// CHECK: mixln.rowwise [8] rows(%{{.*}}, %{{.*}} : tensor<8x5xf32>, tensor<8xi32>) -> sums(tensor<1xf32>, tensor<1xf32>)
 // CHECK-SAME: mixln.site = "loss"
 // CHECK: mixln.store %{{.*}}, @loss_sum : tensor<1xf32>
+// CHECK: mixln.store %{{.*}}, @z_loss_sum : tensor<1xf32>
 
 // CHECK: mixln.entry @logits {
 // CHECK-NOT: @loss_sum
@@ -138,4 +140,26 @@ mixln.model @model streams ["x"] config {
   mixln.block @layers.0
     attention = #mixln.placement<inner = {q = #mixln.norm<gain>}, inner_per_head, head_scale>,
     mlp = #mixln.placement<>
+}
+
+// -----
+
+// Scales that are not the usual ones: an attribute of attention, a row program
+// behind the head.
+
+// CHECK: mixln.entry @loss {
+// CHECK: mixln.attention
+// CHECK-SAME: scale = 2.500000e-01
+// CHECK: %[[RAW:.*]] = mixln.matmul {{.*}} {mixln.names = ["unscaled_logits"], mixln.site = "head"}
+// CHECK: mixln.rowwise [4] rows(%[[RAW]] : tensor<4x5xf32>) values(5.000000e-01)
+// CHECK-SAME: mixln.names = ["logits"], mixln.site = "head.scale"
+// CHECK: mixln.site = "loss"
+mixln.model @model streams ["x"] config {
+    hidden_size = 8 : i64, intermediate_size = 6 : i64,
+    num_attention_heads = 2 : i64, num_key_value_heads = 1 : i64,
+    num_hidden_layers = 1 : i64, vocab_size = 5 : i64, batch_size = 1 : i64,
+    seq_len = 4 : i64, rms_norm_eps = 1.0e-06 : f64, rope_theta = 1.0e+04 : f64,
+    initializer_range = 2.0e-02 : f64, embedding_std = 5.0e-01 : f64,
+    attention_scale = 2.5e-01 : f64, logit_scale = 5.0e-01 : f64} {
+  mixln.block @layers.0 attention = #mixln.placement<>, mlp = #mixln.placement<>
 }

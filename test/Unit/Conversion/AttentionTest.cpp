@@ -10,6 +10,7 @@ using namespace mixln::test;
 namespace {
 
 constexpr double kTolerance = 5e-6;
+constexpr double kNarrowTolerance = 0x1p-8;
 
 struct Case {
   AttentionSpec spec;
@@ -20,7 +21,7 @@ const Case kCases[] = {
     {{16, 16, 2, 2}, 2},   {{13, 18, 3, 1}, 2},   {{1, 2, 1, 1}, 1},
     {{5, 32, 4, 2}, 3},    {{256, 64, 2, 2}, 1},  {{100, 64, 4, 2}, 1},
     {{300, 32, 2, 1}, 1},  {{131, 128, 1, 1}, 2}, {{97, 40, 2, 2}, 1},
-    {{1024, 16, 1, 1}, 1}, {{67, 80, 2, 1}, 1}};
+    {{1024, 16, 1, 1}, 1}, {{67, 80, 2, 1}, 1},   {{19, 24, 4, 2, 0.1}, 2}};
 
 using Doubles = std::vector<double>;
 
@@ -48,7 +49,7 @@ struct Reference {
 
   void run() {
     int64_t dim = spec.headDim, group = spec.heads / spec.kvHeads;
-    double scale = 1 / std::sqrt(double(dim));
+    double scale = spec.scale > 0 ? spec.scale : 1 / std::sqrt(double(dim));
     rotate(q, spec.heads, 1);
     rotate(k, spec.kvHeads, 1);
     ctx.assign(q.size(), 0);
@@ -153,6 +154,74 @@ TEST_P(AttentionTest, ForwardAndBackward) {
       continue;
     EXPECT_LE(relativeError(dq, reference.dq), kTolerance) << spec.name();
     EXPECT_LE(relativeError(dk, reference.dk), kTolerance) << spec.name();
+  }
+}
+
+/// The same numbers in memory of bf16 and f32: results differ by their
+/// rounding, at most half a unit in the 8th bit.
+TEST_P(AttentionTest, BF16InMemory) {
+  Kernels &kernels = load([](KernelBuilder &b) {
+    for (Case test : kCases)
+      for (Element element : {Element::F32, Element::BF16}) {
+        test.spec.element = element;
+        emitAttentionKernel(b, test.spec.name(), test.spec);
+        emitAttentionGradKernel(b, test.spec.name() + ".grad", test.spec);
+      }
+  });
+  const TargetInfo &target = kernels.getTarget();
+  std::mt19937 random(12);
+  for (const auto &[wide, sequences] : kCases) {
+    AttentionSpec narrow = wide;
+    narrow.element = Element::BF16;
+    int64_t rows = sequences * wide.seqLen, dim = wide.headDim;
+    int64_t full = rows * wide.heads * dim, part = rows * wide.kvHeads * dim;
+    Buffer tables(wide.seqLen * dim / 2);
+    tables.fill(random);
+    std::vector<NarrowBuffer> in;
+    std::vector<Buffer> inWide;
+    for (int64_t size : {full, part, part, full}) {
+      in.emplace_back(Buffer(size).fill(random));
+      inWide.push_back(in.back().widened());
+    }
+    int64_t tasks = attentionTasks(wide, sequences);
+
+    Buffer ctxWide(full), lse(rows * wide.heads), lseWide(lse.size());
+    NarrowBuffer ctx(full);
+    kernels.run(wide.name(),
+                {inWide[0].get(), inWide[1].get(), inWide[2].get(),
+                 tables.get(), tables.get(), ctxWide.get(), lseWide.get()},
+                {}, tasks, attentionScratchBytes(target, wide));
+    kernels.run(narrow.name(),
+                {in[0].get(), in[1].get(), in[2].get(), tables.get(),
+                 tables.get(), ctx.fillNaN().get(), lse.get()},
+                {}, tasks, attentionScratchBytes(target, narrow));
+    auto expectNear = [&](const NarrowBuffer &found, const Buffer &expected) {
+      EXPECT_LE(relativeError(found.widened(), toDoubles(expected)),
+                kNarrowTolerance)
+          << narrow.name();
+    };
+    expectNear(ctx, ctxWide);
+    EXPECT_LE(relativeError(lse, toDoubles(lseWide)), kNarrowTolerance);
+
+    // The backward reads the rounded context in either type.
+    Buffer ctxRounded = ctx.widened();
+    NarrowBuffer dq(full), dk(part), dv(part);
+    Buffer dqWide(full), dkWide(part), dvWide(part);
+    kernels.run(wide.name() + ".grad",
+                {inWide[0].get(), inWide[1].get(), inWide[2].get(),
+                 tables.get(), tables.get(), ctxRounded.get(), lse.get(),
+                 inWide[3].get(), dqWide.get(), dkWide.get(), dvWide.get()},
+                {}, tasks, attentionGradScratchBytes(target, wide));
+    kernels.run(narrow.name() + ".grad",
+                {in[0].get(), in[1].get(), in[2].get(), tables.get(),
+                 tables.get(), ctx.get(), lse.get(), in[3].get(),
+                 dq.fillNaN().get(), dk.fillNaN().get(), dv.fillNaN().get()},
+                {}, tasks, attentionGradScratchBytes(target, narrow));
+    expectNear(dv, dvWide);
+    if (wide.seqLen == 1)
+      continue;
+    expectNear(dq, dqWide);
+    expectNear(dk, dkWide);
   }
 }
 

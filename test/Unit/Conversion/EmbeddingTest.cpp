@@ -15,11 +15,15 @@ namespace {
 class EmbeddingTest : public ForEachTarget {};
 
 TEST_P(EmbeddingTest, ForwardAndBackward) {
-  llvm::SmallVector<std::string> phases, addPhases;
+  llvm::SmallVector<std::string> phases, addPhases, narrowPhases;
   Kernels &kernels = load([&](KernelBuilder &b) {
-    emitEmbeddingKernel(b, "embedding");
+    emitEmbeddingKernel(b, "embedding", {});
+    emitEmbeddingKernel(b, "narrow", {Element::F32, Element::BF16});
+    emitEmbeddingKernel(b, "wide", {Element::BF16, Element::F32});
     emitEmbeddingGradKernel(b, "grad", {false}, phases);
     emitEmbeddingGradKernel(b, "grad_add", {true}, addPhases);
+    emitEmbeddingGradKernel(b, "grad_bf16", {true, Element::BF16},
+                            narrowPhases);
   });
   std::mt19937 random(12);
   for (auto [rows, columns, vocabulary] : {std::array<int64_t, 3>{1, 1, 1},
@@ -47,6 +51,15 @@ TEST_P(EmbeddingTest, ForwardAndBackward) {
     for (int64_t i = 0; i < out.size(); ++i)
       expected[i] = table[ids[i / columns] * columns + i % columns];
     EXPECT_EQ(relativeError(out, expected), 0);
+    NarrowBuffer narrow(out.size()), narrowTable(table);
+    kernels.run("narrow", {table.get(), ids.data(), narrow.get()},
+                {rows, columns}, embeddingTasks(rows, columns));
+    for (int64_t i = 0; i < out.size(); ++i)
+      ASSERT_EQ(narrow.get()[i], toBF16(expected[i]));
+    kernels.run("wide", {narrowTable.get(), ids.data(), out.get()},
+                {rows, columns}, embeddingTasks(rows, columns));
+    for (int64_t i = 0; i < out.size(); ++i)
+      ASSERT_EQ(out[i], fromBF16(narrow.get()[i]));
 
     Buffer dy(rows * columns), grad(vocabulary * columns);
     dy.fill(random);
@@ -70,9 +83,22 @@ TEST_P(EmbeddingTest, ForwardAndBackward) {
     for (double &x : expected)
       x *= 2;
     EXPECT_LE(relativeError(grad, expected), 1e-6);
+
+    NarrowBuffer narrowDy(dy);
+    grad.fill(0);
+    kernels.run(narrowPhases[0],
+                {narrowDy.get(), ids.data(), order.data(), starts.data(),
+                 grad.get(), grad.get()},
+                {rows, columns, vocabulary}, tasks[0]);
+    expected.assign(grad.size(), 0);
+    for (int64_t i = 0; i < dy.size(); ++i)
+      expected[ids[i / columns] * columns + i % columns] +=
+          fromBF16(narrowDy.get()[i]);
+    EXPECT_LE(relativeError(grad, expected), 1e-6);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, EmbeddingTest, targetNames(), targetTestName);
+INSTANTIATE_TEST_SUITE_P(Targets, EmbeddingTest, bf16TargetNames(),
+                         targetTestName);
 
 } // namespace

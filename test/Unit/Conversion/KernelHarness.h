@@ -13,6 +13,8 @@
 
 #include "mlir/IR/MLIRContext.h"
 
+#include "llvm/ADT/bit.h"
+
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -68,6 +70,45 @@ private:
   int64_t mapped;
   char *memory;
   float *data;
+};
+
+/// The bf16 nearest to a number, ties to even, as its bits.
+inline uint16_t toBF16(float value) {
+  uint32_t bits = llvm::bit_cast<uint32_t>(value);
+  return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+inline float fromBF16(uint16_t bits) {
+  return llvm::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+}
+
+/// Numbers of bf16 in memory, which end at such a page too.
+class NarrowBuffer {
+public:
+  explicit NarrowBuffer(int64_t elements)
+      : count(elements), words((elements + 1) / 2) {}
+  /// The roundings of numbers.
+  explicit NarrowBuffer(const Buffer &from) : NarrowBuffer(from.size()) {
+    for (int64_t i = 0; i < count; ++i)
+      get()[i] = toBF16(from[i]);
+  }
+  uint16_t *get() const {
+    return reinterpret_cast<uint16_t *>(words.get() + words.size()) - count;
+  }
+  int64_t size() const { return count; }
+  NarrowBuffer &fillNaN() {
+    std::fill(get(), get() + count, 0xffff);
+    return *this;
+  }
+  Buffer widened() const {
+    Buffer wide(count);
+    for (int64_t i = 0; i < count; ++i)
+      wide[i] = fromBF16(get()[i]);
+    return wide;
+  }
+
+private:
+  int64_t count;
+  Buffer words;
 };
 
 /// A module of kernels, then their code.

@@ -31,6 +31,20 @@ TEST(TargetInfo, KnowsWidths) {
   EXPECT_EQ(generic->lanes, 16);
 }
 
+TEST(TargetInfo, NamesWhatNewCpusAdd) {
+  auto target = TargetInfo::create("diamondrapids");
+  ASSERT_TRUE(static_cast<bool>(target));
+  EXPECT_EQ(target->lanes, 16);
+  EXPECT_TRUE(target->hasBF16);
+  const auto &names = target->requiredFeatures();
+  for (const char *name : {"avx512bf16", "avx10.2", "egpr", "ndd", "ccmp"})
+    EXPECT_EQ(std::count(names.begin(), names.end(), name), 1) << name;
+
+  auto wide = TargetInfo::create("x86-64-v4");
+  ASSERT_TRUE(static_cast<bool>(wide));
+  EXPECT_FALSE(wide->hasBF16);
+}
+
 TEST(TargetInfo, RefusesWithAReason) {
   auto unknown = TargetInfo::create("znver44");
   ASSERT_FALSE(static_cast<bool>(unknown));

@@ -74,7 +74,12 @@ void GradientCheck::run(llvm::StringRef entry) {
 
 double GradientCheck::evaluate(Interpreter &interpreter) {
   EXPECT_TRUE(succeeded(interpreter.run("loss"))) << errors;
-  return interpreter.getVariable("loss_sum").data[0];
+  double sum = interpreter.getVariable("loss_sum").data[0] *
+               values.at("loss_scale").data[0];
+  if (interpreter.hasVariable("z_loss_sum"))
+    sum += interpreter.getVariable("z_loss_sum").data[0] *
+           values.at("z_loss_scale").data[0];
+  return sum;
 }
 
 std::unique_ptr<Interpreter>
@@ -104,7 +109,7 @@ double GradientCheck::slope(Interpreter &interpreter, StopGradientTape &tape,
   };
   double near = at(1) - at(-1), far = at(2) - at(-2);
   EXPECT_TRUE(succeeded(interpreter.setVariable(parameter, point)));
-  return values.at("loss_scale").data[0] * (8 * near - far) / (12 * step);
+  return (8 * near - far) / (12 * step);
 }
 
 Array GradientCheck::numericGradient(llvm::StringRef parameter, double step) {

@@ -274,6 +274,20 @@ TEST(TensorOps, AttentionWithGroupedHeads) {
                            "mixln.variable @sin : tensor<3x2xf32> constant\n"));
 }
 
+TEST(TensorOps, AttentionWithAScale) {
+  expectGradients(moduleOf({{"q", "6x8"}, {"k", "6x8"}, {"v", "6x8"}},
+                           R"(%cos = mixln.load @cos : tensor<3x2xf32>
+         %sin = mixln.load @sin : tensor<3x2xf32>
+         %c, %lse = mixln.attention %q, %k, %v, %cos, %sin
+             {heads = 2 : i64, scale = 1.75 : f64}
+             : tensor<6x8xf32>, tensor<6x8xf32>, tensor<6x8xf32>,
+               tensor<3x2xf32>, tensor<3x2xf32>
+             -> tensor<6x8xf32>, tensor<6x2xf32>)",
+                           {{"c", 6, 8}},
+                           "mixln.variable @cos : tensor<3x2xf32> constant\n"
+                           "mixln.variable @sin : tensor<3x2xf32> constant\n"));
+}
+
 //===----------------------------------------------------------------------===//
 // A whole model
 //===----------------------------------------------------------------------===//

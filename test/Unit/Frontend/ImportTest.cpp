@@ -129,6 +129,31 @@ TEST(CheckpointConfig, StockClassesOnlyForTheirFunction) {
   }
 }
 
+TEST(Presets, StandForTheModelTypesOfConfigs) {
+  EXPECT_EQ(getStockModelTypes(),
+            (std::vector<std::string>{"llama", "mixln", "olmo2", "qwen3"}));
+  ASSERT_TRUE(findStockPreset("mixln"));
+  EXPECT_STREQ(findStockPreset("mixln")->name, "pre");
+  EXPECT_FALSE(findStockPreset("gpt2"));
+}
+
+TEST(CheckpointConfig, ScalesThatAreNotTheUsualOnes) {
+  NormRequest request;
+  request.norm = "pre";
+  // A head has 16 channels: a scale of 1/4 is the usual one.
+  Json usual = configOf(request, config(R"x({"attention_scale": "n^(-1/2)",
+                                            "logit_scale": 1})x"));
+  EXPECT_EQ(usual["architectures"], Json::array({"LlamaForCausalLM"}));
+  EXPECT_FALSE(usual.contains("attention_scale"));
+  Json muP = configOf(request, config(R"({"attention_scale": "1/n",
+                                          "logit_scale": "8/d"})"));
+  EXPECT_EQ(muP["architectures"], Json::array({"MixlnForCausalLM"}));
+  EXPECT_EQ(muP["attention_scale"], Json(1.0 / 16));
+  EXPECT_EQ(muP["logit_scale"], Json(0.25));
+  Json again = configOf(request, config(muP.dump().c_str()));
+  EXPECT_EQ(again["attention_scale"], Json(1.0 / 16));
+}
+
 TEST(CheckpointConfig, ReproducesTheModel) {
   for (const char *norm : {"pre", "post_pre:3", "2xpost,2xlns", "olmo2",
                            "siamese", "derf", "deepnorm"}) {

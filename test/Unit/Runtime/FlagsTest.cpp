@@ -76,6 +76,7 @@ TEST(Flags, Errors) {
       {{"--packing", "tight"}, "--packing is 'tight', expected pad or concat"},
       {{"--lr_mult", "gates=1"}, "expected as key gate or head"},
       {{"--lr_mult", "gate"}, "KEY=NUMBER"},
+      {{"--logits=maybe"}, "--logits is 'maybe', expected true or false"},
       {{"--resume"}, "--resume is not supported yet"},
       {{"train"}, "unexpected argument 'train'"},
   };

@@ -137,7 +137,7 @@ TEST(Resume, FullDiskLosesNothingWhole) {
                                      "--save_every", "20", "--threads", "1"});
   ASSERT_EQ(run.train({"--save_dir", run.folder / "whole"}).status, 0);
   pid_t child = run.start();
-  for (int i = 0; i < 500 && !fs::exists(run.folder / "run/model_40"); ++i)
+  for (int i = 0; i < 15000 && !fs::exists(run.folder / "run/model_40"); ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   rlimit limit{13'000, 13'000}; // no file may grow beyond: as if full
   prlimit(child, RLIMIT_FSIZE, &limit, nullptr);

@@ -29,3 +29,29 @@ mixln.entry @step {
   mixln.store %dx, @dx : tensor<8x16xf32>
   mixln.store %dw, @dw : tensor<32x16xf32>
 }
+
+mixln.variable @h : tensor<8x16xbf16> output
+mixln.variable @g : tensor<8x32xbf16> output
+
+// Beside a bf16 left side a weight becomes bf16 in its pack. Both sides of the
+// gradient are paired, once for the two products that read them.
+// CHECK-LABEL: mixln.entry @narrow
+// CHECK-DAG: %[[W:.*]] = mixln.load @w
+// CHECK-DAG: %[[H:.*]] = mixln.load @h
+// CHECK-DAG: %[[G:.*]] = mixln.load @g
+// CHECK: %[[T:.*]] = mixln.pack %[[W]] : tensor<32x16xf32> -> tensor<32x16xbf16, #mixln.packed<transposed>>
+// CHECK-NEXT: mixln.matmul lhs(%[[H]] : tensor<8x16xbf16>) rhs(%[[T]] {{.*}} -> tensor<8x32xbf16>
+// CHECK-NEXT: %[[A:.*]] = mixln.pack %[[G]] : tensor<8x32xbf16> -> tensor<8x32xbf16, #mixln.paired>
+// CHECK-NEXT: %[[B:.*]] = mixln.pack %[[H]] : tensor<8x16xbf16> -> tensor<8x16xbf16, #mixln.paired>
+// CHECK-NEXT: mixln.matmul lhs(%[[A]] {{.*}} rhs(%[[B]] {{.*}} transpose_lhs -> tensor<32x16xf32>
+// CHECK-NEXT: mixln.matmul lhs(%[[A]] {{.*}} rhs(%[[B]] {{.*}} into
+mixln.entry @narrow {
+  %h = mixln.load @h : tensor<8x16xbf16>
+  %g = mixln.load @g : tensor<8x32xbf16>
+  %w = mixln.load @w : tensor<32x16xf32>
+  %y = mixln.matmul lhs(%h : tensor<8x16xbf16>) rhs(%w : tensor<32x16xf32>) transpose_rhs -> tensor<8x32xbf16>
+  %a = mixln.matmul lhs(%g : tensor<8x32xbf16>) rhs(%h : tensor<8x16xbf16>) transpose_lhs -> tensor<32x16xf32>
+  %b = mixln.matmul lhs(%g : tensor<8x32xbf16>) rhs(%h : tensor<8x16xbf16>) into(%a : tensor<32x16xf32>) transpose_lhs -> tensor<32x16xf32>
+  mixln.store %y, @g : tensor<8x32xbf16>
+  mixln.store %b, @dw : tensor<32x16xf32>
+}

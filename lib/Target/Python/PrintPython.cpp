@@ -1,0 +1,506 @@
+//===- PrintPython.cpp - A model as a Python file -------------------------===//
+//
+//   %q = mixln.matmul lhs(%h) rhs(%wq) transpose_rhs     // of layer 3
+//   %x, %h = mixln.rowwise rows(%x, %f) shared(%gain)
+//   =>
+//   for i in range(1, 12):
+//       attention_q_proj = linear(attention_in, p[f"model.layers.{i}..."])
+//       stream = row_mlp_combine(attention_stream, mlp_out, p[f"..."])
+//
+// A layer is printed with "{i}" for its number, and its numbers (`values`) as
+// numbered places. Neighbours with equal text whose inputs are the outputs of
+// the layer before become one loop.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mixln/Target/PrintPython.h"
+
+#include "RowFunctions.h"
+#include "mixln/IR/Sites.h"
+
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/SmallBitVector.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mixln;
+
+static constexpr StringLiteral kTemplate =
+#include "ModelingTemplate.inc"
+    ;
+
+namespace {
+
+/// The statements of one layer, or of what stands between layers.
+struct Piece {
+  int64_t layer = -1;
+  SmallVector<Operation *> ops;
+  /// Values from outside, in the order of their first use, and the names under
+  /// which the text reads them.
+  SmallVector<Value> inputs;
+  SmallVector<std::string> inputNames;
+  std::string text; ///< "{i}" for the layer, "\1" + index + "\1" for numbers
+  SmallVector<double> numbers;
+  llvm::MapVector<Value, std::string> outputs;
+};
+
+class ModelPrinter {
+public:
+  explicit ModelPrinter(ModuleOp module) : module(module) {}
+
+  FailureOr<std::string> print();
+
+private:
+  LogicalResult cut(EntryOp entry);
+  LogicalResult printPiece(Piece &piece, ArrayRef<std::string> inputNames);
+  FailureOr<std::string> statement(Operation *op, Piece &piece);
+  FailureOr<std::string> operand(Value value, Piece &piece);
+  FailureOr<std::string> rowOperand(RowwiseOp op, unsigned i, Piece &piece);
+  std::string newName(OpResult result, Operation *at);
+  bool continues(const Piece &before, const Piece &piece,
+                 const Piece &pattern) const;
+  LogicalResult printLayers(std::string &body);
+  std::string finish(const Piece &piece, int64_t first,
+                     ArrayRef<const Piece *> group, unsigned indent);
+  std::string parameters();
+
+  ModuleOp module;
+  RowFunctions functions;
+  std::vector<Piece> pieces;
+  llvm::DenseMap<Operation *, unsigned> order;
+  /// What each Python name holds at the moment, and the reverse.
+  llvm::StringMap<Value> held;
+  llvm::DenseMap<Value, std::string> names;
+  std::string tables; ///< numbers that differ between the layers of a loop
+  unsigned numTables = 0;
+};
+
+} // namespace
+
+/// Loads and reshapes are written where they are used.
+static bool standsAtUse(Operation *op) {
+  return isa<LoadOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op);
+}
+
+/// The value that a chain of reshapes begins with.
+static Value rootOf(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
+      break;
+    value = op->getOperand(0);
+  }
+  return value;
+}
+
+/// `layers.3.x` and `model.layers.3.x` with "{i}" for the number.
+static std::string withoutLayer(StringRef name, int64_t layer) {
+  std::string number = "layers." + std::to_string(layer) + ".";
+  size_t at = layer < 0 ? StringRef::npos : name.find(number);
+  if (at == StringRef::npos)
+    return name.str();
+  return (name.take_front(at) + "layers.{i}." +
+          name.drop_front(at + number.size()))
+      .str();
+}
+
+LogicalResult ModelPrinter::cut(EntryOp entry) {
+  unsigned position = 0;
+  for (Operation &op : entry.getBody().front()) {
+    order[&op] = ++position;
+    if (standsAtUse(&op))
+      continue;
+    int64_t layer = getLayer(&op);
+    if (pieces.empty() || pieces.back().layer != layer) {
+      pieces.emplace_back();
+      pieces.back().layer = layer;
+    }
+    pieces.back().ops.push_back(&op);
+  }
+  for (Piece &piece : pieces) {
+    llvm::SmallPtrSet<Operation *, 32> own(piece.ops.begin(), piece.ops.end());
+    llvm::SmallPtrSet<Value, 8> seen;
+    for (Operation *op : piece.ops)
+      for (Value value : op->getOperands()) {
+        Value root = rootOf(value);
+        Operation *producer = root.getDefiningOp();
+        if (!isa_and_nonnull<LoadOp>(producer) && !own.contains(producer) &&
+            seen.insert(root).second)
+          piece.inputs.push_back(root);
+      }
+  }
+  return success();
+}
+
+/// A name for `result` under which nothing is held that is read after `at`.
+std::string ModelPrinter::newName(OpResult result, Operation *at) {
+  std::string site = getName(result).str();
+  if (site.empty()) {
+    site = getSite(result.getOwner()).str();
+    if (result.getResultNumber())
+      site += "." + std::to_string(result.getResultNumber());
+  }
+  StringRef rest = site;
+  int64_t layer = getLayer(result.getOwner());
+  rest.consume_front("layers." + std::to_string(layer) + ".");
+  std::string base = pythonName(rest);
+  for (unsigned i = 1;; ++i) {
+    std::string name = i == 1 ? base : base + "_" + std::to_string(i);
+    auto it = held.find(name);
+    auto isReadLater = [&](Value value) {
+      SmallVector<Value> uses = {value};
+      while (!uses.empty())
+        for (Operation *user : uses.pop_back_val().getUsers()) {
+          if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(user))
+            uses.push_back(user->getResult(0));
+          else if (order.lookup(user) > order.lookup(at))
+            return true;
+        }
+      return false;
+    };
+    if (it == held.end() || !isReadLater(it->second))
+      return name;
+  }
+}
+
+FailureOr<std::string> ModelPrinter::operand(Value value, Piece &piece) {
+  Operation *op = value.getDefiningOp();
+  if (auto load = dyn_cast_or_null<LoadOp>(op)) {
+    std::string name = withoutLayer(load.getVariable(), piece.layer);
+    if (name == "input_ids")
+      return std::string("ids");
+    return "p[" +
+           std::string(name.find("{i}") == std::string::npos ? "" : "f") +
+           "\"" + name + "\"]";
+  }
+  if (auto reshape = dyn_cast_or_null<tensor::CollapseShapeOp>(op)) {
+    FailureOr<std::string> source = operand(reshape.getSrc(), piece);
+    if (failed(source))
+      return failure();
+    return *source + ".flatten(-2)";
+  }
+  if (auto reshape = dyn_cast_or_null<tensor::ExpandShapeOp>(op)) {
+    FailureOr<std::string> source = operand(reshape.getSrc(), piece);
+    if (failed(source))
+      return failure();
+    ArrayRef<int64_t> shape = reshape.getResultType().getShape();
+    return *source + ".unflatten(-1, (" +
+           std::to_string(shape[shape.size() - 2]) + ", " +
+           std::to_string(shape.back()) + "))";
+  }
+  return names.lookup(value);
+}
+
+/// A row operand as the function of its program takes it: leading dimensions
+/// as the domain, one number a row as [..., 1].
+FailureOr<std::string> ModelPrinter::rowOperand(RowwiseOp op, unsigned i,
+                                                Piece &piece) {
+  FailureOr<std::string> text = operand(op.getRows()[i], piece);
+  if (failed(text))
+    return failure();
+  AffineMap map = op.getRowMap(i);
+  unsigned kept = 0;
+  llvm::SmallBitVector present(map.getNumDims());
+  for (AffineExpr expr : map.getResults()) {
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    if (!dim || (kept && dim.getPosition() < kept)) {
+      op.emitError("reads a row operand through a map that has no Python form");
+      return failure();
+    }
+    present.set(dim.getPosition());
+    kept = dim.getPosition() + 1;
+  }
+  std::string result = *text;
+  bool isRow = isa<VectorType>(op.getRowArgument(i).getType());
+  if (!isRow)
+    result += ".unsqueeze(-1)";
+  // Dimensions of the domain that the operand lacks behind one that it has.
+  int first = present.find_first();
+  for (unsigned d = map.getNumDims(); first >= 0 && d-- > unsigned(first);)
+    if (!present[d])
+      result += ".unsqueeze(-" + std::to_string(map.getNumDims() - d + 1) + ")";
+  return result;
+}
+
+FailureOr<std::string> ModelPrinter::statement(Operation *op, Piece &piece) {
+  auto operandOf = [&](Value value) { return operand(value, piece); };
+  auto refuse = [&](const Twine &why) -> FailureOr<std::string> {
+    op->emitError(why);
+    return failure();
+  };
+  return TypeSwitch<Operation *, FailureOr<std::string>>(op)
+      .Case([&](EmbeddingOp embedding) -> FailureOr<std::string> {
+        auto ids = operandOf(embedding.getIds());
+        auto table = operandOf(embedding.getTable());
+        return "F.embedding(" + *ids + ", " + *table + ")";
+      })
+      .Case([&](MatmulOp matmul) -> FailureOr<std::string> {
+        if (matmul.getNumProducts() != 1 || matmul.getTransposeLhs() ||
+            !matmul.getInto().empty())
+          return refuse("has no Python form");
+        auto lhs = operandOf(matmul.getLhsOf(0));
+        auto rhs = operandOf(matmul.getRhsOf(0));
+        if (failed(lhs) || failed(rhs))
+          return failure();
+        if (matmul.getTransposeRhs())
+          return "F.linear(" + *lhs + ", " + *rhs + ")";
+        return *lhs + " @ " + *rhs;
+      })
+      .Case([&](AttentionOp attention) -> FailureOr<std::string> {
+        std::string text = "attend(";
+        for (Value value :
+             {attention.getQ(), attention.getK(), attention.getV()})
+          text += *operandOf(value) + ", ";
+        text += std::to_string(attention.getHeads()) + ", " +
+                std::to_string(attention.getKvHeads()) + ", ";
+        return text + pythonNumber(attention.getScoreScale(), false) +
+               ", positions)";
+      })
+      .Case([&](RowwiseOp row) -> FailureOr<std::string> {
+        if (!row.getSumMaps().empty())
+          return refuse("sums over rows: it has no Python form");
+        FailureOr<std::string> name = functions.nameOf(row);
+        if (failed(name))
+          return failure();
+        std::string arguments;
+        auto add = [&](StringRef text) {
+          arguments += (arguments.empty() ? "" : ", ") + text.str();
+        };
+        for (unsigned i = 0; i < row.getRows().size(); ++i) {
+          FailureOr<std::string> text = rowOperand(row, i, piece);
+          if (failed(text))
+            return failure();
+          add(*text);
+        }
+        for (Value shared : row.getShared())
+          add(*operandOf(shared));
+        for (double value : row.getValues()) {
+          add("\1" + std::to_string(piece.numbers.size()) + "\1");
+          piece.numbers.push_back(value);
+        }
+        return *name + "(" + arguments + ")";
+      })
+      .Default([&](Operation *) { return refuse("has no Python form"); });
+}
+
+LogicalResult ModelPrinter::printPiece(Piece &piece,
+                                       ArrayRef<std::string> inputNames) {
+  piece.text.clear();
+  piece.numbers.clear();
+  piece.outputs.clear();
+  piece.inputNames.assign(inputNames.begin(), inputNames.end());
+  for (auto [value, name] : llvm::zip(piece.inputs, inputNames)) {
+    names[value] = name;
+    held[name] = value;
+  }
+  for (Operation *op : piece.ops) {
+    if (auto store = dyn_cast<StoreOp>(op)) {
+      piece.text += "return " + *operand(store.getValue(), piece) + "\n";
+      continue;
+    }
+    FailureOr<std::string> text = statement(op, piece);
+    if (failed(text))
+      return failure();
+    // What nothing reads (lse) has no name.
+    std::string targets;
+    for (OpResult result : op->getResults()) {
+      if (result.use_empty() && isa<AttentionOp>(op))
+        continue;
+      std::string name = newName(result, op);
+      targets += (targets.empty() ? "" : ", ") + name;
+      names[result] = name;
+      held[name] = result;
+      piece.outputs[result] = name;
+    }
+    piece.text += targets + " = " + *text + "\n";
+  }
+  return success();
+}
+
+/// Whether a loop that runs `pattern` for the layer `before` can run it for
+/// `piece` next: each input is either what it was or what the text has just
+/// written under that name.
+bool ModelPrinter::continues(const Piece &before, const Piece &piece,
+                             const Piece &pattern) const {
+  if (before.inputs.size() != piece.inputs.size())
+    return false;
+  for (auto [was, is, name] :
+       llvm::zip(before.inputs, piece.inputs, pattern.inputNames)) {
+    auto written = before.outputs.find(is);
+    bool isWritten = written != before.outputs.end() && written->second == name;
+    bool isOverwritten = llvm::any_of(before.outputs, [&](const auto &output) {
+      return output.second == name;
+    });
+    if (!isWritten && (was != is || isOverwritten))
+      return false;
+  }
+  return true;
+}
+
+static std::string replaceAll(std::string text, StringRef from, StringRef to) {
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos;
+       at += to.size())
+    text.replace(at, from.size(), to);
+  return text;
+}
+
+std::string ModelPrinter::finish(const Piece &piece, int64_t first,
+                                 ArrayRef<const Piece *> group,
+                                 unsigned indent) {
+  std::string text = piece.text;
+  for (size_t n = 0; n < piece.numbers.size(); ++n) {
+    std::string place = "\1" + std::to_string(n) + "\1";
+    bool differs = llvm::any_of(group, [&](const Piece *other) {
+      return other->numbers[n] != piece.numbers[n];
+    });
+    std::string number = pythonNumber(piece.numbers[n], true);
+    if (differs) {
+      std::string name = "NUMBERS_" + std::to_string(numTables++);
+      tables += name + " = [";
+      for (const Piece *other : group)
+        tables += (other == group.front() ? "" : ", ") +
+                  pythonNumber(other->numbers[n], true);
+      tables += "]\n";
+      number = name + "[i" + (first ? " - " + std::to_string(first) : "") + "]";
+    }
+    text = replaceAll(text, place, number);
+  }
+  if (group.size() == 1) {
+    text = replaceAll(text, "{i}", std::to_string(first));
+    text = replaceAll(text, "p[f\"", "p[\"");
+  }
+  std::string indented;
+  SmallVector<StringRef> lines;
+  StringRef(text).split(lines, '\n', -1, false);
+  for (StringRef line : lines)
+    indented += std::string(indent, ' ') + line.str() + "\n";
+  return indented;
+}
+
+LogicalResult ModelPrinter::printLayers(std::string &body) {
+  auto namesOf = [&](const Piece &piece) {
+    return llvm::map_to_vector(
+        piece.inputs, [&](Value value) { return names.lookup(value); });
+  };
+  for (size_t begin = 0; begin < pieces.size();) {
+    Piece &piece = pieces[begin];
+    SmallVector<std::string> own = namesOf(piece);
+    auto heldBefore = held;
+    auto namesBefore = names;
+    if (failed(printPiece(piece, own)))
+      return failure();
+    SmallVector<const Piece *> group = {&piece};
+    std::string aliases;
+    if (piece.layer >= 0 && begin + 1 < pieces.size() &&
+        pieces[begin + 1].layer == piece.layer + 1 &&
+        pieces[begin + 1].inputs.size() == piece.inputs.size()) {
+      // The names that the second layer gives its inputs serve the first too.
+      SmallVector<std::string> loopNames = namesOf(pieces[begin + 1]);
+      held = heldBefore;
+      names = namesBefore;
+      for (auto [value, name, loopName] :
+           llvm::zip(piece.inputs, own, loopNames))
+        if (name != loopName)
+          aliases += "        " + loopName + " = " + name + "\n";
+      if (failed(printPiece(piece, loopNames)))
+        return failure();
+      size_t end = begin + 1;
+      for (;
+           end < pieces.size() &&
+           pieces[end].layer == piece.layer + static_cast<int64_t>(end - begin);
+           ++end) {
+        SmallVector<std::string> nextNames = namesOf(pieces[end]);
+        auto heldThere = held;
+        auto namesThere = names;
+        if (!continues(pieces[end - 1], pieces[end], piece) ||
+            failed(printPiece(pieces[end], loopNames)) ||
+            pieces[end].text != piece.text) {
+          held = heldThere;
+          names = namesThere;
+          break;
+        }
+        group.push_back(&pieces[end]);
+      }
+      if (group.size() == 1) {
+        held = heldBefore;
+        names = namesBefore;
+        aliases.clear();
+        if (failed(printPiece(piece, own)))
+          return failure();
+      }
+    }
+    if (group.size() == 1) {
+      if (piece.layer >= 0)
+        body += "        # layer " + std::to_string(piece.layer) + "\n";
+      body += finish(piece, piece.layer, group, 8);
+    } else {
+      body += aliases + "        for i in range(" +
+              std::to_string(piece.layer) + ", " +
+              std::to_string(piece.layer + group.size()) + "):\n" +
+              finish(piece, piece.layer, group, 12);
+    }
+    begin += group.size();
+  }
+  return success();
+}
+
+std::string ModelPrinter::parameters() {
+  std::string text;
+  for (auto variable : module.getOps<VariableOp>()) {
+    if (variable.getRole() != Role::Parameter)
+      continue;
+    ArrayRef<int64_t> shape =
+        cast<RankedTensorType>(variable.getType()).getShape();
+    text += "    \"" + variable.getSymName().str() + "\": (";
+    for (int64_t extent : shape)
+      text += std::to_string(extent) + (shape.size() == 1 ? "," : ", ");
+    if (shape.size() > 1)
+      text.resize(text.size() - 2);
+    text += "),\n";
+  }
+  return text;
+}
+
+FailureOr<std::string> ModelPrinter::print() {
+  auto entry = module.lookupSymbol<EntryOp>("logits");
+  if (!entry) {
+    module.emitError("has no entry @logits; expected an expand-phase module");
+    return failure();
+  }
+  for (auto variable : module.getOps<VariableOp>()) {
+    // A name becomes part of Python text.
+    bool isPlain = llvm::all_of(variable.getSymName(), [](char c) {
+      return llvm::isAlnum(c) || c == '_' || c == '.';
+    });
+    if (!isPlain) {
+      variable.emitError("has a name with other characters than letters, "
+                         "digits, '_' and '.': it cannot stand in Python text");
+      return failure();
+    }
+  }
+  std::string body;
+  if (failed(cut(entry)) || failed(printLayers(body)))
+    return failure();
+  auto config = module->getAttrOfType<DictionaryAttr>("mixln.config");
+  auto theta = config ? config.getAs<FloatAttr>("rope_theta") : FloatAttr();
+  auto norm = module->getAttrOfType<StringAttr>("mixln.norm");
+  // The text after '#' is one line whatever the placement was called.
+  std::string title = norm ? norm.getValue().str() : "";
+  for (char &c : title)
+    if (!llvm::isPrint(c))
+      c = ' ';
+  std::string text = kTemplate.str();
+  text = replaceAll(text, "# @NORM@", "# " + title);
+  text = replaceAll(text, "    # @PARAMETERS@\n", parameters());
+  text =
+      replaceAll(text, "# @TABLES@\n\n", tables.empty() ? "" : tables + "\n");
+  text = replaceAll(text, "# @FUNCTIONS@\n", functions.print());
+  text = replaceAll(text, "        # @FORWARD@\n", body);
+  return replaceAll(
+      text, "@ROPE_THETA@",
+      pythonNumber(theta ? theta.getValueAsDouble() : 10000.0, false));
+}
+
+FailureOr<std::string> mixln::printPython(ModuleOp expanded) {
+  return ModelPrinter(expanded).print();
+}

@@ -1,0 +1,106 @@
+//===- RemoveLayer.cpp ----------------------------------------------------===//
+
+#include "export/RemoveLayer.h"
+
+#include "checkpoint/ModelFolder.h"
+#include "checkpoint/OutputFile.h"
+#include "checkpoint/Safetensors.h"
+#include "data/Files.h"
+#include "support/Errors.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+using namespace mixln::rt;
+using nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+/// The number of the trained model's layer that is now layer `layer`.
+static int64_t trainedLayer(const std::vector<int64_t> &removed,
+                            int64_t layer) {
+  for (int64_t other : removed)
+    layer += other <= layer;
+  return layer;
+}
+
+static ordered_json shortened(const std::string &weights, int64_t layer) {
+  std::string path = weights + "/config.json";
+  auto config = ordered_json::parse(readWholeFile(path, size_t(16) << 20),
+                                    nullptr, false);
+  if (!config.is_object() || !config.contains("num_hidden_layers") ||
+      !config["num_hidden_layers"].is_number_integer())
+    badInput(path, ": num_hidden_layers is missing; expected the config of a "
+                   "model");
+  auto layers = config["num_hidden_layers"].get<int64_t>();
+  if (layer < 0 || layer >= layers)
+    badInput("--layer ", layer, ": ", weights, " has layers 0 to ", layers - 1);
+  if (layers == 1)
+    badInput("--layer ", layer, " is the only layer of ", weights);
+  std::vector<int64_t> removed;
+  try {
+    removed = config.value("removed_layers", removed);
+  } catch (const nlohmann::json::exception &) {
+    badInput(path, ": removed_layers is no list of numbers");
+  }
+  removed.push_back(trainedLayer(removed, layer));
+  std::sort(removed.begin(), removed.end());
+  config["num_hidden_layers"] = layers - 1;
+  config["removed_layers"] = removed;
+  return config;
+}
+
+/// The name of a parameter once layer `removed` is gone; empty for its own.
+static std::string renamed(const std::string &name, int64_t removed) {
+  const std::string prefix = "model.layers.";
+  if (!name.starts_with(prefix))
+    return name;
+  int64_t layer = -1;
+  const char *begin = name.data() + prefix.size();
+  const char *end = name.data() + name.size();
+  const char *rest = std::from_chars(begin, end, layer).ptr;
+  if (layer == removed)
+    return "";
+  if (layer < removed)
+    return name;
+  return prefix + std::to_string(layer - 1) + std::string(rest, end);
+}
+
+static void writeContents(const std::string &weights, int64_t layer,
+                          const ordered_json &config, const fs::path &to) {
+  auto writeText = [&](const std::string &name, const std::string &text) {
+    OutputFile file((to / name).string());
+    file.write(text);
+    file.commit(/*syncName=*/false);
+  };
+  writeText("config.json", config.dump(2) + "\n");
+  if (std::string tokenizer = tokenizerOf(weights); !tokenizer.empty())
+    writeText(fs::path(tokenizer).filename().string(),
+              readWholeFile(tokenizer, size_t(256) << 20));
+  SafetensorsFile file(weights + "/model.safetensors");
+  std::vector<TensorToStore> tensors;
+  for (const auto &[name, stored] : file.tensors())
+    if (std::string kept = renamed(name, layer); !kept.empty())
+      tensors.push_back({kept, stored.dtype, stored.shape,
+                         [&file, &stored = stored](int64_t offset, void *data,
+                                                   int64_t bytes) {
+                           file.read(stored, offset, data, bytes);
+                         }});
+  writeSafetensors((to / "model.safetensors").string(), tensors,
+                   {{"format", "pt"}}, /*syncName=*/false);
+}
+
+void mixln::rt::removeLayer(const std::string &weights, int64_t layer,
+                            const std::string &out) {
+  ordered_json config = shortened(weights, layer);
+  std::string temporary = newFolder(out);
+  try {
+    writeContents(weights, layer, config, temporary);
+    commitFolder(temporary, out);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+    throw;
+  }
+}
