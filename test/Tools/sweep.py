@@ -39,7 +39,7 @@ for word in ("it's text/*.json.gz", "--no_shuffle", "--resume", str(work / "out"
         mt.fail(f"{word}: {words}")
 if "true" in words or "--no_shuffle" in lines[1].split():
     mt.fail(f"switches: {lines[:2]}")
-if not first[1].endswith(f"{names[0]}/eval-books.json.part") or "model_5 --out" not in first[3]:
+if not first[1].endswith(f"{names[0]}/eval-books.json.part") or not first[3].endswith("exe layers --out " + str(work / "out" / names[0] / "layers.json")):
     mt.fail(f"afterwards: {first}")
 print("print: one command a line")
 
