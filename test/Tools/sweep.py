@@ -39,7 +39,7 @@ for word in ("it's text/*.json.gz", "--no_shuffle", "--resume", str(work / "out"
         mt.fail(f"{word}: {words}")
 if "true" in words or "--no_shuffle" in lines[1].split():
     mt.fail(f"switches: {lines[:2]}")
-if not first[1].endswith(f"{names[0]}/eval-books.json.part") or "model_5 --out" not in first[3]:
+if not first[1].endswith(f"{names[0]}/eval-books.json.part") or not first[3].endswith("exe layers --out " + str(work / "out" / names[0] / "layers.json")):
     mt.fail(f"afterwards: {first}")
 print("print: one command a line")
 
@@ -51,7 +51,7 @@ WRONG = [
     ({**GOOD, "vary": {"lr": [1, {"a": 1}]}}, "vary.lr[1]: is {\"a\":1} (an object), expected a text"),
     ({**GOOD, "vary": {"lr": [1, 1]}}, "vary.lr[1]: 1 is there twice"),
     ({**GOOD, "vary": {"seq_len": [8]}}, "vary.seq_len: is a flag of all runs as well"),
-    ({**GOOD, "vary": {"max_length": [8]}}, "vary.max_length: is a flag of all runs as well"),
+    ({**GOOD, "vary": {"max_length": [8]}}, "vary.seq_len: is a flag of all runs as well"),
     ({**GOOD, "cases": [{"lr": 1}]}, "cases[0].lr: is in \"vary\" as well"),
     ({**GOOD, "cases": {}}, "cases: is {} (an object), expected a list"),
     ({**GOOD, "flags": {**FLAGS, "save_dir": "x"}}, "flags.save_dir: is set by the sweep itself"),
