@@ -3,9 +3,11 @@
 #include "mixln/Frontend/ModelConfig.h"
 #include "mixln/Frontend/Formula.h"
 #include "mixln/Frontend/Json.h"
-#include "mixln/IR/Bounds.h"
+#include "mixln/Frontend/Presets.h"
+#include "mixln/IR/Mixln.h"
 
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/Twine.h"
 
 #include <cmath>
@@ -206,13 +208,13 @@ static LogicalResult checkFunction(ConfigReader &reader, std::string &type) {
                                   ", only null is supported");
   if (failed(reader.text("model_type", type)))
     return failure();
-  static const std::string known[] = {"llama", "mixln", "olmo2", "qwen3"};
-  if (!llvm::is_contained(known, type))
-    return reader.fail("model_type",
-                       "is \"" + Twine(type) +
-                           "\", expected llama, mixln, olmo2 or qwen3" +
-                           suggest(type, known));
-  return success();
+  if (findStockPreset(type))
+    return success();
+  std::vector<std::string> known = getStockModelTypes();
+  std::string last = known.back();
+  return reader.fail("model_type", "is \"" + Twine(type) + "\", expected " +
+                                       join(ArrayRef(known).drop_back(), ", ") +
+                                       " or " + last + suggest(type, known));
 }
 
 LogicalResult mixln::setScale(ModelConfig &config, StringRef key,

@@ -273,9 +273,9 @@ LogicalResult NormFileParser::stock(const Json &json) {
   auto it = json.find("stock");
   if (it == json.end())
     return success();
-  if (!it->is_object() ||
-      failed(checkKeys(*it, "stock",
-                       {"model_type", "architectures", "norm_kind"})))
+  if (!it->is_object() || failed(checkKeys(*it, "stock",
+                                           {"model_type", "also_read",
+                                            "architectures", "norm_kind"})))
     return error.empty() ? wrong("stock", *it, "an object") : failure();
   StockClass out;
   auto text = [&](const char *key) {

@@ -280,21 +280,6 @@ static LogicalResult settleK(NormSpec &spec, std::optional<int64_t> given,
 // Requests
 //===----------------------------------------------------------------------===//
 
-/// The preset whose stock class has this model_type.
-static StringRef presetOfModelType(StringRef modelType) {
-  for (const Preset &preset : getPresets()) {
-    std::string error;
-    FailureOr<Json> json = parseJson(preset.text, preset.name, error);
-    if (failed(json) || !json->contains("stock"))
-      continue;
-    const Json &stock = (*json)["stock"];
-    if (stock.contains("model_type") &&
-        stock["model_type"] == Json(modelType.str()))
-      return preset.name;
-  }
-  return "pre";
-}
-
 /// What `text` names, whatever files there are: a preset stays a preset in a
 /// folder that holds a file of its name.
 static bool isPath(StringRef text) {
@@ -330,8 +315,11 @@ FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
                     config.normType.empty() ? "norm_spec"
                                             : StringRef(config.normType),
                     {});
-    asked = config.normType.empty() ? presetOfModelType(config.modelType)
-                                    : StringRef(config.normType);
+    asked = config.normType;
+    // Which model types there are was checked when the config was read.
+    if (asked.empty())
+      if (const Preset *stock = findStockPreset(config.modelType))
+        asked = stock->name;
   }
 
   if (FailureOr<std::vector<Unit>> units = parseUnits(asked);

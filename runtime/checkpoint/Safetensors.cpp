@@ -175,24 +175,45 @@ void SafetensorsFile::checkCoverage(int64_t dataBegin,
              " bytes after its last tensor");
 }
 
-const StoredTensor &SafetensorsFile::get(const std::string &name,
-                                         const std::string &dtype) const {
+const StoredTensor &SafetensorsFile::find(const std::string &name) const {
   auto found = table.find(name);
   if (found == table.end())
     badInput(filePath, " has no tensor ", name);
-  if (found->second.dtype != dtype)
-    badInput(filePath, ": tensor ", name, " has dtype ", found->second.dtype,
-             ", expected ", dtype);
   return found->second;
+}
+
+void SafetensorsFile::checkShape(const StoredTensor &tensor,
+                                 const std::vector<int64_t> &shape) const {
+  if (tensor.shape != shape)
+    badInput(filePath, ": tensor ", tensor.name, " has shape ",
+             shapeText(tensor.shape), ", expected ", shapeText(shape));
+}
+
+const StoredTensor &SafetensorsFile::get(const std::string &name,
+                                         const std::string &dtype) const {
+  const StoredTensor &tensor = find(name);
+  if (tensor.dtype != dtype)
+    badInput(filePath, ": tensor ", name, " has dtype ", tensor.dtype,
+             ", expected ", dtype);
+  return tensor;
+}
+
+const StoredTensor &
+SafetensorsFile::getFloats(const std::string &name,
+                           const std::vector<int64_t> &shape) const {
+  const StoredTensor &tensor = find(name);
+  if (tensor.dtype != "F32" && tensor.dtype != "BF16")
+    badInput(filePath, ": tensor ", name, " has dtype ", tensor.dtype,
+             ", expected F32 or BF16");
+  checkShape(tensor, shape);
+  return tensor;
 }
 
 const StoredTensor &
 SafetensorsFile::get(const std::string &name, const std::string &dtype,
                      const std::vector<int64_t> &shape) const {
   const StoredTensor &tensor = get(name, dtype);
-  if (tensor.shape != shape)
-    badInput(filePath, ": tensor ", name, " has shape ",
-             shapeText(tensor.shape), ", expected ", shapeText(shape));
+  checkShape(tensor, shape);
   return tensor;
 }
 

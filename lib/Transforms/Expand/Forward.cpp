@@ -310,6 +310,7 @@ LogicalResult Forward::subLayer(const SubLayer &subLayer) {
   StringRef part = subLayer.sites.isMlp ? "mlp" : "attention";
   auto find = [&](StringRef name) { return lookup(name); };
   branch = {};
+  Value before = streams.front();
   Wiring read(builder.getContext(), loc, hidden);
   if (failed(buildRead(subLayer, read)))
     return failure();
@@ -344,6 +345,7 @@ LogicalResult Forward::subLayer(const SubLayer &subLayer) {
                     cast<StringAttr>(model.getStreams()[i]).getValue().str());
   }
   streams = *joined;
+  places.push_back({before, input->front(), branch, streams.front()});
   return success();
 }
 
