@@ -1,6 +1,6 @@
 //===- ModelOps.cpp - Models, variables, entries --------------------------===//
 
-#include "mixln/IR/Bounds.h"
+#include "mixln/IR/Mixln.h"
 
 using namespace mlir;
 using namespace mixln;
@@ -132,7 +132,7 @@ static FailureOr<int64_t> rowWidth(Type type) {
   return vector.getDimSize(0);
 }
 
-LogicalResult NormKindOp::verify() {
+LogicalResult NormKindOp::verifyRegions() {
   Block &block = getBody().front();
   if (block.getNumArguments() != getParams().size() + 1)
     return emitOpError() << "region has " << block.getNumArguments()
@@ -157,8 +157,8 @@ LogicalResult NormKindOp::verify() {
       return emitOpError() << "parameter has type " << type << ", expected "
                            << row << " or f32";
   auto yield = dyn_cast<YieldOp>(block.getTerminator());
-  if (!yield || !isWhole(yield) || yield.getRows().size() != 1 ||
-      !yield.getSums().empty() || yield.getRows().front().getType() != row)
+  if (!yield || yield.getRows().size() != 1 || !yield.getSums().empty() ||
+      yield.getRows().front().getType() != row)
     return emitOpError() << "must yield one row of type " << row;
   return success();
 }
@@ -182,7 +182,7 @@ static LogicalResult verifyPlacementRegion(PlacementOp op, Region &region,
   Block &block = region.front();
   auto yield =
       dyn_cast_or_null<YieldOp>(block.empty() ? nullptr : &block.back());
-  if (!yield || !isWhole(yield))
+  if (!yield)
     return op.emitOpError("every region must end in mixln.yield");
   if (yield.getRows().empty() || !yield.getSums().empty())
     return op.emitOpError("every region must yield rows and no sums");
@@ -214,7 +214,7 @@ static LogicalResult verifyPlacementRegion(PlacementOp op, Region &region,
   return success();
 }
 
-LogicalResult PlacementOp::verify() {
+LogicalResult PlacementOp::verifyRegions() {
   for (NamedAttribute named : getParams()) {
     auto param = dyn_cast<DictionaryAttr>(named.getValue());
     auto shape = param ? param.getAs<StringAttr>("shape") : StringAttr();

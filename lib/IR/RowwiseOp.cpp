@@ -1,6 +1,6 @@
 //===- RowwiseOp.cpp - Row programs ---------------------------------------===//
 
-#include "mixln/IR/Bounds.h"
+#include "mixln/IR/Mixln.h"
 
 using namespace mlir;
 using namespace mixln;
@@ -172,16 +172,6 @@ static LogicalResult verifyRowOperand(RowwiseOp op, unsigned i) {
   return success();
 }
 
-bool mixln::isWhole(YieldOp yield) {
-  int64_t operands = 0;
-  for (int32_t size : yield.getProperties().operandSegmentSizes) {
-    if (size < 0)
-      return false;
-    operands += size;
-  }
-  return operands == yield->getNumOperands();
-}
-
 /// A number, or a row of numbers.
 static bool canBeYielded(Type type) {
   auto vector = dyn_cast<VectorType>(type);
@@ -190,7 +180,7 @@ static bool canBeYielded(Type type) {
   return (vector ? vector.getElementType() : type).isIntOrFloat();
 }
 
-LogicalResult RowwiseOp::verify() {
+LogicalResult RowwiseOp::verifyRegions() {
   if (failed(verifyExtents(*this)))
     return failure();
   ArrayRef<int64_t> domain = getDomain();
@@ -222,9 +212,8 @@ LogicalResult RowwiseOp::verify() {
       return emitOpError() << "argument of value " << i << " has type "
                            << getValueArgument(i).getType() << ", expected f32";
 
-  Block &body = *getBodyBlock();
-  auto yield = dyn_cast_or_null<YieldOp>(body.empty() ? nullptr : &body.back());
-  if (!yield || !isWhole(yield))
+  auto yield = dyn_cast<YieldOp>(getBodyBlock()->getTerminator());
+  if (!yield)
     return emitOpError("region must end in mixln.yield");
   if (yield.getRows().size() != getRowResults().size() ||
       yield.getSums().size() != getSumResults().size())

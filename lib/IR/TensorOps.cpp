@@ -1,6 +1,6 @@
 //===- TensorOps.cpp - Operations on whole tensors ------------------------===//
 
-#include "mixln/IR/Bounds.h"
+#include "mixln/IR/Mixln.h"
 
 #include <cmath>
 

@@ -287,10 +287,10 @@ mixln.norm_kind @k.8 params [] inits [] {
 
 // -----
 
-// A region is looked into only as far as it is whole.
-// expected-error @below {{must yield one row of type 'vector<8xf32>'}}
+// What a region holds is checked before the operation looks into it.
 mixln.norm_kind @k.8 params [] inits [] {
 ^bb0(%x: vector<8xf32>):
+  // expected-error @below {{operand count (1) does not match with the total size (7) specified in attribute 'operandSegmentSizes'}}
   "mixln.yield"(%x) <{operandSegmentSizes = array<i32: 7, 0>}> : (vector<8xf32>) -> ()
 }
 

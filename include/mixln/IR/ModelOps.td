@@ -99,7 +99,7 @@ def Mixln_NormKindOp : Mixln_Op<"norm_kind", [
     $sym_name `params` $params `inits` $inits (`classes` $classes^)?
     (`decay` $decay^)? (`lr_mult` $lr_mult^)? attr-dict-with-keyword $body
   }];
-  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 def Mixln_PlacementOp : Mixln_Op<"placement", [
@@ -142,7 +142,7 @@ def Mixln_PlacementOp : Mixln_Op<"placement", [
     $sym_name `params` $params attr-dict-with-keyword
     `read` $read_inputs $read `combine` $combine_inputs $combine
   }];
-  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 def Mixln_BlockOp : Mixln_Op<"block", [Symbol, HasParent<"ModelOp">]> {

@@ -62,7 +62,7 @@ def Mixln_RowwiseOp : Mixln_Op<"rowwise", [
                       Variadic<AnyRankedTensor>:$sum_results);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
-  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
   let skipDefaultBuilders = 1;
   let builders = [
     /// Builds the op with an empty body block that has the right arguments.
