@@ -207,58 +207,6 @@ static int chooseBatch(CompileOptions &options,
   return 0;
 }
 
-/// The flags that fix the executable and those of the run, as JSON, without
-/// compiling: what is wrong with one is found out here.
-static int printFlags(ArrayRef<std::string> given,
-                      ArrayRef<std::string> arguments,
-                      CompileOptions &options) {
-  // What the placement says is found out by importing it; its IR is of no
-  // interest here.
-  options.last = Phase::Import;
-  options.output = "/dev/null";
-  if (int status = compile(options))
-    return status;
-  rt::Program program;
-  program.batchSize = options.batchSize;
-  program.seqLen = options.seqLen;
-  program.dtype = options.dtype;
-  program.norm = options.norm;
-  program.target = options.target;
-  nlohmann::ordered_json fixed = {{"batch_size", options.batchSize},
-                                  {"seq_len", options.seqLen},
-                                  {"dtype", options.dtype},
-                                  {"target", options.target}};
-  for (size_t i = 0; i < given.size(); ++i) {
-    auto [spelled, value] = StringRef(given[i]).split('=');
-    std::string name = canonicalFlag(spelled);
-    if (spelled.starts_with("--") && findCompileFlag(name) &&
-        !fixed.contains(name))
-      fixed[name] =
-          value.empty() && i + 1 < given.size() ? given[i + 1] : value.str();
-  }
-  try {
-    auto flags = rt::resolveTrainFlags(
-        {program, nullptr, 0, "mixln-train"},
-        rt::Arguments(arguments.begin(), arguments.end()));
-    outs() << nlohmann::ordered_json{{"compiled", fixed}, {"run", flags}}.dump(
-                  2)
-           << "\n";
-    return 0;
-  } catch (const rt::InputError &error) {
-    return fail(error.what());
-  }
-}
-
-/// Takes a switch out of `arguments`.
-static bool takeSwitch(SmallVectorImpl<std::string> &arguments,
-                       StringRef name) {
-  size_t before = arguments.size();
-  erase_if(arguments, [&](StringRef argument) {
-    return argument.starts_with("--") && canonicalFlag(argument) == name;
-  });
-  return arguments.size() != before;
-}
-
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
   CompileOptions options;

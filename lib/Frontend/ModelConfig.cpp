@@ -4,7 +4,6 @@
 #include "mixln/Frontend/Formula.h"
 #include "mixln/Frontend/Json.h"
 #include "mixln/Frontend/Presets.h"
-#include "mixln/IR/Bounds.h"
 #include "mixln/IR/Mixln.h"
 
 #include "llvm/ADT/SmallVector.h"
