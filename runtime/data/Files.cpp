@@ -44,13 +44,11 @@ std::string mixln::rt::readWholeFile(const std::string &path, size_t limit) {
   std::ifstream file(path, std::ios::binary);
   if (!file)
     badInput("cannot open ", path, ": ", systemError(errno));
-  std::string text;
-  constexpr size_t kPart = size_t(1) << 20;
+  // By parts: the limit is much more than most files have.
+  std::string text, part(size_t(1) << 20, '\0');
   while (file && text.size() <= limit) {
-    size_t before = text.size();
-    text.resize(before + kPart);
-    file.read(text.data() + before, kPart);
-    text.resize(before + file.gcount());
+    file.read(part.data(), part.size());
+    text.append(part, 0, file.gcount());
   }
   if (file.bad())
     badInput("cannot read ", path);

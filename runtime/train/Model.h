@@ -48,7 +48,7 @@ public:
   void writeInputs(const MicroBatch &batch);
   /// Scalars that the program does not use are ignored.
   void setScalar(const std::string &name, double value);
-  /// The f32 elements of a tensor.
+  /// The elements of a tensor of f32 or bf16.
   std::vector<float> read(const std::string &name) const;
   void write(const std::string &name, const std::vector<float> &values);
 
@@ -62,6 +62,9 @@ public:
 private:
   void findUpdateSplit();
   const Tensor &get(const std::string &name) const;
+  /// From element `first` on, in the tensor's type.
+  void writeElements(const Tensor &tensor, int64_t first,
+                     const std::vector<float> &values);
   void fill(const Tensor &tensor, uint64_t seed, double value);
   void writeInput(const std::string &name, const std::vector<int32_t> &values);
 

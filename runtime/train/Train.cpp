@@ -5,6 +5,7 @@
 #include "data/Files.h"
 #include "data/Loader.h"
 #include "device/Ceilings.h"
+#include "layers/Measurements.h"
 #include "replay/Replay.h"
 #include "support/Errors.h"
 #include "support/Hash.h"
@@ -16,6 +17,8 @@
 
 #include <chrono>
 #include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <unistd.h>
 
 using namespace mixln::rt;
@@ -44,6 +47,7 @@ private:
   struct Outputs {
     MetricsFile metrics;
     EventFile events;
+    std::optional<MetricsFile> layers = {}; ///< with --log_layers_every
   };
 
   int runThrough();
@@ -52,6 +56,7 @@ private:
   void identify();
   int loop(Loader *loader, Outputs &outputs);
   bool update(const UpdateBatch &batch, Outputs &outputs);
+  std::string describeLayers(int64_t step);
   void evaluateNow(Outputs &outputs);
   void save(Outputs *outputs);
   void begin();
@@ -156,6 +161,8 @@ void Trainer::save(Outputs *outputs) {
     return;
   if (outputs)
     outputs->metrics.sync();
+  if (outputs && outputs->layers)
+    outputs->layers->sync();
   std::string path = folder.checkpoint(state.step);
   writeModelFolder(path, model.program(), model.device(),
                    options.tokenizer ? options.tokenizer->path() : "",
@@ -208,6 +215,20 @@ void Trainer::notFinite(const UpdateBatch &batch, const char *what,
 // The loop
 //===----------------------------------------------------------------------===//
 
+/// Before the update: weights and gradients are those of update `step`.
+std::string Trainer::describeLayers(int64_t step) {
+  model.run("gradient_norms");
+  nlohmann::ordered_json line = {
+      {"step", step},
+      {"gradient_norm", model.read("layer_grad_norm")},
+      {"gradient_norm_by_class", gradientNormsByClass(model)},
+      {"weight_norm", weightNorms(model)},
+      {"stream_rms", model.read("stream_rms")}};
+  for (const auto &[name, values] : readMeasurements(model))
+    line[name] = values;
+  return line.dump();
+}
+
 /// False when a signal came before the update was applied.
 bool Trainer::update(const UpdateBatch &batch, Outputs &outputs) {
   auto start = Clock::now();
@@ -215,18 +236,24 @@ bool Trainer::update(const UpdateBatch &batch, Outputs &outputs) {
   step.step = state.step + 1;
   step.lr = options.lr * options.schedule.factor(step.step);
   ZLoss zLoss{options.zLoss};
+  bool logged = options.logLayersEvery > 0 &&
+                (step.step == 1 || step.step % options.logLayersEvery == 0);
   step.loss = accumulateGradients(model, batch, options.normalization,
-                                  stopRequested, &zLoss);
+                                  stopRequested, &zLoss, logged);
   if (options.zLoss > 0)
     step.zLoss = zLoss.value;
   if (stopRequested())
     return false;
   if (!std::isfinite(step.loss))
     notFinite(batch, "loss", outputs);
+  // `update` keeps values in memory that other entries share.
+  std::string layers = logged ? describeLayers(step.step) : "";
   step.gradNorm =
       beginUpdate(model, options.optimizer, state.applied + 1, step.lr);
   if (!std::isfinite(step.gradNorm))
     notFinite(batch, "gradient norm", outputs);
+  if (logged)
+    outputs.layers->writeLine(layers);
   if (options.spikeZscore > 0)
     step.skipped =
         state.spikes.check(step.loss, step.gradNorm, options.spikeZscore);
@@ -370,6 +397,8 @@ int Trainer::runThrough() {
   }
   begin();
   Outputs outputs{{folder.metrics(), state.step}, {folder.name(), state.step}};
+  if (options.logLayersEvery > 0)
+    outputs.layers.emplace(folder.file("layers.jsonl"), state.step);
   evaluatedAt = outputs.metrics.evaluatedAt();
   loopStart = Clock::now();
   try {

@@ -70,13 +70,10 @@ static RowProgramSpec residualNorm(int64_t rows, int64_t n) {
 }
 
 static RowProgramSpec rmsNorm(int64_t rows, int64_t n) {
-  return {{rows},
-          {row({rows, n}), shared(n)},
-          {},
-          {},
-          [](RowBuilder &b, Args a) {
-            return RowYields{{b.mul(normalize(b, a[0]), a[1])}, {}};
-          }};
+  return {
+      {rows}, {row({rows, n}), shared(n)}, {}, {}, [](RowBuilder &b, Args a) {
+        return RowYields{{b.mul(normalize(b, a[0]), a[1])}, {}};
+      }};
 }
 
 /// The combine of one sub-layer and the read of the next.
@@ -411,6 +408,22 @@ static RowProgramSpec narrowTypes(int64_t rows, int64_t n) {
   return spec;
 }
 
+/// Gradients that are bf16 in memory: sums of f32 that are rounded once.
+static RowProgramSpec narrowSums(int64_t rows, int64_t n) {
+  RowProgramSpec spec = {
+      {rows},
+      {row({rows, n}), shared(1), into({n}, 0)},
+      {},
+      {},
+      [](RowBuilder &b, Args a) {
+        return RowYields{{}, {b.mul(a[0], a[1]), b.sum(b.mul(a[0], a[0]))}};
+      }};
+  for (RowInput &input : spec.inputs)
+    input.type = "bf16";
+  spec.sumType = "bf16";
+  return spec;
+}
+
 ArrayRef<NamedProgram> mixln::test::rowPrograms() {
   static const NamedProgram all[] = {
       {"scaling", scaling},
@@ -438,6 +451,7 @@ ArrayRef<NamedProgram> mixln::test::rowPrograms() {
       {"copies", copies},
       {"rare_operations", rareOperations},
       {"narrow_types", narrowTypes},
+      {"narrow_sums", narrowSums},
   };
   return all;
 }
