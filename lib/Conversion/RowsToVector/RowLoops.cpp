@@ -7,14 +7,14 @@
 //   one masked chunk if W does not divide the row
 //   the accumulators are added pairwise, then their lanes
 //
+// Where a row has several loops, some would wait for memory and others only
+// compute; so each fetches its share of what later loops, or those of the next
+// point, read and write.
+//
 // A value does not depend on the program that computes it: each operation
 // rounds by itself, and chunk j of a row goes to accumulator j mod 4, however
 // many chunks are in flight. So joining, splitting and computing again change
 // no bit.
-//
-// Where a row has several loops, some would wait for memory and others only
-// compute; so each fetches its share of what later loops, or those of the next
-// point, read and write.
 //
 // Every chunk loads all that it needs before it stores anything, so a result
 // may lie over an operand.
