@@ -130,6 +130,8 @@ LogicalResult mixln::verifyPhase(Phase phase, ModuleOp module,
   case Phase::Fuse:
     return failure(failed(verifyTensors(module, getPhaseName(phase))) ||
                    failed(verifyFuse(module)));
+  case Phase::Rematerialize:
+    return verifyTensors(module, getPhaseName(phase));
   case Phase::Plan:
     return verifyPlanned(module, options);
   case Phase::Lower:

@@ -6,6 +6,7 @@
 #include "data/Files.h"
 #include "support/BFloat16.h"
 #include "support/Errors.h"
+#include "support/Json.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -104,8 +105,9 @@ void mixln::rt::loadMoments(const std::string &folder, const Program &program,
 void mixln::rt::checkSameModel(const std::string &folder,
                                const Program &program) {
   std::string path = folder + "/config.json";
-  auto stored = nlohmann::json::parse(readWholeFile(path, size_t(16) << 20),
-                                      nullptr, false);
+  std::string contents = readWholeFile(path, size_t(16) << 20);
+  checkNesting(contents, path);
+  auto stored = nlohmann::json::parse(contents, nullptr, false);
   if (!stored.is_object())
     badInput(path, " is not a JSON object");
   auto ours = nlohmann::json::parse(program.configJson, nullptr, false);

@@ -8,6 +8,7 @@
 #include "checkpoint/Safetensors.h"
 #include "checkpoint/OutputFile.h"
 #include "support/Errors.h"
+#include "support/Json.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -20,8 +21,10 @@
 using namespace mixln::rt;
 using nlohmann::json;
 
-// The format's own limit.
-constexpr int64_t kMaxHeader = 100'000'000;
+// A hundred thousand tensors; the format itself allows four times as much,
+// which parsed takes gigabytes.
+constexpr int64_t kMaxHeader = 25'000'000;
+constexpr int kMaxNesting = 8;
 
 static int64_t elementBytes(const std::string &dtype) {
   static const std::map<std::string, int64_t> sizes = {
@@ -95,6 +98,7 @@ void SafetensorsFile::parseHeader(int64_t fileBytes) {
              "; it is truncated or not a safetensors file");
   std::string text(headerBytes, '\0');
   readAt(8, text.data(), headerBytes);
+  checkNesting(text, filePath, kMaxNesting);
   json header = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!header.is_object())
     badInput(filePath, " has a header that is not a JSON object");

@@ -155,9 +155,11 @@ void Model::prepare() {
   for (const Tensor &tensor : theProgram.tensors) {
     if (tensor.role == Role::Constant)
       fill(tensor, 0, tensor.init.value);
-    else if (tensor.role == Role::Moment)
+    // Memory that is new is zero; touching it would take a moment.
+    else if (tensor.role == Role::Moment && prepared)
       theDevice->zero(tensor.offset, byteCount(tensor));
   }
+  prepared = true;
   if (hasEntry("prepare"))
     run("prepare");
 }

@@ -54,6 +54,7 @@ public:
 
   const Program &program() const { return theProgram; }
   const Device &device() const { return *theDevice; }
+  void setRecorder(Recorder *recorder) { theDevice->setRecorder(recorder); }
   ThreadPool &threadPool() { return pool; }
   int threads() const { return pool.size(); }
   int64_t parameterCount() const;
@@ -72,6 +73,7 @@ private:
   std::unique_ptr<Device> theDevice;
   std::unordered_map<std::string, const Tensor *> tensors;
   std::unordered_map<std::string, int64_t> entries;
+  bool prepared = false;
   int64_t updateSplit = 0; ///< dispatches of the first part
 };
 

@@ -69,6 +69,28 @@ static RowProgramSpec residualNorm(int64_t rows, int64_t n) {
           }};
 }
 
+static RowProgramSpec rmsNorm(int64_t rows, int64_t n) {
+  return {{rows},
+          {row({rows, n}), shared(n)},
+          {},
+          {},
+          [](RowBuilder &b, Args a) {
+            return RowYields{{b.mul(normalize(b, a[0]), a[1])}, {}};
+          }};
+}
+
+/// The combine of one sub-layer and the read of the next.
+static RowProgramSpec residualRms(int64_t rows, int64_t n) {
+  return {{rows},
+          {row({rows, n}), row({rows, n}), shared(n)},
+          {},
+          {},
+          [](RowBuilder &b, Args a) {
+            Value stream = b.add(a[0], a[1]);
+            return RowYields{{stream, b.mul(normalize(b, stream), a[2])}, {}};
+          }};
+}
+
 static RowProgramSpec layerNorm(int64_t rows, int64_t n) {
   return {{rows},
           {row({rows, n}), shared(n), shared(n)},
@@ -409,6 +431,8 @@ ArrayRef<NamedProgram> mixln::test::rowPrograms() {
   static const NamedProgram all[] = {
       {"scaling", scaling},
       {"residual", residual},
+      {"rms_norm", rmsNorm},
+      {"residual_rms", residualRms},
       {"residual_norm_norm", residualNorm},
       {"layer_norm", layerNorm},
       {"swiglu", swiglu},
