@@ -115,7 +115,7 @@ static std::vector<Flag> makeFlags(Options &options) {
   };
   // What mixlnc has too is told in its words.
   for (StringRef name : {"norm", "norm_kind", "post_num", "batch_size",
-                         "seq_len", "dtype", "chunk_rows", "mcpu"}) {
+                         "seq_len", "chunk_rows", "dtype", "mcpu"}) {
     const CompileFlag *flag = findCompileFlag(name);
     bool ofNorm = name == "norm_kind" || name == "post_num" || name == "mcpu";
     std::string spelled = name.str();

@@ -1,6 +1,7 @@
 //===- Profile.cpp --------------------------------------------------------===//
 
 #include "profile/Profile.h"
+#include "device/CpuFeatures.h"
 
 #include <algorithm>
 #include <cstdarg>
@@ -31,13 +32,9 @@ const char *mixln::rt::boundName(Bound bound) {
 
 /// Whether a kernel multiplies bf16 numbers in the CPU's dot products.
 static bool usesDotProducts(const Program &program, const std::string &name) {
-  bool available =
-      std::any_of(program.cpuFeatures.begin(), program.cpuFeatures.end(),
-                  [](const std::string &feature) {
-                    return feature.ends_with("avx512bf16") && feature[0] != '-';
-                  });
   bool multiplies = name.starts_with("matmul") || name.starts_with("attention");
-  return available && multiplies && name.find(".bf16") != std::string::npos;
+  return usesDotProducts(program) && multiplies &&
+         name.find(".bf16") != std::string::npos;
 }
 
 /// Bytes of a dispatch's results that none of its operands covers.
