@@ -1,8 +1,8 @@
 """The lit suite: each test says in one sentence what it proves."""
 import os
 import platform
-import shutil
 import subprocess
+import shutil
 
 import lit.formats
 
@@ -34,9 +34,6 @@ if os.path.isdir(os.path.join(shared, "golden")):
     config.available_features.add("shared")
     config.substitutions.append(("%shared", os.path.abspath(shared)))
 
-if shutil.which("chromium"):
-    config.available_features.add("chromium")
-
 # Another Python whose packages the results are held against; nothing is installed for it.
 peers = os.environ.get("MIXLN_PYTHON", "")
 if peers:
@@ -47,6 +44,8 @@ if peers:
         found.remove("torch")
     config.available_features.update(found)
     config.substitutions.append(("%peers_python", peers))
+if shutil.which("chromium"):
+    config.available_features.add("chromium")
 
 flags = ""
 if platform.system() == "Linux":

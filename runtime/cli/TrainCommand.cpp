@@ -7,6 +7,7 @@
 #include "data/Files.h"
 #include "device/ThreadPool.h"
 #include "support/Errors.h"
+#include "train/RunFolder.h"
 #include "train/Signals.h"
 #include "train/Train.h"
 
@@ -34,7 +35,7 @@ struct TrainFlags {
                                               normalization = "total";
   std::string evalData, evalPacking = "pad", dtype;
   int64_t batchSize = 0, totalBatchSize = 0, accumulation = 0, seqLen = 0;
-  int64_t seed = 0, maxTrainTokens = 0, evalEvery = 2000;
+  int64_t seed = 0, maxTrainTokens = 0, evalEvery = 2000, logLayersEvery = 0;
   int64_t evalTokens = 10'000'000, saveEvery = 10000;
   bool resume = false;
   std::map<std::string, double> initStd;
@@ -100,6 +101,9 @@ void TrainFlags::addRunFlags() {
   flags.text("eval_data", evalData, "text to evaluate on; a quoted pattern");
   flags.choice("eval_packing", evalPacking, {"pad", "concat"},
                "packing of --eval_data");
+  flags.count("log_layers_every", logLayersEvery, 0,
+              "updates between lines of SAVE_DIR/layers.jsonl, which measure "
+              "every layer (0: none)");
   flags.count("eval_every", evalEvery, 0,
               "updates between evaluations; 0 = at the end only");
   flags.count("eval_tokens", evalTokens, 1, "counted labels of an evaluation");
@@ -110,6 +114,9 @@ void TrainFlags::addRunFlags() {
                std::numeric_limits<double>::infinity(),
                "skip updates whose loss or gradient norm lies this many"
                " standard deviations above the last ones; 0 = off");
+  flags.toggle("profile", options.profile,
+               "print at the end where the time went; profile.json and "
+               "trace.json in --save_dir");
   flags.text("run_name", runName, "recorded in run.json");
   flags.text("name", name, "recorded in run.json");
   flags.text("tags", tags, "recorded in run.json");
@@ -207,6 +214,7 @@ void TrainFlags::resolveSteps() {
 
 void TrainFlags::resolveEvaluation(const Tokenizer *tokenizer) {
   options.evalEvery = evalEvery;
+  options.logLayersEvery = logLayersEvery;
   if (evalData.empty())
     return;
   EvaluationOptions evaluation;
@@ -308,6 +316,8 @@ static int trainWith(const Executable &executable, TrainFlags &train) {
   train.findFiles();
   auto tokenizer = openTokenizer(train.data.tokenizer, executable.program);
   train.options.tokenizer = tokenizer.get();
+  if (tokenizer)
+    checkTokenizerName(tokenizer->path());
   train.resolveEvaluation(tokenizer.get());
   RunFolder folder(train.saveDir, train.resume);
   int threads = train.threads.resolve();
