@@ -115,7 +115,7 @@ static std::vector<Flag> makeFlags(Options &options) {
   };
   // What mixlnc has too is told in its words.
   for (StringRef name : {"norm", "norm_kind", "post_num", "batch_size",
-                         "seq_len", "chunk_rows", "mcpu"}) {
+                         "seq_len", "chunk_rows", "dtype", "mcpu"}) {
     const CompileFlag *flag = findCompileFlag(name);
     bool ofNorm = name == "norm_kind" || name == "post_num" || name == "mcpu";
     std::string spelled = name.str();
@@ -220,6 +220,7 @@ static int checkModel(const Options &options) {
   check.batchSize = options.model.batchSize;
   check.seqLen = options.model.seqLen;
   check.chunkRows = options.chunked ? options.model.chunkRows : 0;
+  check.dtype = options.model.dtype.empty() ? "fp32" : options.model.dtype;
   check.cpu = options.model.cpu;
   check.seed = options.run.seed;
   check.tolerance = options.run.tolerance.value_or(check.tolerance);

@@ -1,9 +1,12 @@
 //===- mixln-train.cpp - Compiles (once) and trains -----------------------===//
 
+#include "cli/ResolveFlags.h"
 #include "mixln/Pipelines/Cache.h"
 #include "mixln/Pipelines/CompileFlags.h"
 #include "mixln/Pipelines/Fit.h"
 #include "mixln/Pipelines/MachineMemory.h"
+
+#include "support/Errors.h"
 
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/Errno.h"
@@ -13,6 +16,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 using namespace llvm;
@@ -30,6 +34,11 @@ static void printHelp() {
     outs() << formatv("  {0,-28}{1}\n",
                       "--" + flag.name.str() + " " + flag.placeholder.str(),
                       flag.help);
+  outs() << formatv("\n  {0,-28}{1}\n", "--print",
+                    "check all flags, the config and the placement, print them "
+                    "as JSON, and stop")
+         << formatv("  {0,-28}{1}\n", "--compile_only",
+                    "print the path of the executable and stop");
   outs() << "\nAll other flags go to the executable; see EXE train --help.\n";
 }
 
@@ -63,11 +72,26 @@ static int compileCached(CompileOptions &options, std::string &executable) {
   SmallString<128> path(directory);
   sys::path::append(path, key);
   executable = std::string(path);
+  if (std::string problem = checkCachedExecutable(path); !problem.empty())
+    return fail(problem);
   if (sys::fs::can_execute(path))
     return 0;
   errs() << "mixln-train: compiling " << options.input << "\n";
   options.output = executable;
   return compile(options);
+}
+
+/// Goes over into the executable.
+static int train(const std::string &executable,
+                 ArrayRef<std::string> arguments) {
+  std::vector<std::string> command = {executable, "train"};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  std::vector<char *> pointers;
+  for (std::string &word : command)
+    pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  execv(executable.c_str(), pointers.data());
+  return fail("cannot run " + executable + ": " + sys::StrError(errno), 1);
 }
 
 /// The whole number of a run-time flag, the last one given, or nothing.
@@ -129,17 +153,56 @@ static int chooseBatch(CompileOptions &options,
   return 0;
 }
 
-/// Goes over into the executable.
-static int train(const std::string &executable,
-                 ArrayRef<std::string> arguments) {
-  std::vector<std::string> command = {executable, "train"};
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  std::vector<char *> pointers;
-  for (std::string &word : command)
-    pointers.push_back(word.data());
-  pointers.push_back(nullptr);
-  execv(executable.c_str(), pointers.data());
-  return fail("cannot run " + executable + ": " + sys::StrError(errno), 1);
+/// The flags that fix the executable and those of the run, as JSON, without
+/// compiling: what is wrong with one is found out here.
+static int printFlags(ArrayRef<std::string> given,
+                      ArrayRef<std::string> arguments,
+                      CompileOptions &options) {
+  // What the placement says is found out by importing it; its IR is of no
+  // interest here.
+  options.last = Phase::Import;
+  options.output = "/dev/null";
+  if (int status = compile(options))
+    return status;
+  rt::Program program;
+  program.batchSize = options.batchSize;
+  program.seqLen = options.seqLen;
+  program.dtype = options.dtype;
+  program.norm = options.norm;
+  program.target = options.target;
+  nlohmann::ordered_json fixed = {{"batch_size", options.batchSize},
+                                  {"seq_len", options.seqLen},
+                                  {"dtype", options.dtype},
+                                  {"target", options.target}};
+  for (size_t i = 0; i < given.size(); ++i) {
+    auto [spelled, value] = StringRef(given[i]).split('=');
+    std::string name = canonicalFlag(spelled);
+    if (spelled.starts_with("--") && findCompileFlag(name) &&
+        !fixed.contains(name))
+      fixed[name] =
+          value.empty() && i + 1 < given.size() ? given[i + 1] : value.str();
+  }
+  try {
+    auto flags = rt::resolveTrainFlags(
+        {program, nullptr, 0, "mixln-train"},
+        rt::Arguments(arguments.begin(), arguments.end()));
+    outs() << nlohmann::ordered_json{{"compiled", fixed}, {"run", flags}}.dump(
+                  2)
+           << "\n";
+    return 0;
+  } catch (const rt::InputError &error) {
+    return fail(error.what());
+  }
+}
+
+/// Takes a switch out of `arguments`.
+static bool takeSwitch(SmallVectorImpl<std::string> &arguments,
+                       StringRef name) {
+  size_t before = arguments.size();
+  erase_if(arguments, [&](StringRef argument) {
+    return argument.starts_with("--") && canonicalFlag(argument) == name;
+  });
+  return arguments.size() != before;
 }
 
 int main(int argc, char **argv) {
@@ -159,6 +222,9 @@ int main(int argc, char **argv) {
       return fail("--rerun " + run + ": it has no executable exe");
     return train(run + "/exe", arguments);
   }
+  bool print = takeSwitch(arguments, "print");
+  bool compileOnly = takeSwitch(arguments, "compile_only");
+  SmallVector<std::string> given = arguments;
   if (std::string error = takeCompileFlags(arguments, options); !error.empty())
     return fail(error + " (see mixln-train --help)");
   if (options.input.empty())
@@ -169,15 +235,15 @@ int main(int argc, char **argv) {
   if (options.batchSize == 0)
     return fail("--batch_size is missing (see mixln-train --help)");
 
+  if (print)
+    return printFlags(given, arguments, options);
   std::string executable;
   if (int status = compileCached(options, executable))
     return status;
-  // For run.json: the executable does not know what it was planned for.
-  if (options.memoryLimit > 0)
-    arguments.push_back("--memory_limit=" +
-                        std::to_string(options.memoryLimit));
-  if (options.checkpoints)
-    arguments.push_back("--activation_checkpointing");
+  if (compileOnly) {
+    outs() << executable << "\n";
+    return 0;
+  }
 
   return train(executable, arguments);
 }

@@ -309,8 +309,8 @@ LogicalResult NormFileParser::parse(const Json &json, StringRef normKind) {
     return failure();
   if (spec.kind == "norm")
     return fail("norm_kind", "is \"norm\", expected the name of a kind");
-  if (failed(checkKindCycles()) || failed(streams(json)) ||
-      failed(params(json)) || failed(stock(json)))
+  if (failed(checkKindCycles()) || failed(checkKindSizes()) ||
+      failed(streams(json)) || failed(params(json)) || failed(stock(json)))
     return failure();
   auto it = json.find("layers");
   if (it == json.end())

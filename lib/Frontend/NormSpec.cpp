@@ -158,13 +158,24 @@ static FailureOr<NormSpec> unitsSpec(ArrayRef<Unit> units, StringRef request,
   std::optional<NormSpec> result;
   std::string firstName;
   int64_t begin = 0;
+  if (static_cast<int64_t>(units.size()) > layers) {
+    error = "norm has " + std::to_string(units.size()) +
+            " units, expected at most num_hidden_layers " +
+            std::to_string(layers);
+    return failure();
+  }
+  std::map<std::string, NormSpec> presets;
+  auto preset = [&](const std::string &name) -> NormSpec * {
+    auto known = presets.find(name);
+    if (known != presets.end())
+      return &known->second;
+    FailureOr<NormSpec> spec = unitPreset(name, request, normKind, error);
+    return failed(spec) ? nullptr : &(presets[name] = *spec);
+  };
   for (const Unit &unit : units) {
-    FailureOr<NormSpec> attention =
-        unitPreset(unit.attention, request, normKind, error);
-    if (failed(attention))
-      return failure();
-    FailureOr<NormSpec> mlp = unitPreset(unit.mlp, request, normKind, error);
-    if (failed(mlp))
+    NormSpec *attention = preset(unit.attention);
+    NormSpec *mlp = attention ? preset(unit.mlp) : nullptr;
+    if (!mlp)
       return failure();
     if (unit.count <= 0 || unit.count > layers) {
       error = ("norm '" + request + "': " + Twine(unit.count) +

@@ -5,8 +5,10 @@
 #include "mixln-rt/program-json.h"
 #include "mixln-rt/program.h"
 #include "mixln/Frontend/Import.h"
+#include "mixln/Frontend/Measures.h"
 #include "mixln/Frontend/ModelConfig.h"
 #include "mixln/Frontend/NormSpec.h"
+#include "mixln/Frontend/ReadModule.h"
 #include "mixln/IR/Mixln.h"
 #include "mixln/Pipelines/Fit.h"
 #include "mixln/Pipelines/PlainDiagnostics.h"
@@ -76,10 +78,12 @@ public:
 private:
   LogicalResult enableRemarks();
   int readInput();
+  int addMeasurements();
+  int setDtype();
   int writeModule();
-  int drawMemory(const rt::Program &program);
   LogicalResult runPhasesAndPrintPython(PhaseRun run,
                                         const PhaseOptions &phaseOptions);
+  int drawMemory(const rt::Program &program);
   int emit(KernelGenerator &generator, const TargetInfo &target);
 
   std::string modeling;
@@ -144,18 +148,47 @@ PhaseOptions mixln::getPhaseOptions(const CompileOptions &options,
 int Compilation::readInput() {
   std::string error;
   if (StringRef(options.input).ends_with(".mlir")) {
-    module = parseSourceFile<ModuleOp>(options.input, &context);
+    module = readModule(options.input, &context);
     if (!module)
       return kBadInput;
     timer.lap("parse");
-    return 0;
+    return setDtype();
   }
   FailureOr<OwningOpRef<ModuleOp>> imported =
       importConfig(context, options, error);
   if (failed(imported))
     return report(error, kBadInput);
   module = std::move(*imported);
+  if (int status = addMeasurements())
+    return status;
   timer.lap("import");
+  return setDtype();
+}
+
+/// The types are chosen in `fuse`, by the module's attribute.
+int Compilation::setDtype() {
+  auto present = (*module)->getAttrOfType<StringAttr>("mixln.dtype");
+  if (options.dtype.empty() || (present && present == options.dtype))
+    return 0;
+  if (options.done >= Phase::Fuse)
+    return report("--dtype is " + options.dtype + ", but the types of " +
+                      options.input + " were chosen before: it is " +
+                      (present ? present.getValue() : StringRef("fp32")),
+                  kBadInput);
+  (*module)->setAttr("mixln.dtype", StringAttr::get(&context, options.dtype));
+  return 0;
+}
+
+int Compilation::addMeasurements() {
+  std::string error;
+  ModelOp model = *module->getOps<ModelOp>().begin();
+  if (failed(addMeasures(model, getBuiltinMeasures(), "measures.json", error)))
+    return report(error, kFailed);
+  if (options.measure.empty())
+    return 0;
+  FailureOr<std::string> text = readMeasures(options.measure, error);
+  if (failed(text) || failed(addMeasures(model, *text, options.measure, error)))
+    return report(error, kBadInput);
   return 0;
 }
 
@@ -189,17 +222,6 @@ static std::string checkOutput(StringRef path) {
   return {};
 }
 
-int Compilation::drawMemory(const rt::Program &program) {
-  std::error_code code;
-  llvm::ToolOutputFile file(options.drawMemory, code, llvm::sys::fs::OF_None);
-  if (code)
-    return report("cannot write " + options.drawMemory + ": " + code.message(),
-                  kBadInput);
-  drawMemoryMap(program, "gradient", file.os());
-  file.keep();
-  return 0;
-}
-
 /// The Python form is read from the IR that expand leaves: later phases join
 /// what a reader wants apart.
 LogicalResult
@@ -224,6 +246,17 @@ Compilation::runPhasesAndPrintPython(PhaseRun run,
   return runPhases(*module, run, phaseOptions);
 }
 
+int Compilation::drawMemory(const rt::Program &program) {
+  std::error_code code;
+  llvm::ToolOutputFile file(options.drawMemory, code, llvm::sys::fs::OF_None);
+  if (code)
+    return report("cannot write " + options.drawMemory + ": " + code.message(),
+                  kBadInput);
+  drawMemoryMap(program, "gradient", file.os());
+  file.keep();
+  return 0;
+}
+
 int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   OwningOpRef<ModuleOp> kernels = ModuleOp::create(UnknownLoc::get(&context));
   KernelPhases phases;
@@ -241,6 +274,8 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   about.target = options.target;
   about.cpu = target.cpu;
   about.cpuFeatures = target.requiredFeatures();
+  about.memoryLimit = options.memoryLimit;
+  about.checkpoints = options.checkpoints;
   FailureOr<rt::Program> program =
       buildProgram(*module, generator, phases, about);
   if (failed(program))

@@ -90,6 +90,12 @@ static const CompileFlag flags[] = {
        o.logitScale = v.str();
        return v.empty() ? std::string("is empty") : std::string();
      }},
+    {"measure", "FILE",
+     "further measurements of layers, as formulas (docs/Layers.md)",
+     [](CompileOptions &o, StringRef v) {
+       o.measure = v.str();
+       return v.empty() ? std::string("is empty") : std::string();
+     }},
     {"batch_size", "B",
      "sequences of a micro-batch; mixln-train takes auto too: the most that "
      "fit "
@@ -100,13 +106,18 @@ static const CompileFlag flags[] = {
      }},
     {"seq_len", "T", "tokens of a sequence (256)",
      [](CompileOptions &o, StringRef v) { return setPositive(o.seqLen, v); }},
-    {"dtype", "TYPE", "fp32 (float32)",
+    {"dtype", "TYPE",
+     "fp32 (float32); bf16 (bfloat16): bf16 activations and products, fp32 "
+     "weights and optimizer; bf16_pure: bf16 weights and optimizer too",
      [](CompileOptions &o, StringRef v) {
        o.dtype = StringSwitch<std::string>(v)
                      .Cases({"fp32", "float32"}, "fp32")
+                     .Cases({"bf16", "bfloat16"}, "bf16")
+                     .Cases({"bf16_pure", "bfloat16_pure"}, "bf16_pure")
                      .Default("");
-       return o.dtype.empty() ? "is '" + v.str() + "', expected fp32"
-                              : std::string();
+       return o.dtype.empty()
+                  ? "is '" + v.str() + "', expected fp32, bf16 or bf16_pure"
+                  : std::string();
      }},
     {"target", "cpu", "what to compile for",
      [](CompileOptions &o, StringRef v) {

@@ -76,6 +76,9 @@ void mixln::buildPhase(Phase phase, OpPassManager &manager,
     chunk.rows = options.chunkRows;
     chunk.threshold = options.chunkThreshold;
     manager.addPass(createMixlnChunk(chunk));
+    // Types after joining: what is carried from one row program to another is
+    // known. Before packs, which narrow the weights.
+    manager.addPass(createMixlnTypes());
     // Packs after chunks: one packed weight serves all chunks.
     manager.addPass(createMixlnPack());
     return;

@@ -2,6 +2,7 @@
 
 #include "mixln/Pipelines/RunEntries.h"
 
+#include "mixln/Frontend/ReadModule.h"
 #include "mixln/IR/Mixln.h"
 #include "mixln/Interpreter/Compare.h"
 #include "mixln/Interpreter/Files.h"
@@ -9,8 +10,6 @@
 #include "mixln/Interpreter/Inputs.h"
 #include "mixln/Pipelines/Registry.h"
 
-#include "mlir/Parser/Parser.h"
-#include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/SourceMgr.h"
 
@@ -132,29 +131,17 @@ static int differentiate(Interpreter &interpreter, const RunOptions &options) {
   return bad ? kFailed : 0;
 }
 
-static OwningOpRef<ModuleOp> parseModule(StringRef path, MLIRContext &context) {
-  std::string error;
-  std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(path, &error);
-  if (!file) {
-    llvm::errs() << "mixln-run: " << error << "\n";
-    return nullptr;
-  }
-  llvm::SourceMgr sources;
-  sources.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
-  return parseSourceFile<ModuleOp>(sources, &context);
-}
-
 int mixln::runEntries(const RunOptions &options) {
   MLIRContext context(makeRegistry(), MLIRContext::Threading::DISABLED);
   context.loadAllAvailableDialects();
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler handler(sources, &context);
-  OwningOpRef<ModuleOp> module = parseModule(options.module, context);
+  OwningOpRef<ModuleOp> module = readModule(options.module, &context);
   if (!module)
     return kBadInput;
   OwningOpRef<ModuleOp> other;
   if (!options.compare.empty() &&
-      !(other = parseModule(options.compare, context)))
+      !(other = readModule(options.compare, &context)))
     return kBadInput;
 
   Interpreter interpreter(*module);

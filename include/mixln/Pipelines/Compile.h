@@ -23,11 +23,14 @@ struct CompileOptions {
   std::string normKind;
   /// Numbers or formulas; empty: the config's.
   std::string attentionScale, logitScale;
+  /// File of further measurements; empty: the built-in ones alone.
+  std::string measure;
   int64_t batchSize = 1;
   /// `--batch_size auto`: the tool finds one that fits the machine.
   bool autoBatch = false;
   int64_t seqLen = 256;
-  std::string dtype = "fp32";
+  /// fp32, bf16 or bf16_pure; empty: fp32, or what IR says of itself.
+  std::string dtype;
   std::string target = "cpu";
   std::string cpu = "native";
   std::string output;

@@ -71,6 +71,21 @@ def MixlnChunk : Pass<"mixln-chunk", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def MixlnTypes : Pass<"mixln-types", "::mlir::ModuleOp"> {
+  let summary = "choose the element types of tensors in memory";
+  let description = [{
+    By the module's attribute `mixln.dtype`: with "bf16", activations and their
+    cotangents become bf16, variables stay f32; with "bf16_pure" parameters,
+    gradients and moments become bf16 too; with "fp32" or without the attribute
+    nothing changes. Arithmetic stays f32 everywhere.
+  }];
+  let options = [
+    Option<"streams", "streams", "std::string", "\"f32\"",
+           "type of rows that are carried past a branch: f32 or bf16">];
+  let dependentDialects = ["::mixln::MixlnDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def MixlnPack : Pass<"mixln-pack", "::mlir::ModuleOp"> {
   let summary = "lay out the right sides of matmuls in panels";
   let description = [{
