@@ -279,6 +279,8 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   about.target = options.target;
   about.cpu = target.cpu;
   about.cpuFeatures = target.requiredFeatures();
+  about.memoryLimit = options.memoryLimit;
+  about.checkpoints = options.checkpoints;
   FailureOr<rt::Program> program =
       buildProgram(*module, generator, phases, about);
   if (failed(program))

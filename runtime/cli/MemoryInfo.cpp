@@ -24,6 +24,9 @@ ordered_json mixln::rt::describeMemory(const Program &program) {
   ordered_json out = {{"step_bytes", stepBytes(program)},
                       {"mapped_bytes", program.arenaBytes},
                       {"scratch_bytes_per_worker", program.scratchBytes}};
+  if (program.memoryLimit > 0)
+    out["memory_limit"] = program.memoryLimit;
+  out["activation_checkpointing"] = program.checkpoints;
   for (const Entry &entry : program.entries)
     if (entry.name == "gradient" || entry.name == "gradient_add" ||
         entry.name == "update")

@@ -37,8 +37,7 @@ struct TrainFlags {
   int64_t batchSize = 0, totalBatchSize = 0, accumulation = 0, seqLen = 0;
   int64_t seed = 0, maxTrainTokens = 0, evalEvery = 2000, logLayersEvery = 0;
   int64_t evalTokens = 10'000'000, saveEvery = 10000;
-  bool resume = false, checkpoints = false;
-  std::string memoryLimit;
+  bool resume = false;
   std::map<std::string, double> initStd;
   std::string runName, name, tags;
 
@@ -152,10 +151,8 @@ void TrainFlags::addForeignFlags() {
   flags.ignored("single_gpu", false, "one process runs one executable");
   flags.ignored("use_hf_model", false, "the model is compiled");
   flags.ignored("workers", true, "one thread prepares the data");
-  flags.toggle("activation_checkpointing", checkpoints,
-               "recorded in run.json; decided at compile time");
-  flags.text("memory_limit", memoryLimit,
-             "recorded in run.json; decided at compile time");
+  flags.ignored("activation_checkpointing", false,
+                "memory was planned at compile time");
   for (const char *galore :
        {"rank", "update_proj_gap", "galore_scale", "proj_type"})
     flags.refused(galore, "belongs to GaLore, which is not supported yet");

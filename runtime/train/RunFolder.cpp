@@ -7,6 +7,7 @@
 #include "data/Files.h"
 #include "device/CpuFeatures.h"
 #include "device/ThreadPool.h"
+#include "mixln-rt/memory-map.h"
 #include "support/Errors.h"
 #include "support/Hash.h"
 #include "support/Json.h"
@@ -200,7 +201,9 @@ void RunFolder::writeRunJson(const Program &program, const ResolvedFlags &flags,
                         {"cpu", program.cpu},
                         {"batch_size", program.batchSize},
                         {"seq_len", program.seqLen},
-                        {"arena_bytes", program.arenaBytes},
+                        {"arena_bytes", stepBytes(program)},
+                        {"memory_limit", program.memoryLimit},
+                        {"activation_checkpointing", program.checkpoints},
                         {"flops_per_token", program.flopsPerToken}}},
                       {"hashes", hashes},
                       {"machine",

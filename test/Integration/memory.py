@@ -109,11 +109,11 @@ def train(name, *flags):
 
 losses, record, said = train("auto", "--batch_size", "auto", "--memory_limit", limit)
 if "--batch_size auto: 6 of 12" not in said or record["program"]["batch_size"] != 6 or \
-        record["flags"]["memory_limit"] != str(limit):
+        record["program"]["memory_limit"] != limit:
     mt.fail(f"--batch_size auto: {said} {record}")
 others, record, _ = train("two", "--batch_size", "2", "--activation-checkpointing")
-if record["flags"]["activation_checkpointing"] != "true":
-    mt.fail(f"run.json: {record['flags']}")
+if record["program"]["activation_checkpointing"] is not True:
+    mt.fail(f"run.json: {record['program']}")
 error = mt.relative(losses, others)
 if len(losses) != 6 or not error <= 1e-5:
     mt.fail(f"--batch_size auto: losses differ by {error}: {losses} {others}")

@@ -39,7 +39,8 @@ for word in ("it's text/*.json.gz", "--no_shuffle", "--resume", str(work / "out"
         mt.fail(f"{word}: {words}")
 if "true" in words or "--no_shuffle" in lines[1].split():
     mt.fail(f"switches: {lines[:2]}")
-if not first[1].endswith(f"{names[0]}/eval-books.json.part") or not first[3].endswith("exe layers --out " + str(work / "out" / names[0] / "layers.json")):
+if not first[1].endswith(f"{names[0]}/eval-books.json.part") or \
+        not first[3].endswith(f"exe layers --out {work / 'out' / names[0] / 'layers.json'}"):
     mt.fail(f"afterwards: {first}")
 print("print: one command a line")
 
@@ -116,9 +117,9 @@ for script in sorted((mt.ROOT / "scripts").glob("run_*.sh")):
     if not table.exists():
         continue
     lines = mt.run(["mixln-sweep", table, "--data", "c4/c4-train.*.json.gz", "--tokenizer", "spiece.model", "--out",
-                    work / size, "--print"]).stdout.splitlines()
+                    work / size, "--print"], cwd=mt.ROOT).stdout.splitlines()
     for line in lines:
-        other = json.loads(mt.run(["sh", "-c", f"{line} --print"]).stdout)
+        other = json.loads(mt.run(["sh", "-c", f"{line} --print"], cwd=mt.ROOT).stdout)
         differing = {k for k in run if run[k] != other["run"][k]} - {"save_dir", "resume"}
         if differing or {k for k in ("batch_size", "seq_len") if compiled[k] != other["compiled"][k]}:
             mt.fail(f"{table.name} and {script.name} differ in {differing}")

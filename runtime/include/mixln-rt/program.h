@@ -151,6 +151,9 @@ struct Program {
 
   int64_t arenaBytes = 0;
   int64_t scratchBytes = 0; ///< per worker
+  /// What the plan was asked to fit into; 0: nothing was asked.
+  int64_t memoryLimit = 0;
+  bool checkpoints = false; ///< --activation_checkpointing
 
   std::vector<Tensor> tensors;
   std::vector<Kernel> kernels;
