@@ -146,6 +146,10 @@ mlir::LLVM::LLVMFuncOp blockFunction(KernelBuilder &b, const BlockSpec &spec);
 /// (B, ldb, packed, N, K, firstPanel, lastPanel) packs those panels.
 mlir::LLVM::LLVMFuncOp packFunction(KernelBuilder &b, const PackSpec &spec);
 
+/// (from, ld, to, ldTo, R, D, firstPair, lastPair) pairs those rows; `ldTo`
+/// counts words.
+mlir::LLVM::LLVMFuncOp pairFunction(KernelBuilder &b, const PairSpec &spec);
+
 /// The innermost piece, a private function:
 /// (A, lda, B, ldb, C, ldc, depth, columns, flags, partial) computes `rows`
 /// rows of `vectors` registers each; `columns` of them are stored.
