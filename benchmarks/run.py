@@ -1,112 +1,131 @@
 #!/usr/bin/env python3
 """One training step of mixln and of its peers, alternately, on this machine.
 
-    benchmarks/run.py --bin build/release/bin --peers ../shared/peers --python PYTHON [--case NAME ...]
+    PYTHON benchmarks/run.py --peers PEERS --out benchmarks/results/NAME.json [--case NAME ...] [--quick]
 
-Cases stand in cases.json: size, batch, T, type, placement, threads and the peers to run beside. A round runs mixln and
-every peer once; the figure of each is the median of its rounds' medians over steps, the first two steps of a run left
-out. Prints a table, writes the JSON of every run to --out. PYTHON is one that has torch (and jax).
+Cases stand in cases.json. A round runs every system of a case once; the figure of each is the median of its rounds'
+medians over steps, the first two steps of a run and those during which others used the CPU left out. mixln runs twice
+in the first round: with an empty cache, for the time that compiling takes, and from the cache. Prints a table; --out
+takes the JSON of every run (read by table.py) and, beside it, a picture. PYTHON has torch, transformers, jax and
+matplotlib for what of them is wanted; PEERS (or MIXLN_PEERS) is the folder of the peers' trainers.
 """
 import argparse
 import json
 import os
 import pathlib
 import platform
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
+import systems
+from summary import label, print_case
+
 HERE = pathlib.Path(__file__).resolve().parent
 
 
-def run_mixln(case, args, work):
-    config = HERE.parent / "configs" / f"llama_{case['size']}.json"
-    exe = work / f"exe-{case['name']}"
-    record = {"peer": "mixln"}
-    if not exe.exists():
-        start = time.perf_counter()
-        subprocess.run([args.bin / "mixlnc", config, "--norm", case["norm"], "--batch_size", str(case["batch"]),
-                        "--seq_len", str(case["seq"]), "--dtype", case["dtype"], "-o", exe], check=True)
-        record["compile_s"] = round(time.perf_counter() - start, 2)
-    save = pathlib.Path(tempfile.mkdtemp(dir=work))
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    steps = args.steps + 2
-    process = subprocess.Popen(
-        [exe, "train", "--data", args.data, "--tokenizer", args.tokenizer, "--packing", "concat", "--no_shuffle", "--save_dir",
-         save / "run", "--num_training_steps", str(steps), "--warmup_steps", "0", "--lr", "1e-3", "--threads",
-         str(case["threads"]), "--save_every", "0"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status != 0:
-        sys.exit(f"benchmark: mixln failed with status {status}")
-    lines = [json.loads(line) for line in (save / "run" / "metrics.jsonl").read_text().splitlines()]
-    seconds = [line["step_seconds"] for line in lines if "step_seconds" in line][2:]
-    record.update(ms_per_step=statistics.median(seconds) * 1e3,
-                  tokens_per_s=case["batch"] * case["seq"] / statistics.median(seconds),
-                  peak_rss_mib=max(usage.ru_maxrss, 0) // 1024, step_ms=[round(s * 1e3, 1) for s in seconds])
-    del before
-    return record
+def machine():
+    with open("/proc/cpuinfo") as cpuinfo:
+        model = next((line.split(":")[1].strip() for line in cpuinfo if line.startswith("model name")), "unknown")
+    with open("/proc/meminfo") as meminfo:
+        memory = int(meminfo.readline().split()[1]) // 1024
+    return {"machine": model, "cores": os.cpu_count(), "memory_mib": memory, "system": platform.platform(),
+            "libc": " ".join(platform.libc_ver()), "date": time.strftime("%Y-%m-%d %H:%M")}
 
 
-def run_peer(case, peer, args, work):
-    results = work / "peer.jsonl"
-    results.unlink(missing_ok=True)
-    script, *flags = peer.split()
-    command = [args.peers / "run_one.sh", script, "--size", case["size"], "--norm", case["norm"], "--batch",
-               str(case["batch"]), "--seq", str(case["seq"]), "--dtype", case["dtype"], "--threads",
-               str(case["threads"]), "--steps", str(args.steps), *flags]
-    environment = dict(os.environ, RESULTS=str(results),
-                       PATH=f"{pathlib.Path(args.python).parent}{os.pathsep}{os.environ['PATH']}")
-    subprocess.run(["sh", *map(str, command)], env=environment, stdout=subprocess.DEVNULL)
-    if not results.exists() or not results.read_text().strip():
-        return {"peer": peer, "error": "gave no result"}
-    return dict(json.loads(results.read_text().splitlines()[-1]), peer=peer)
+def measure_ceilings(args, threads):
+    """What the machine could do at most, in the same call; without the tool none."""
+    tool = args.bin / "mixln-bench-ceilings"
+    if not tool.exists():
+        print(f"{tool} is not built: no shares of peak", file=sys.stderr)
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "ceilings.json"
+        subprocess.run([tool, "--threads", ",".join(map(str, sorted(threads))), "--json", file], check=True,
+                       stdout=subprocess.DEVNULL)
+        return json.loads(file.read_text())["ceilings"]
+
+
+def versions(python):
+    """Of mixln's sources and of the peers' packages."""
+    found = {}
+    done = subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty"], capture_output=True, text=True)
+    if done.returncode == 0:
+        found["mixln"] = done.stdout.strip()
+    code = ("import importlib.metadata as m\nfor p in ('torch', 'transformers', 'jax', 'jaxlib'):\n"
+            " try: print(p, m.version(p))\n except m.PackageNotFoundError: pass")
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True)
+    found.update(line.split() for line in done.stdout.splitlines())
+    return found
+
+
+def run_case(case, args, caches):
+    runs = {}
+    for turn in range(args.rounds):
+        for system in ["mixln", *case["systems"]]:
+            if args.only and not any(word in system for word in args.only):
+                continue
+            cache = caches / f"{case['name']} {system}".replace(" ", "-")
+            try:
+                cold = {}
+                if turn == 0 and system.split()[0] == "mixln":
+                    first = systems.run(case, system, argparse.Namespace(**{**vars(args), "steps": 1}), cache)
+                    cold = {"cold_first_step_done_s": first["first_step_done_s"],
+                            "cold_to_first_step_s": first["to_first_step_s"]}
+                record = {**systems.run(case, system, args, cache), **cold}
+            except systems.Failed as error:
+                record = {"error": str(error)}
+            runs.setdefault(system, []).append(record)
+            rate = record.get("tokens_per_s")
+            print(f"  {case['name']} round {turn + 1} {label(system)}: " +
+                  (f"{rate:.0f} tokens/s" if rate else record["error"]), file=sys.stderr, flush=True)
+    return runs
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    shared = HERE.parent.parent / "shared"
+    shared = pathlib.Path(os.environ.get("MIXLN_SHARED", HERE.parent.parent / "shared"))
     parser.add_argument("--bin", type=pathlib.Path, default=HERE.parent / "build/release/bin")
-    parser.add_argument("--peers", type=pathlib.Path, default=shared / "peers")
-    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--peers", type=pathlib.Path, default=os.environ.get("MIXLN_PEERS", shared / "peers"))
+    parser.add_argument("--python", default=sys.executable, help="runs the peers; default: this one")
     parser.add_argument("--data", default=shared / "data/c4/c4-sample.train.json.gz")
     parser.add_argument("--tokenizer", default=shared / "data/tokenizer/t5/spiece.model")
-    parser.add_argument("--case", action="append")
+    parser.add_argument("--cases", type=pathlib.Path, default=HERE / "cases.json")
+    parser.add_argument("--case", action="append", help="only this case; may be given several times")
+    parser.add_argument("--only", action="append", help="only systems whose name holds this text")
+    parser.add_argument("--list", action="store_true", help="list the cases")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--quick", action="store_true", help="one round of three steps")
     parser.add_argument("--out", type=pathlib.Path)
     args = parser.parse_args()
-    cases = json.loads((HERE / "cases.json").read_text())
+    if args.quick:
+        args.rounds, args.steps = 1, 3
+    cases = json.loads(args.cases.read_text())
     if args.case:
+        unknown = set(args.case) - {case["name"] for case in cases}
+        if unknown:
+            parser.error(f"no case {', '.join(sorted(unknown))}; --list shows them")
         cases = [case for case in cases if case["name"] in args.case]
-    report = {"machine": platform.processor() or platform.machine(), "date": time.strftime("%Y-%m-%d"), "cases": []}
-    with open("/proc/cpuinfo") as cpuinfo:
-        report["machine"] = next((l.split(":")[1].strip() for l in cpuinfo if l.startswith("model name")), "?")
-    report["cores"] = os.cpu_count()
-    print(f"{'case':<24} {'system':<28} {'tokens/s':>9} {'ms/step':>9} {'peak MiB':>9} {'mixln is':>9}")
-    with tempfile.TemporaryDirectory() as folder:
-        work = pathlib.Path(folder)
+    if args.list:
         for case in cases:
-            runs = {}
-            for _ in range(args.rounds):
-                for peer in ["mixln", *case["peers"]]:
-                    run = run_mixln(case, args, work) if peer == "mixln" else run_peer(case, peer, args, work)
-                    runs.setdefault(peer, []).append(run)
-            mine = statistics.median(run["tokens_per_s"] for run in runs["mixln"])
-            for peer, records in runs.items():
-                good = [record for record in records if "tokens_per_s" in record]
-                if not good:
-                    print(f"{case['name']:<24} {peer:<28} {records[0].get('error', 'failed')}")
-                    continue
-                rate = statistics.median(record["tokens_per_s"] for record in good)
-                print(f"{case['name']:<24} {peer:<28} {rate:>9.0f} "
-                      f"{statistics.median(r['ms_per_step'] for r in good):>9.0f} "
-                      f"{max(r['peak_rss_mib'] for r in good):>9} {mine / rate:>8.2f}x", flush=True)
-            report["cases"].append({"case": case, "runs": runs})
+            print(case["name"], "|", ", ".join(["mixln", *case["systems"]]))
+        return
+    report = machine()
+    report["ceilings"] = measure_ceilings(args, {case["threads"] for case in cases})
+    report["versions"] = versions(args.python)
+    report["settings"] = {"rounds": args.rounds, "steps": args.steps}
+    report["cases"] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for case in cases:
+            report["cases"].append({"case": case, "runs": run_case(case, args, pathlib.Path(folder))})
+            print_case(report, report["cases"][-1])
+            if args.out:
+                args.out.write_text(json.dumps(report, indent=1) + "\n")
     if args.out:
-        args.out.write_text(json.dumps(report, indent=1) + "\n")
+        subprocess.run([sys.executable, HERE / "plot.py", args.out])
 
 
 if __name__ == "__main__":

@@ -9,3 +9,7 @@ if(MIXLN_SANITIZE)
   target_compile_options(mixln_options INTERFACE -fsanitize=${MIXLN_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(mixln_options INTERFACE -fsanitize=${MIXLN_SANITIZE})
 endif()
+if(MIXLN_FUZZ)
+  # Coverage for the fuzzer, and assertions, which are findings too.
+  target_compile_options(mixln_options INTERFACE -fsanitize=fuzzer-no-link -UNDEBUG)
+endif()

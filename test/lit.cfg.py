@@ -2,6 +2,7 @@
 import os
 import platform
 import subprocess
+import shutil
 
 import lit.formats
 
@@ -22,6 +23,7 @@ for name in ("HOME", "MIXLN_PYTHON", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTI
         config.environment[name] = os.environ[name]
 
 config.substitutions.append(("%python", config.python))
+config.substitutions.append(("%build", config.mixln_build))
 config.substitutions.append(("%configs", os.path.join(config.mixln_source, "configs")))
 config.substitutions.append(("%inputs", os.path.join(config.test_source_root, "Inputs")))
 config.substitutions.append(("%test_root", config.test_source_root))
@@ -42,6 +44,8 @@ if peers:
         found.remove("torch")
     config.available_features.update(found)
     config.substitutions.append(("%peers_python", peers))
+if shutil.which("chromium"):
+    config.available_features.add("chromium")
 
 flags = ""
 if platform.system() == "Linux":

@@ -1,48 +1,39 @@
 //===- mixln-run.cpp - Executes entries with the interpreter --------------===//
 
-#include "mixln/IR/Mixln.h"
-#include "mixln/Interpreter/Compare.h"
-#include "mixln/Interpreter/Files.h"
-#include "mixln/Interpreter/FiniteDifferences.h"
-#include "mixln/Interpreter/Inputs.h"
 #include "mixln/Pipelines/CheckNorm.h"
 #include "mixln/Pipelines/CompileFlags.h"
-#include "mixln/Pipelines/Registry.h"
+#include "mixln/Pipelines/RunEntries.h"
+#include "mixln/Support/NearestName.h"
 
-#include "mlir/Parser/Parser.h"
-#include "mlir/Support/FileUtilities.h"
-#include "llvm/Support/Format.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
-#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/raw_ostream.h"
 
-#include <optional>
+#include <functional>
 
-using namespace mlir;
+using namespace llvm;
 using namespace mixln;
 
 namespace {
 struct Options {
-  std::string module, compare, outputs;
-  std::vector<std::string> entries, inputs, sets;
-  uint64_t seed = 1;
-  int64_t samples = 6;
-  double step = 1e-5;
-  std::optional<double> tolerance;
-  CheckNormOptions check;
-  CheckModelOptions model;
-  bool randomInputs = false, finiteDifferences = false, f64 = false,
-       help = false;
+  RunOptions run;
+  std::string checkedNorm, checkedModel;
+  /// Of the model that is checked.
+  CompileOptions model;
+  bool chunked = false, help = false;
 };
 
-/// A flag with a value (`set` takes it and says whether it was a good one), or
-/// a switch.
+/// A flag with a value, or a switch. `set` returns what is wrong, or nothing.
 struct Flag {
-  StringRef name, placeholder, help;
-  std::function<bool(StringRef)> set;
+  std::string name;
+  StringRef placeholder;
+  std::string help;
+  std::function<std::string(StringRef)> set;
 };
 } // namespace
 
-static constexpr int kFailed = 1, kBadInput = 2;
+static constexpr int kBadInput = 2;
 
 //===----------------------------------------------------------------------===//
 // Flags
@@ -52,106 +43,111 @@ static std::vector<Flag> makeFlags(Options &options) {
   auto text = [](std::string &target) {
     return [&](StringRef value) {
       target = value.str();
-      return true;
+      return std::string();
     };
   };
   auto list = [](std::vector<std::string> &target) {
     return [&](StringRef value) {
       target.push_back(value.str());
-      return true;
-    };
-  };
-  auto count = [](int64_t &target, int64_t least) {
-    return [&target, least](StringRef value) {
-      return !value.getAsInteger(10, target) && target >= least;
+      return std::string();
     };
   };
   auto turnOn = [](bool &target) {
-    return [&](StringRef) { return target = true; };
+    return [&](StringRef) {
+      target = true;
+      return std::string();
+    };
   };
-  return {
+  auto expect = [](bool good, StringRef value, const char *expected) {
+    return good ? std::string()
+                : "is '" + value.str() + "', expected " + expected;
+  };
+  RunOptions &run = options.run;
+  std::vector<Flag> flags = {
       {"entry", "NAME", "run this entry; may be given again",
-       list(options.entries)},
+       list(run.entries)},
       {"inputs", "FILE.safetensors",
        "set the variables that its tensors name; may be given again",
-       list(options.inputs)},
+       list(run.inputs)},
       {"set", "NAME=VALUE",
        "set every element of a variable; NAME* sets all that start so",
-       list(options.sets)},
+       list(run.sets)},
       {"random-inputs", "", "fill every variable that an entry reads",
-       turnOn(options.randomInputs)},
+       turnOn(run.randomInputs)},
       {"seed", "N", "of random inputs and initial values (1)",
-       [&](StringRef v) { return !v.getAsInteger(10, options.seed); }},
+       [&](StringRef v) {
+         return expect(!v.getAsInteger(10, run.seed), v, "a whole number");
+       }},
       {"outputs", "FILE.safetensors", "write gradients, outputs and parameters",
-       text(options.outputs)},
-      {"f64", "", "write outputs in double precision", turnOn(options.f64)},
+       text(run.outputs)},
+      {"f64", "", "write outputs in double precision", turnOn(run.f64)},
       {"compare", "OTHER.mlir",
        "run the entries of both modules and compare all variables",
-       text(options.compare)},
+       text(run.compare)},
       {"finite-differences", "",
        "hold the gradients of --entry (gradient) against the entry loss",
-       turnOn(options.finiteDifferences)},
+       turnOn(run.finiteDifferences)},
       {"step", "H", "of finite differences (1e-5)",
        [&](StringRef v) {
-         return !v.getAsDouble(options.step) && options.step > 0;
+         return expect(!v.getAsDouble(run.step) && run.step > 0, v,
+                       "a positive number");
        }},
       {"samples", "N", "elements of each parameter that are moved (6)",
        [&](StringRef v) {
-         return !v.getAsInteger(10, options.samples) && options.samples >= 0;
+         return expect(!v.getAsInteger(10, run.samples) && run.samples >= 0, v,
+                       "a whole number");
        }},
       {"tolerance", "X",
        "largest relative error (1e-10; finite differences: 1e-6)",
        [&](StringRef v) {
-         options.tolerance = 0;
-         return !v.getAsDouble(*options.tolerance) && *options.tolerance >= 0;
+         run.tolerance = 0;
+         return expect(!v.getAsDouble(*run.tolerance) && *run.tolerance >= 0, v,
+                       "a number that is not negative");
        }},
       {"check", "SPEC",
        "check a placement: gradients against differences, kernels against the "
        "interpreter",
-       text(options.check.norm)},
+       text(options.checkedNorm)},
       {"check-kernels", "CONFIG.json",
        "hold every distinct kernel of a model, at its real shape, against the "
        "interpreter on sampled rows",
-       text(options.model.config)},
-      {"norm", "SPEC", "placement, with --check-kernels",
-       text(options.model.norm)},
-      {"norm-kind", "KIND", "norm of all sites, with --check, --check-kernels",
-       text(options.model.normKind)},
-      {"post-num", "K", "K of the preset, with --check, --check-kernels",
-       count(options.model.postNum, 0)},
-      {"batch-size", "B", "sequences, with --check-kernels (8)",
-       count(options.model.batchSize, 1)},
-      {"seq-len", "T", "tokens of a sequence, with --check-kernels (256)",
-       count(options.model.seqLen, 1)},
-      {"chunk-rows", "N",
-       "compute the loss head in chunks of so many rows, with --check-kernels",
-       count(options.model.chunkRows, 1)},
-      {"mcpu", "NAME",
-       "CPU of the kernels, with --check, --check-kernels "
-       "(native)",
-       text(options.model.cpu)},
-      {"help", "", "print this", turnOn(options.help)},
+       text(options.checkedModel)},
   };
+  // What mixlnc has too is told in its words.
+  for (StringRef name : {"norm", "norm_kind", "post_num", "batch_size",
+                         "seq_len", "chunk_rows", "dtype", "mcpu"}) {
+    const CompileFlag *flag = findCompileFlag(name);
+    bool ofNorm = name == "norm_kind" || name == "post_num" || name == "mcpu";
+    std::string spelled = name.str();
+    std::replace(spelled.begin(), spelled.end(), '_', '-');
+    flags.push_back({spelled, flag->placeholder,
+                     "with " + std::string(ofNorm ? "--check, " : "") +
+                         "--check-kernels: " + flag->help.str(),
+                     [&options, flag](StringRef value) {
+                       options.chunked |= flag->name == "chunk_rows";
+                       return flag->set(options.model, value);
+                     }});
+  }
+  flags.push_back({"help", "", "print this", turnOn(options.help)});
+  return flags;
 }
 
 static void printHelp(ArrayRef<Flag> flags) {
-  llvm::outs() << "usage: mixln-run MODULE.mlir --entry NAME [flags]\n"
-                  "       mixln-run --check SPEC\n"
-                  "       mixln-run --check-kernels CONFIG.json [--norm SPEC]"
-                  "\n\n"
-                  "Executes entries in double precision.\n\n";
+  outs() << "usage: mixln-run MODULE.mlir --entry NAME [flags]\n"
+            "       mixln-run --check SPEC\n"
+            "       mixln-run --check-kernels CONFIG.json [--norm SPEC]"
+            "\n\n"
+            "Executes entries in double precision.\n\n";
   for (const Flag &flag : flags)
-    llvm::outs() << llvm::formatv("  {0,-28}{1}\n",
-                                  ("--" + flag.name +
-                                   (flag.placeholder.empty() ? "" : " ") +
-                                   flag.placeholder)
-                                      .str(),
-                                  flag.help);
-  llvm::outs() << "\nExit status: 1 where numbers differ, 2 for bad input.\n";
+    outs() << formatv("  {0,-28}{1}\n",
+                      "--" + flag.name + (flag.placeholder.empty() ? "" : " ") +
+                          flag.placeholder.str(),
+                      flag.help);
+  outs() << "\nExit status: 1 where numbers differ, 2 for bad input.\n";
 }
 
 static int usage(const Twine &message) {
-  llvm::errs() << "mixln-run: " << message << " (see mixln-run --help)\n";
+  errs() << "mixln-run: " << message << " (see mixln-run --help)\n";
   return kBadInput;
 }
 
@@ -161,175 +157,80 @@ static int parseFlags(ArrayRef<StringRef> arguments, ArrayRef<Flag> flags,
   for (size_t i = 0; i < arguments.size(); ++i) {
     StringRef argument = arguments[i];
     if (!argument.consume_front("-")) {
-      if (!options.module.empty())
-        return usage("two modules: " + options.module + " and " + argument);
-      options.module = argument.str();
+      if (!options.run.module.empty())
+        return usage("two modules: " + options.run.module + " and " + argument);
+      options.run.module = argument.str();
       continue;
     }
     argument.consume_front("-");
     auto [given, value] = argument.split('=');
     std::string name = canonicalFlag(given);
     std::replace(name.begin(), name.end(), '_', '-');
-    const Flag *flag = llvm::find_if(
-        flags, [&](const Flag &flag) { return flag.name == name; });
+    const Flag *flag =
+        find_if(flags, [&](const Flag &flag) { return flag.name == name; });
     if (flag == flags.end()) {
-      const Flag *near = llvm::min_element(flags, [&](auto &a, auto &b) {
-        return StringRef(name).edit_distance(a.name) <
-               StringRef(name).edit_distance(b.name);
-      });
-      return usage("unknown flag --" + given + ", did you mean --" +
-                   near->name + "?");
+      SmallVector<StringRef> names;
+      for (const Flag &known : flags)
+        names.push_back(known.name);
+      auto near = nearestName(name, names);
+      return usage("unknown flag --" + given +
+                   (near ? ", did you mean --" + *near + "?" : ""));
     }
     if (!flag->placeholder.empty() && !argument.contains('=')) {
       if (i + 1 == arguments.size())
-        return usage("--" + flag->name + " lacks its value " +
+        return usage("--" + Twine(flag->name) + " lacks its value " +
                      flag->placeholder);
       value = arguments[++i];
     }
-    if (!flag->set(value))
-      return usage("--" + flag->name + " is '" + value + "', expected " +
-                   flag->placeholder);
+    if (std::string error = flag->set(value); !error.empty())
+      return usage("--" + Twine(flag->name) + " " + error);
   }
-  if (options.help || !options.check.norm.empty() ||
-      !options.model.config.empty())
+  if (options.help || !options.checkedNorm.empty() ||
+      !options.checkedModel.empty())
     return 0;
-  if (options.module.empty())
+  const RunOptions &run = options.run;
+  if (run.module.empty())
     return usage("no module: give an .mlir file");
-  if (options.entries.empty() && !options.finiteDifferences)
+  if (run.entries.empty() && !run.finiteDifferences)
     return usage("no entry: give --entry NAME");
-  if (options.finiteDifferences && options.entries.size() > 1)
+  if (run.finiteDifferences && run.entries.size() > 1)
     return usage("--finite-differences takes one --entry");
-  if (options.finiteDifferences && !options.compare.empty())
+  if (run.finiteDifferences && !run.compare.empty())
     return usage("--finite-differences and --compare exclude each other");
   return 0;
 }
 
-//===----------------------------------------------------------------------===//
-// Running
-//===----------------------------------------------------------------------===//
-
-/// `NAME=VALUE`, `NAME*=VALUE`.
-static LogicalResult setByFlag(Interpreter &interpreter, StringRef text) {
-  auto [name, number] = text.rsplit('=');
-  double value;
-  if (number.getAsDouble(value)) {
-    usage("--set is '" + text + "', expected NAME=VALUE");
-    return failure();
-  }
-  bool isPrefix = name.consume_back("*"), found = false;
-  for (auto variable : interpreter.getModule().getOps<VariableOp>()) {
-    StringRef symbol = variable.getSymName();
-    if (isPrefix ? !symbol.starts_with(name) : symbol != name)
-      continue;
-    found = true;
-    auto type = cast<RankedTensorType>(variable.getType());
-    if (failed(interpreter.setVariable(symbol,
-                                       Array::full(type.getShape(), value))))
-      return failure();
-  }
-  if (!found)
-    usage("--set " + text + ": the module has no such variable");
-  return success(found);
+static int checkPlacement(const Options &options) {
+  CheckNormOptions check;
+  check.norm = options.checkedNorm;
+  check.normKind = options.model.normKind;
+  check.postNum = options.model.postNum.value_or(-1);
+  check.cpu = options.model.cpu;
+  check.seed = options.run.seed;
+  check.tolerance = options.run.tolerance.value_or(check.tolerance);
+  return checkNorm(check, outs());
 }
 
-static LogicalResult setUp(Interpreter &interpreter, const Options &options) {
-  if (failed(options.randomInputs
-                 ? fillRandomly(interpreter, options.seed)
-                 : initializeVariables(interpreter, options.seed)))
-    return failure();
-  for (StringRef path : options.inputs) {
-    if (llvm::Error error = loadVariables(interpreter, path)) {
-      llvm::errs() << "mixln-run: " << llvm::toString(std::move(error)) << "\n";
-      return failure();
-    }
-  }
-  for (StringRef text : options.sets)
-    if (failed(setByFlag(interpreter, text)))
-      return failure();
-  if (failed(setTokenOrder(interpreter)))
-    return failure();
-  return setDefaultLossScale(interpreter);
-}
-
-static LogicalResult setUpAndRun(Interpreter &interpreter,
-                                 const Options &options) {
-  if (failed(setUp(interpreter, options)))
-    return failure();
-  for (StringRef entry : options.entries)
-    if (failed(interpreter.run(entry)))
-      return failure();
-  return success();
-}
-
-static int compareWith(ModuleOp other, Interpreter &interpreter,
-                       const Options &options) {
-  Interpreter second(other);
-  if (failed(setUpAndRun(second, options)))
-    return kBadInput;
-  double tolerance = options.tolerance.value_or(1e-10);
-  std::vector<VariableError> errors = compareVariables(interpreter, second);
-  if (errors.empty())
-    return usage("the entries write no variable to compare");
-  int status = 0;
-  for (const VariableError &error : errors) {
-    if (error.error <= tolerance)
-      break;
-    status = kFailed;
-    llvm::outs() << "differs: " << error.name << " "
-                 << llvm::format("%.3g", error.error)
-                 << (error.reason.empty() ? "" : ": ") << error.reason << "\n";
-  }
-  llvm::outs() << errors.size() << " variables compared, worst "
-               << errors.front().name << " "
-               << llvm::format("%.3g", errors.front().error) << ", tolerance "
-               << llvm::format("%.3g", tolerance) << "\n";
-  return status;
-}
-
-static int differentiate(Interpreter &interpreter, const Options &options) {
-  FiniteDifferenceOptions differences;
-  if (!options.entries.empty())
-    differences.gradientEntry = options.entries.front();
-  differences.step = options.step;
-  differences.samples = options.samples;
-  differences.seed = options.seed;
-  if (failed(setUp(interpreter, options)))
-    return kBadInput;
-  FailureOr<std::vector<FiniteDifference>> found =
-      checkFiniteDifferences(interpreter, differences);
-  if (failed(found))
-    return kBadInput;
-  double tolerance = options.tolerance.value_or(1e-6);
-  int64_t bad = 0;
-  for (const FiniteDifference &difference : *found) {
-    bool isGood = difference.error <= tolerance;
-    bad += !isGood;
-    llvm::outs() << (isGood ? "agrees: " : "differs: ") << difference.parameter
-                 << llvm::format(" %.3g", difference.error) << "\n";
-  }
-  llvm::outs() << found->size() << " gradients held against differences, "
-               << bad << " differ, tolerance "
-               << llvm::format("%.3g", tolerance) << "\n";
-  if (found->empty())
-    return usage("the module has no parameter with a gradient");
-  return bad ? kFailed : 0;
-}
-
-static OwningOpRef<ModuleOp> parseModule(StringRef path, MLIRContext &context) {
-  std::string error;
-  std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(path, &error);
-  if (!file) {
-    llvm::errs() << "mixln-run: " << error << "\n";
-    return nullptr;
-  }
-  llvm::SourceMgr sources;
-  sources.AddNewSourceBuffer(std::move(file), llvm::SMLoc());
-  return parseSourceFile<ModuleOp>(sources, &context);
+static int checkModel(const Options &options) {
+  CheckModelOptions check;
+  check.config = options.checkedModel;
+  check.norm = options.model.norm;
+  check.normKind = options.model.normKind;
+  check.postNum = options.model.postNum.value_or(-1);
+  check.batchSize = options.model.batchSize;
+  check.seqLen = options.model.seqLen;
+  check.chunkRows = options.chunked ? options.model.chunkRows : 0;
+  check.dtype = options.model.dtype.empty() ? "fp32" : options.model.dtype;
+  check.cpu = options.model.cpu;
+  check.seed = options.run.seed;
+  check.tolerance = options.run.tolerance.value_or(check.tolerance);
+  return checkModelKernels(check, outs());
 }
 
 int main(int argc, char **argv) {
-  llvm::InitLLVM init(argc, argv);
+  InitLLVM init(argc, argv);
   Options options;
+  options.model.batchSize = 8;
   std::vector<Flag> flags = makeFlags(options);
   SmallVector<StringRef> arguments(argv + 1, argv + argc);
   if (int status = parseFlags(arguments, flags, options))
@@ -338,46 +239,9 @@ int main(int argc, char **argv) {
     printHelp(flags);
     return 0;
   }
-
-  if (!options.check.norm.empty()) {
-    options.check.normKind = options.model.normKind;
-    options.check.postNum = options.model.postNum;
-    options.check.cpu = options.model.cpu;
-    options.check.seed = options.seed;
-    options.check.tolerance = options.tolerance.value_or(1e-6);
-    return checkNorm(options.check, llvm::outs());
-  }
-  if (!options.model.config.empty()) {
-    options.model.seed = options.seed;
-    options.model.tolerance = options.tolerance.value_or(1e-5);
-    return checkModelKernels(options.model, llvm::outs());
-  }
-
-  MLIRContext context(makeRegistry(), MLIRContext::Threading::DISABLED);
-  context.loadAllAvailableDialects();
-  llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler handler(sources, &context);
-  OwningOpRef<ModuleOp> module = parseModule(options.module, context);
-  if (!module)
-    return kBadInput;
-  OwningOpRef<ModuleOp> other;
-  if (!options.compare.empty() &&
-      !(other = parseModule(options.compare, context)))
-    return kBadInput;
-
-  Interpreter interpreter(*module);
-  if (options.finiteDifferences) {
-    if (int status = differentiate(interpreter, options))
-      return status;
-  } else if (failed(setUpAndRun(interpreter, options))) {
-    return kBadInput;
-  }
-  if (!options.outputs.empty()) {
-    if (llvm::Error error =
-            saveVariables(interpreter, options.outputs, options.f64)) {
-      llvm::errs() << "mixln-run: " << llvm::toString(std::move(error)) << "\n";
-      return kBadInput;
-    }
-  }
-  return other ? compareWith(*other, interpreter, options) : 0;
+  if (!options.checkedNorm.empty())
+    return checkPlacement(options);
+  if (!options.checkedModel.empty())
+    return checkModel(options);
+  return runEntries(options.run);
 }

@@ -1,7 +1,12 @@
 //===- mixln-train.cpp - Compiles (once) and trains -----------------------===//
 
+#include "cli/ResolveFlags.h"
 #include "mixln/Pipelines/Cache.h"
 #include "mixln/Pipelines/CompileFlags.h"
+#include "mixln/Pipelines/Fit.h"
+#include "mixln/Pipelines/MachineMemory.h"
+
+#include "support/Errors.h"
 
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/Errno.h"
@@ -11,6 +16,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 using namespace llvm;
@@ -28,6 +34,11 @@ static void printHelp() {
     outs() << formatv("  {0,-28}{1}\n",
                       "--" + flag.name.str() + " " + flag.placeholder.str(),
                       flag.help);
+  outs() << formatv("\n  {0,-28}{1}\n", "--print",
+                    "check all flags, the config and the placement, print them "
+                    "as JSON, and stop")
+         << formatv("  {0,-28}{1}\n", "--compile_only",
+                    "print the path of the executable and stop");
   outs() << "\nAll other flags go to the executable; see EXE train --help.\n";
 }
 
@@ -61,6 +72,8 @@ static int compileCached(CompileOptions &options, std::string &executable) {
   SmallString<128> path(directory);
   sys::path::append(path, key);
   executable = std::string(path);
+  if (std::string problem = checkCachedExecutable(path); !problem.empty())
+    return fail(problem);
   if (sys::fs::can_execute(path))
     return 0;
   errs() << "mixln-train: compiling " << options.input << "\n";
@@ -81,6 +94,117 @@ static int train(const std::string &executable,
   return fail("cannot run " + executable + ": " + sys::StrError(errno), 1);
 }
 
+/// The whole number of a run-time flag, the last one given, or nothing.
+static std::optional<int64_t> findCount(ArrayRef<std::string> arguments,
+                                        StringRef flag) {
+  std::optional<int64_t> found;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    auto [spelled, value] = StringRef(arguments[i]).split('=');
+    if (!spelled.starts_with("--") || canonicalFlag(spelled) != flag)
+      continue;
+    if (value.empty() && i + 1 < arguments.size())
+      value = arguments[i + 1];
+    int64_t number;
+    found = value.getAsInteger(10, number) ? std::optional<int64_t>() : number;
+  }
+  return found;
+}
+
+/// Sets the micro-batch to the most sequences that fit into memory and divide
+/// the batch of an update.
+static int chooseBatch(CompileOptions &options,
+                       ArrayRef<std::string> arguments) {
+  std::optional<int64_t> total = findCount(arguments, "total_batch_size");
+  if (!total || *total <= 0)
+    return fail("--batch_size auto needs --total_batch_size: the sequences of "
+                "an update, which must not depend on the machine");
+  MachineMemory memory = getMachineMemory();
+  bool isGiven = options.memoryLimit > 0;
+  int64_t limit = isGiven ? options.memoryLimit : memory.usable;
+  if (limit == 0)
+    return fail("--batch_size auto: cannot tell how much memory there is; give "
+                "--memory_limit");
+  options.batchSize = std::min<int64_t>(*total, 8);
+  Recompute recompute =
+      options.checkpoints ? Recompute::Checkpoints : Recompute::Default;
+  Fit fit = findLargestBatch(options, limit, recompute, *total);
+  // Rather slower than not at all.
+  if (fit.error.empty() && fit.batchSize == 0) {
+    options.memoryLimit = limit;
+    fit = findLargestBatch(options, limit, Recompute::Least, *total);
+  }
+  if (!fit.error.empty())
+    return fail(fit.error);
+  if (fit.batchSize == 0)
+    return fail("--batch_size auto: one sequence needs " +
+                formatBytes(fit.bytes.begin()->second) + ", there are " +
+                formatBytes(limit));
+  int64_t batchSize = fit.batchSize;
+  while (*total % batchSize != 0)
+    --batchSize;
+  options.batchSize = batchSize;
+  errs() << "mixln-train: --batch_size auto: " << batchSize << " of " << *total
+         << " sequences at a time; up to " << fit.batchSize << " fit into "
+         << formatBytes(limit) << " ("
+         << (isGiven ? std::string("--memory_limit")
+                     : memory.source + " " + formatBytes(memory.available) +
+                           " less head room")
+         << ")\n";
+  return 0;
+}
+
+/// The flags that fix the executable and those of the run, as JSON, without
+/// compiling: what is wrong with one is found out here.
+static int printFlags(ArrayRef<std::string> given,
+                      ArrayRef<std::string> arguments,
+                      CompileOptions &options) {
+  // What the placement says is found out by importing it; its IR is of no
+  // interest here.
+  options.last = Phase::Import;
+  options.output = "/dev/null";
+  if (int status = compile(options))
+    return status;
+  rt::Program program;
+  program.batchSize = options.batchSize;
+  program.seqLen = options.seqLen;
+  program.dtype = options.dtype;
+  program.norm = options.norm;
+  program.target = options.target;
+  nlohmann::ordered_json fixed = {{"batch_size", options.batchSize},
+                                  {"seq_len", options.seqLen},
+                                  {"dtype", options.dtype},
+                                  {"target", options.target}};
+  for (size_t i = 0; i < given.size(); ++i) {
+    auto [spelled, value] = StringRef(given[i]).split('=');
+    std::string name = canonicalFlag(spelled);
+    if (spelled.starts_with("--") && findCompileFlag(name) &&
+        !fixed.contains(name))
+      fixed[name] =
+          value.empty() && i + 1 < given.size() ? given[i + 1] : value.str();
+  }
+  try {
+    auto flags = rt::resolveTrainFlags(
+        {program, nullptr, 0, "mixln-train"},
+        rt::Arguments(arguments.begin(), arguments.end()));
+    outs() << nlohmann::ordered_json{{"compiled", fixed}, {"run", flags}}.dump(
+                  2)
+           << "\n";
+    return 0;
+  } catch (const rt::InputError &error) {
+    return fail(error.what());
+  }
+}
+
+/// Takes a switch out of `arguments`.
+static bool takeSwitch(SmallVectorImpl<std::string> &arguments,
+                       StringRef name) {
+  size_t before = arguments.size();
+  erase_if(arguments, [&](StringRef argument) {
+    return argument.starts_with("--") && canonicalFlag(argument) == name;
+  });
+  return arguments.size() != before;
+}
+
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
   CompileOptions options;
@@ -98,16 +222,28 @@ int main(int argc, char **argv) {
       return fail("--rerun " + run + ": it has no executable exe");
     return train(run + "/exe", arguments);
   }
+  bool print = takeSwitch(arguments, "print");
+  bool compileOnly = takeSwitch(arguments, "compile_only");
+  SmallVector<std::string> given = arguments;
   if (std::string error = takeCompileFlags(arguments, options); !error.empty())
     return fail(error + " (see mixln-train --help)");
   if (options.input.empty())
     return fail("--model_config is missing (see mixln-train --help)");
+  if (options.autoBatch)
+    if (int status = chooseBatch(options, arguments))
+      return status;
   if (options.batchSize == 0)
     return fail("--batch_size is missing (see mixln-train --help)");
 
+  if (print)
+    return printFlags(given, arguments, options);
   std::string executable;
   if (int status = compileCached(options, executable))
     return status;
+  if (compileOnly) {
+    outs() << executable << "\n";
+    return 0;
+  }
 
   return train(executable, arguments);
 }

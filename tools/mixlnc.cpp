@@ -1,6 +1,7 @@
 //===- mixlnc.cpp - Compiles a model into a training executable -----------===//
 
 #include "mixln/Pipelines/CompileFlags.h"
+#include "mixln/Pipelines/Fit.h"
 #include "mixln/Support/NearestName.h"
 
 #include "llvm/Support/FileSystem.h"
@@ -22,6 +23,11 @@ static void printHelp() {
                       flag.help);
   outs() << formatv("  {0,-28}{1}\n", "-o EXE",
                     "the executable, or the IR with --compile-to")
+         << formatv("  {0,-28}{1}\n", "--fit BYTES",
+                    "name the largest micro-batch that fits into so much "
+                    "memory, without compiling")
+         << formatv("  {0,-28}{1}\n", "--draw_memory FILE.svg",
+                    "draw what lies in memory over a step and stop")
          << formatv("  {0,-28}{1}\n", "--explain",
                     "print what was understood of the placement and stop")
          << formatv("  {0,-28}{1}\n", "--print-python",
@@ -42,6 +48,7 @@ static int usage(const Twine &message) {
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
   CompileOptions options;
+  int64_t fit = 0;
   options.toolPath =
       sys::fs::getMainExecutable(argv[0], reinterpret_cast<void *>(&printHelp));
   SmallVector<std::string> arguments(argv + 1, argv + argc);
@@ -62,6 +69,22 @@ int main(int argc, char **argv) {
       if (!options.input.empty())
         return usage("two inputs: " + options.input + " and " + argument);
       options.input = argument.str();
+    } else if (name == "fit" || name.rfind("fit=", 0) == 0) {
+      if (name == "fit" && i + 1 == arguments.size())
+        return usage("--fit lacks its value BYTES");
+      StringRef text = name == "fit" ? StringRef(arguments[++i])
+                                     : argument.split('=').second;
+      std::optional<int64_t> bytes = parseBytes(text);
+      if (!bytes)
+        return usage("--fit is '" + text +
+                     "', expected a size such as 8GiB, 512MiB or 8G");
+      fit = *bytes;
+    } else if (name == "draw_memory" || name.rfind("draw_memory=", 0) == 0) {
+      if (name == "draw_memory" && i + 1 == arguments.size())
+        return usage("--draw_memory lacks its value FILE.svg");
+      options.drawMemory = name == "draw_memory"
+                               ? arguments[++i]
+                               : argument.split('=').second.str();
     } else if (name == "explain") {
       options.explain = true;
     } else if (name == "print_python") {
@@ -73,8 +96,9 @@ int main(int argc, char **argv) {
     } else if (name == "verbose") {
       options.verbose = true;
     } else {
-      SmallVector<StringRef> names = {"explain", "print_plan", "print_python",
-                                      "remarks", "verbose",    "help"};
+      SmallVector<StringRef> names = {"fit",        "draw_memory",  "explain",
+                                      "print_plan", "print_python", "remarks",
+                                      "verbose",    "help"};
       for (const CompileFlag &flag : getCompileFlags())
         names.push_back(flag.name);
       auto near = nearestName(name, names);
@@ -84,5 +108,16 @@ int main(int argc, char **argv) {
   }
   if (options.input.empty())
     return usage("no input: give a config (JSON) or IR (.mlir)");
+  if (options.autoBatch)
+    return usage(
+        "--batch_size is 'auto', which is for mixln-train; --fit BYTES "
+        "names the largest that fits");
+  if (fit > 0) {
+    if (StringRef(options.input).ends_with(".mlir"))
+      return usage(
+          "--fit needs a config, not IR: the micro-batch is fixed in " +
+          options.input);
+    return printFit(options, fit, outs());
+  }
   return compile(options);
 }

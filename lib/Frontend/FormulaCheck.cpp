@@ -246,11 +246,14 @@ double mixln::evaluateNode(const FormulaNode &node,
 FailureOr<double> mixln::evaluateFormula(const Formula &formula,
                                          const Constants &constants,
                                          std::string &error) {
-  FormulaNames names;
-  for (const auto &[name, value] : constants)
-    names.names[name] = FormulaType::Number;
-  if (failed(checkFormula(formula, names, error)))
-    return failure();
+  if (!isConstant(*formula.root, constants)) {
+    // The check says which name it is that has no value here.
+    FormulaNames names;
+    for (const auto &[name, value] : constants)
+      names.names[name] = FormulaType::Number;
+    if (failed(checkFormula(formula, names, error)))
+      return failure();
+  }
   double value = evaluateNode(*formula.root, constants);
   if (!std::isfinite(value)) {
     error =

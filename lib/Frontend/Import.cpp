@@ -19,6 +19,11 @@ mixln::importModel(MLIRContext *context, const ModelConfig &config,
               ", expected 1 to " + std::to_string(limit);
       return failure();
     }
+  if (batchSize * seqLen > std::numeric_limits<int32_t>::max()) {
+    error = "batch_size * seq_len is " + std::to_string(batchSize * seqLen) +
+            ", expected at most 2147483647";
+    return failure();
+  }
   context->loadDialect<MixlnDialect, arith::ArithDialect, math::MathDialect,
                        vector::VectorDialect>();
   OwningOpRef<ModuleOp> module =

@@ -159,16 +159,16 @@ NormKindOp Importer::kindAt(StringRef name, int64_t width) {
 //===----------------------------------------------------------------------===//
 
 FailureOr<double> Importer::paramInit(const ParamSpec &param,
-                                      const Constants &known) {
-  Constants all = known;
+                                      Constants &known) {
+  // Values of other entries join what is known, so that each is found once.
   for (const ParamSpec &other : spec.params)
-    if (usesName(*param.init.root, other.name)) {
+    if (!known.count(other.name) && usesName(*param.init.root, other.name)) {
       FailureOr<double> value = paramInit(other, known);
       if (failed(value))
         return failure();
-      all[other.name] = *value;
+      known[other.name] = *value;
     }
-  return evaluateFormula(param.init, all, error);
+  return evaluateFormula(param.init, known, error);
 }
 
 Value Importer::lookup(StringRef name, Wiring &wiring, const Place *place) {
@@ -244,7 +244,14 @@ FormulaScope Importer::scopeOf(Wiring &wiring, const Place *place,
       return {};
     }
     NormKindOp op = kindAt(kind, config.hiddenSize);
-    return op ? wiring.norm(op, prefix, {}, row) : Value();
+    if (!op)
+      return {};
+    operations += llvm::range_size(op.getBody().front());
+    if (operations > kMaxOperations) {
+      message = tooManyOperations();
+      return {};
+    }
+    return wiring.norm(op, prefix, {}, row);
   };
   return scope;
 }
@@ -333,6 +340,7 @@ LogicalResult Importer::importFormulas(const Place &place,
                           "read to give that one a name of its own";
       return failure();
     }
+    operations += llvm::range_size(read->getBlock());
     if (!read->getValues().empty())
       keys.append("read_values",
                   builder.getDenseF64ArrayAttr(read->getValues()));
@@ -345,9 +353,14 @@ LogicalResult Importer::importFormulas(const Place &place,
     if (failed(values))
       return failure();
     combine->yield(*values);
+    operations += llvm::range_size(combine->getBlock());
     if (!combine->getValues().empty())
       keys.append("combine_values",
                   builder.getDenseF64ArrayAttr(combine->getValues()));
+  }
+  if (operations > kMaxOperations) {
+    error = tooManyOperations();
+    return failure();
   }
   std::string name =
       (place.sites.isMlp ? "mlp." : "attention.") + std::to_string(place.layer);

@@ -52,8 +52,7 @@ private:
   FormulaScope scopeOf(Wiring &wiring, const Place *place,
                        mlir::StringRef region);
   mlir::Value lookup(mlir::StringRef name, Wiring &wiring, const Place *place);
-  mlir::FailureOr<double> paramInit(const ParamSpec &param,
-                                    const Constants &constants);
+  mlir::FailureOr<double> paramInit(const ParamSpec &param, Constants &known);
   /// Adds a placement with the wirings as regions, or finds one that is equal;
   /// returns its name.
   std::string addPlacement(mlir::StringRef name, Wiring *read, Wiring *combine);
@@ -68,6 +67,15 @@ private:
     return mlir::NameLoc::get(builder.getStringAttr(where));
   }
 
+  /// Operations that all formulas together become: a small file can ask for
+  /// many.
+  static constexpr int64_t kMaxOperations = 1 << 19;
+  std::string tooManyOperations() const {
+    return spec.file + ": the formulas become more than " +
+           std::to_string(kMaxOperations) + " operations in " +
+           std::to_string(config.numHiddenLayers) + " layers";
+  }
+
   const ModelConfig &config;
   const NormSpec &spec;
   std::string &error;
@@ -79,6 +87,7 @@ private:
   std::map<std::string, std::string> placements;
   /// Kind of each norm site of the sub-layer at hand, by parameter prefix.
   std::map<std::string, std::string> siteKinds;
+  int64_t operations = 0;
 };
 
 /// The sites of unnamed norms in a sub-layer's formulas and attributes.

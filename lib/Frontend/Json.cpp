@@ -6,13 +6,18 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MemoryBuffer.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
 
 using namespace llvm;
 using mlir::FailureOr;
 
 static constexpr uint64_t kMaxBytes = 1 << 20;
 static constexpr int kMaxNesting = 64;
+/// Keys of an object are compared with each other.
+static constexpr unsigned kMaxKeys = 1024;
 
 FailureOr<std::string> mixln::readTextFile(StringRef path, std::string &error) {
   sys::fs::file_status status;
@@ -30,14 +35,22 @@ FailureOr<std::string> mixln::readTextFile(StringRef path, std::string &error) {
                 .str();
     return failure();
   }
-  auto buffer = MemoryBuffer::getFile(path, /*IsText=*/false,
-                                      /*RequiresNullTerminator=*/false);
-  if (!buffer) {
-    error =
-        (path + ": " + StringRef(buffer.getError().message()).lower()).str();
+  // What has no size, such as a pipe, is read up to the limit.
+  std::ifstream file(path.str(), std::ios::binary);
+  std::string text(kMaxBytes + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file) {
+    error = (path + ": is longer than " + Twine(kMaxBytes) +
+             " bytes, expected a JSON file")
+                .str();
     return failure();
   }
-  return (*buffer)->getBuffer().str();
+  if (!file.eof()) {
+    error = (path + ": " + StringRef(std::strerror(errno)).lower()).str();
+    return failure();
+  }
+  text.resize(file.gcount());
+  return text;
 }
 
 /// "FILE: line L, column C" of a byte.
@@ -50,10 +63,12 @@ static std::string position(StringRef text, StringRef file, size_t byte) {
       .str();
 }
 
-/// The byte at which brackets are nested too deeply, or npos.
-static size_t tooDeep(StringRef text) {
+/// What is too deep or too wide, with the byte at which it becomes so.
+static std::optional<std::pair<size_t, std::string>> tooLarge(StringRef text) {
   int depth = 0;
   bool inString = false;
+  SmallVector<unsigned> commas(kMaxNesting + 1);
+  SmallVector<bool> isObject(kMaxNesting + 1);
   for (size_t i = 0; i < text.size(); ++i) {
     char c = text[i];
     if (inString) {
@@ -65,12 +80,18 @@ static size_t tooDeep(StringRef text) {
       inString = true;
     } else if (c == '{' || c == '[') {
       if (++depth > kMaxNesting)
-        return i;
+        return std::pair(i, "nested deeper than " +
+                                std::to_string(kMaxNesting) + " levels");
+      commas[depth] = 0;
+      isObject[depth] = c == '{';
     } else if (c == '}' || c == ']') {
-      --depth;
+      depth -= depth > 0;
+    } else if (c == ',' && isObject[depth] && ++commas[depth] >= kMaxKeys) {
+      return std::pair(i, "an object of more than " + std::to_string(kMaxKeys) +
+                              " keys");
     }
   }
-  return StringRef::npos;
+  return std::nullopt;
 }
 
 FailureOr<mixln::Json> mixln::parseJson(StringRef text, StringRef file,
@@ -85,9 +106,8 @@ FailureOr<mixln::Json> mixln::parseJson(StringRef text, StringRef file,
     error = (file + ": is empty, expected a JSON object").str();
     return failure();
   }
-  if (size_t byte = tooDeep(text); byte != StringRef::npos) {
-    error = position(text, file, byte) + ": nested deeper than " +
-            std::to_string(kMaxNesting) + " levels";
+  if (auto problem = tooLarge(text)) {
+    error = position(text, file, problem->first) + ": " + problem->second;
     return failure();
   }
   try {
@@ -137,6 +157,9 @@ std::string mixln::describe(const Json &value) {
 }
 
 std::string mixln::suggest(StringRef name, ArrayRef<std::string> candidates) {
+  constexpr size_t longest = 64;
+  if (name.size() > longest)
+    return "";
   auto near = nearestName(name, SmallVector<StringRef>(candidates));
   return near ? " (did you mean '" + *near + "'?)" : "";
 }

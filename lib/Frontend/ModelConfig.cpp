@@ -3,8 +3,11 @@
 #include "mixln/Frontend/ModelConfig.h"
 #include "mixln/Frontend/Formula.h"
 #include "mixln/Frontend/Json.h"
+#include "mixln/Frontend/Presets.h"
+#include "mixln/IR/Mixln.h"
 
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/Twine.h"
 
 #include <cmath>
@@ -113,8 +116,8 @@ static LogicalResult readSizes(ConfigReader &reader, ModelConfig &config) {
                             maxWidth)) ||
       failed(reader.integer("num_attention_heads", config.numAttentionHeads,
                             maxWidth)) ||
-      failed(
-          reader.integer("num_hidden_layers", config.numHiddenLayers, 10000)) ||
+      failed(reader.integer("num_hidden_layers", config.numHiddenLayers,
+                            kMaxLayers)) ||
       failed(reader.integer("vocab_size", config.vocabSize, maxVocabulary)))
     return failure();
   config.numKeyValueHeads = config.numAttentionHeads;
@@ -205,13 +208,13 @@ static LogicalResult checkFunction(ConfigReader &reader, std::string &type) {
                                   ", only null is supported");
   if (failed(reader.text("model_type", type)))
     return failure();
-  static const std::string known[] = {"llama", "mixln", "olmo2", "qwen3"};
-  if (!llvm::is_contained(known, type))
-    return reader.fail("model_type",
-                       "is \"" + Twine(type) +
-                           "\", expected llama, mixln, olmo2 or qwen3" +
-                           suggest(type, known));
-  return success();
+  if (findStockPreset(type))
+    return success();
+  std::vector<std::string> known = getStockModelTypes();
+  std::string last = known.back();
+  return reader.fail("model_type", "is \"" + Twine(type) + "\", expected " +
+                                       join(ArrayRef(known).drop_back(), ", ") +
+                                       " or " + last + suggest(type, known));
 }
 
 LogicalResult mixln::setScale(ModelConfig &config, StringRef key,
@@ -220,6 +223,16 @@ LogicalResult mixln::setScale(ModelConfig &config, StringRef key,
   FailureOr<Formula> formula = parseFormula(value, key, error);
   if (failed(formula))
     return failure();
+  FormulaNames names;
+  for (const char *name : {"n", "d", "L"})
+    names.names[name] = FormulaType::Number;
+  FailureOr<FormulaType> type = checkFormula(*formula, names, error);
+  if (failed(type))
+    return failure();
+  if (*type != FormulaType::Number) {
+    error = formula->message(1, "is a condition, expected a number");
+    return failure();
+  }
   auto hidden = static_cast<double>(config.hiddenSize);
   FailureOr<double> scale = evaluateFormula(
       *formula,
@@ -256,7 +269,8 @@ static LogicalResult readRemovedLayers(ConfigReader &reader,
                            ", expected the ascending numbers of layers of the "
                            "whole model");
   };
-  if (!value->is_array() || value->size() > 10000)
+  if (!value->is_array() ||
+      config.numHiddenLayers + static_cast<int64_t>(value->size()) > kMaxLayers)
     return wrong();
   auto most = config.numHiddenLayers + static_cast<int64_t>(value->size());
   int64_t least = 0;
@@ -304,7 +318,7 @@ FailureOr<ModelConfig> mixln::parseModelConfig(StringRef text, StringRef file,
       failed(readScales(reader, config, error)) ||
       failed(checkFunction(reader, config.modelType)) ||
       failed(reader.text("norm_type", config.normType)) ||
-      failed(reader.integer("post_num", config.postNum, 10000,
+      failed(reader.integer("post_num", config.postNum, kMaxLayers,
                             /*required=*/false, /*least=*/0)) ||
       failed(reader.text("norm_kind", config.normKind)))
     return failure();

@@ -273,9 +273,9 @@ LogicalResult NormFileParser::stock(const Json &json) {
   auto it = json.find("stock");
   if (it == json.end())
     return success();
-  if (!it->is_object() ||
-      failed(checkKeys(*it, "stock",
-                       {"model_type", "architectures", "norm_kind"})))
+  if (!it->is_object() || failed(checkKeys(*it, "stock",
+                                           {"model_type", "also_read",
+                                            "architectures", "norm_kind"})))
     return error.empty() ? wrong("stock", *it, "an object") : failure();
   StockClass out;
   auto text = [&](const char *key) {
@@ -309,8 +309,8 @@ LogicalResult NormFileParser::parse(const Json &json, StringRef normKind) {
     return failure();
   if (spec.kind == "norm")
     return fail("norm_kind", "is \"norm\", expected the name of a kind");
-  if (failed(checkKindCycles()) || failed(streams(json)) ||
-      failed(params(json)) || failed(stock(json)))
+  if (failed(checkKindCycles()) || failed(checkKindSizes()) ||
+      failed(streams(json)) || failed(params(json)) || failed(stock(json)))
     return failure();
   auto it = json.find("layers");
   if (it == json.end())

@@ -98,3 +98,51 @@ LogicalResult NormFileParser::checkKindCycles() {
       return failure();
   return success();
 }
+
+LogicalResult NormFileParser::checkKindSizes() {
+  // Kinds that call kinds twice each double at every level.
+  constexpr int64_t maxOperations = 2000, maxDepth = 8;
+  struct Size {
+    int64_t operations = 0, depth = 0;
+  };
+  std::map<std::string, Size> sizes;
+  std::function<Size(const NormKindSpec &)> measure =
+      [&](const NormKindSpec &kind) -> Size {
+    auto known = sizes.find(kind.name);
+    if (known != sizes.end())
+      return known->second;
+    Size size;
+    walkFormula(*kind.y.root, [&](const FormulaNode &node) {
+      ++size.operations;
+      if (node.kind != FormulaNode::Kind::Call || findFunction(node.name))
+        return;
+      const NormKindSpec *other =
+          spec.findKind(node.name == "norm" ? spec.kind : node.name);
+      if (!other)
+        return;
+      Size inner = measure(*other);
+      size.operations =
+          std::min(size.operations + inner.operations, maxOperations + 1);
+      size.depth = std::max(size.depth, inner.depth);
+    });
+    ++size.depth;
+    return sizes[kind.name] = size;
+  };
+  for (const NormKindSpec &kind : spec.kinds) {
+    Size size = measure(kind);
+    if (size.depth > maxDepth) {
+      error = kind.y.message(1, "norm kind '" + kind.name + "' nests " +
+                                    std::to_string(size.depth) +
+                                    " kinds, expected at most " +
+                                    std::to_string(maxDepth));
+      return failure();
+    }
+    if (size.operations > maxOperations) {
+      error = kind.y.message(
+          1, "norm kind '" + kind.name + "' expands to more than " +
+                 std::to_string(maxOperations) + " operations");
+      return failure();
+    }
+  }
+  return success();
+}

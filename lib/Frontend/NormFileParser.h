@@ -72,6 +72,7 @@ private:
   llvm::LogicalResult ends(const Json &json);
   llvm::LogicalResult stock(const Json &json);
   llvm::LogicalResult checkKindCycles();
+  llvm::LogicalResult checkKindSizes();
 
   FormulaNames layerConstants(bool withLayer = true) {
     FormulaNames names;

@@ -158,13 +158,24 @@ static FailureOr<NormSpec> unitsSpec(ArrayRef<Unit> units, StringRef request,
   std::optional<NormSpec> result;
   std::string firstName;
   int64_t begin = 0;
+  if (static_cast<int64_t>(units.size()) > layers) {
+    error = "norm has " + std::to_string(units.size()) +
+            " units, expected at most num_hidden_layers " +
+            std::to_string(layers);
+    return failure();
+  }
+  std::map<std::string, NormSpec> presets;
+  auto preset = [&](const std::string &name) -> NormSpec * {
+    auto known = presets.find(name);
+    if (known != presets.end())
+      return &known->second;
+    FailureOr<NormSpec> spec = unitPreset(name, request, normKind, error);
+    return failed(spec) ? nullptr : &(presets[name] = *spec);
+  };
   for (const Unit &unit : units) {
-    FailureOr<NormSpec> attention =
-        unitPreset(unit.attention, request, normKind, error);
-    if (failed(attention))
-      return failure();
-    FailureOr<NormSpec> mlp = unitPreset(unit.mlp, request, normKind, error);
-    if (failed(mlp))
+    NormSpec *attention = preset(unit.attention);
+    NormSpec *mlp = attention ? preset(unit.mlp) : nullptr;
+    if (!mlp)
       return failure();
     if (unit.count <= 0 || unit.count > layers) {
       error = ("norm '" + request + "': " + Twine(unit.count) +
@@ -269,21 +280,6 @@ static LogicalResult settleK(NormSpec &spec, std::optional<int64_t> given,
 // Requests
 //===----------------------------------------------------------------------===//
 
-/// The preset whose stock class has this model_type.
-static StringRef presetOfModelType(StringRef modelType) {
-  for (const Preset &preset : getPresets()) {
-    std::string error;
-    FailureOr<Json> json = parseJson(preset.text, preset.name, error);
-    if (failed(json) || !json->contains("stock"))
-      continue;
-    const Json &stock = (*json)["stock"];
-    if (stock.contains("model_type") &&
-        stock["model_type"] == Json(modelType.str()))
-      return preset.name;
-  }
-  return "pre";
-}
-
 /// What `text` names, whatever files there are: a preset stays a preset in a
 /// folder that holds a file of its name.
 static bool isPath(StringRef text) {
@@ -319,8 +315,11 @@ FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
                     config.normType.empty() ? "norm_spec"
                                             : StringRef(config.normType),
                     {});
-    asked = config.normType.empty() ? presetOfModelType(config.modelType)
-                                    : StringRef(config.normType);
+    asked = config.normType;
+    // Which model types there are was checked when the config was read.
+    if (asked.empty())
+      if (const Preset *stock = findStockPreset(config.modelType))
+        asked = stock->name;
   }
 
   if (FailureOr<std::vector<Unit>> units = parseUnits(asked);

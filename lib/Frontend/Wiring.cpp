@@ -138,6 +138,7 @@ void Wiring::yield(ValueRange results) {
 }
 
 NormKindOp mixln::lookupKind(ModelOp model, StringRef name, int64_t width) {
-  return SymbolTable(model).lookup<NormKindOp>(
-      (name + "." + Twine(width)).str());
+  // Kinds stand before the blocks: no table of a thousand layers for each norm.
+  return dyn_cast_or_null<NormKindOp>(SymbolTable::lookupSymbolIn(
+      model, StringAttr::get(model.getContext(), name + "." + Twine(width))));
 }

@@ -143,8 +143,11 @@ Attribute PlacementAttr::parse(AsmParser &parser, Type) {
   NamedAttrList keys;
   auto parseKey = [&]() -> ParseResult {
     std::string key;
+    SMLoc at = parser.getCurrentLocation();
     if (parser.parseKeywordOrString(&key))
       return failure();
+    if (key.empty())
+      return parser.emitError(at, "expected a key of a placement");
     Attribute value;
     if (failed(parser.parseOptionalEqual()))
       value = parser.getBuilder().getUnitAttr();
@@ -166,12 +169,27 @@ Attribute PlacementAttr::parse(AsmParser &parser, Type) {
   return parser.getChecked<PlacementAttr>(context, keys.getDictionary(context));
 }
 
+/// As upstream reads it; upstream's own printer rounds to six digits.
+static void printExactArray(AsmPrinter &printer, DenseF64ArrayAttr numbers) {
+  printer << "array<f64";
+  for (auto [i, number] : llvm::enumerate(numbers.asArrayRef())) {
+    printer << (i ? ", " : ": ");
+    printer.printFloat(APFloat(number));
+  }
+  printer << ">";
+}
+
 void PlacementAttr::print(AsmPrinter &printer) const {
   printer << "<";
   llvm::interleaveComma(getKeys(), printer, [&](NamedAttribute named) {
     printer << named.getName().getValue();
-    if (!isa<UnitAttr>(named.getValue()))
-      printer << " = " << named.getValue();
+    if (isa<UnitAttr>(named.getValue()))
+      return;
+    printer << " = ";
+    if (auto numbers = dyn_cast<DenseF64ArrayAttr>(named.getValue()))
+      printExactArray(printer, numbers);
+    else
+      printer << named.getValue();
   });
   printer << ">";
 }

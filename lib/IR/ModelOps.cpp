@@ -43,6 +43,9 @@ static void printExactNumbers(OpAsmPrinter &printer, Operation *,
   printer << "]";
 }
 
+/// So that a size in bytes fits an int64_t with room to spare.
+static constexpr int64_t kMaxElements = int64_t(1) << 56;
+
 //===----------------------------------------------------------------------===//
 // ModelOp
 //===----------------------------------------------------------------------===//
@@ -56,17 +59,29 @@ double ModelOp::getDouble(StringRef key) {
 }
 
 LogicalResult ModelOp::verify() {
-  for (StringRef key :
-       {"hidden_size", "intermediate_size", "num_attention_heads",
-        "num_key_value_heads", "num_hidden_layers", "vocab_size", "batch_size",
-        "seq_len"}) {
+  // As configs are bounded: no product of sizes overflows.
+  constexpr int64_t width = 1 << 20, many = 1 << 24;
+  for (auto [key, limit] :
+       {std::pair("hidden_size", width), std::pair("intermediate_size", width),
+        std::pair("num_attention_heads", width),
+        std::pair("num_key_value_heads", width),
+        std::pair("num_hidden_layers", kMaxLayers),
+        std::pair("vocab_size", many), std::pair("batch_size", many),
+        std::pair("seq_len", many)}) {
     auto value = getConfig().getAs<IntegerAttr>(key);
-    if (!value)
+    if (!value || !value.getType().isInteger(64))
       return emitOpError() << "config lacks the integer " << key;
     if (value.getInt() <= 0)
       return emitOpError() << key << " is " << value.getInt()
                            << ", expected a positive number";
+    if (value.getInt() > limit)
+      return emitOpError() << key << " is " << value.getInt()
+                           << ", expected at most " << limit;
   }
+  int64_t rows = getInt("batch_size") * getInt("seq_len");
+  if (rows > std::numeric_limits<int32_t>::max())
+    return emitOpError() << "batch_size * seq_len is " << rows
+                         << ", expected at most 2147483647";
   for (StringRef key :
        {"rms_norm_eps", "rope_theta", "initializer_range", "embedding_std"})
     if (!getConfig().getAs<FloatAttr>(key))
@@ -98,8 +113,9 @@ LogicalResult ModelOp::verify() {
     return emitOpError() << "num_hidden_layers is "
                          << getInt("num_hidden_layers") << " but the model has "
                          << blocks << " blocks";
-  if (getStreams().empty())
-    return emitOpError("has no stream");
+  if (getStreams().empty() || getStreams().size() > 16)
+    return emitOpError() << "has " << getStreams().size()
+                         << " streams, expected 1 to 16";
   return success();
 }
 
@@ -110,12 +126,13 @@ LogicalResult ModelOp::verify() {
 /// The width N of a row of type vector<Nxf32>, or failure.
 static FailureOr<int64_t> rowWidth(Type type) {
   auto vector = dyn_cast<VectorType>(type);
-  if (!vector || vector.getRank() != 1 || !vector.getElementType().isF32())
+  if (!vector || vector.getRank() != 1 || vector.isScalable() ||
+      !vector.getElementType().isF32())
     return failure();
   return vector.getDimSize(0);
 }
 
-LogicalResult NormKindOp::verify() {
+LogicalResult NormKindOp::verifyRegions() {
   Block &block = getBody().front();
   if (block.getNumArguments() != getParams().size() + 1)
     return emitOpError() << "region has " << block.getNumArguments()
@@ -125,6 +142,12 @@ LogicalResult NormKindOp::verify() {
     return emitOpError() << "has " << getInits().size()
                          << " initial values for " << getParams().size()
                          << " parameters";
+  for (auto [name, list] : {std::pair("classes", getClassesAttr()),
+                            std::pair("decay", getDecayAttr()),
+                            std::pair("lr_mult", getLrMultAttr())})
+    if (list && list.size() != getParams().size())
+      return emitOpError() << "has " << list.size() << " elements in " << name
+                           << " for " << getParams().size() << " parameters";
   Type row = block.getArgument(0).getType();
   if (failed(rowWidth(row)))
     return emitOpError() << "row has type " << row
@@ -191,7 +214,7 @@ static LogicalResult verifyPlacementRegion(PlacementOp op, Region &region,
   return success();
 }
 
-LogicalResult PlacementOp::verify() {
+LogicalResult PlacementOp::verifyRegions() {
   for (NamedAttribute named : getParams()) {
     auto param = dyn_cast<DictionaryAttr>(named.getValue());
     auto shape = param ? param.getAs<StringAttr>("shape") : StringAttr();
@@ -207,6 +230,37 @@ LogicalResult PlacementOp::verify() {
   return verifyPlacementRegion(*this, getCombine(), getCombineInputs());
 }
 
+LogicalResult MeasureOp::verify() {
+  bool isSubLayer = getPer() == "sub_layer";
+  if (!isSubLayer && getPer() != "layer")
+    return emitOpError() << "per is \"" << getPer()
+                         << "\", expected \"layer\" or \"sub_layer\"";
+  if (!llvm::is_contained({"mean", "rms", "max", "min"}, getReduce()))
+    return emitOpError() << "reduce is \"" << getReduce()
+                         << "\", expected mean, rms, max or min";
+  Block &block = getBody().front();
+  if (block.getNumArguments() != getInputs().size() || getInputs().empty())
+    return emitOpError() << "region has " << block.getNumArguments()
+                         << " arguments for " << getInputs().size()
+                         << " inputs, expected one each";
+  for (auto [argument, attr] : llvm::zip(block.getArguments(), getInputs())) {
+    StringRef name = cast<StringAttr>(attr).getValue();
+    if (name != "x" && name != "y" && name != "e" &&
+        !(isSubLayer && (name == "F" || name == "h")))
+      return emitOpError() << "input '" << name << "' is not known per "
+                           << getPer();
+    if (failed(rowWidth(argument.getType())))
+      return emitOpError() << "argument '" << name << "' has type "
+                           << argument.getType() << ", expected vector<Nxf32>";
+  }
+  auto yield =
+      dyn_cast_or_null<YieldOp>(block.empty() ? nullptr : &block.back());
+  if (!yield || yield.getRows().size() != 1 || !yield.getSums().empty() ||
+      !yield.getRows().front().getType().isF32())
+    return emitOpError("must yield one f32 and no sums");
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Variables
 //===----------------------------------------------------------------------===//
@@ -215,6 +269,13 @@ LogicalResult VariableOp::verify() {
   auto type = cast<RankedTensorType>(getType());
   if (!type.hasStaticShape())
     return emitOpError() << "has type " << type << ", expected a static shape";
+  int64_t elements = 1;
+  for (int64_t extent : type.getShape())
+    if (extent > kMaxElements ||
+        __builtin_mul_overflow(elements, extent, &elements) ||
+        elements > kMaxElements)
+      return emitOpError() << "has type " << type << ", expected at most "
+                           << kMaxElements << " elements";
   if (getRole() == Role::Scalar && (type.getShape() != ArrayRef<int64_t>{1} ||
                                     !type.getElementType().isF32()))
     return emitOpError() << "is a scalar of type " << type

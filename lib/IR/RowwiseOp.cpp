@@ -21,7 +21,7 @@ Type RowwiseOp::rowArgumentType(RankedTensorType type, AffineMap map) {
   Type element = type.getElementType();
   if (!element.isF32() && !element.isBF16() && !element.isInteger(32))
     return {};
-  int64_t left = type.getRank() - map.getNumResults();
+  int64_t left = type.getRank() - int64_t(map.getNumResults());
   Type computed =
       element.isInteger(32) ? element : Float32Type::get(type.getContext());
   if (left == 0)
@@ -172,7 +172,17 @@ static LogicalResult verifyRowOperand(RowwiseOp op, unsigned i) {
   return success();
 }
 
-LogicalResult RowwiseOp::verify() {
+/// A number, or a row of numbers.
+static bool canBeYielded(Type type) {
+  auto vector = dyn_cast<VectorType>(type);
+  if (vector && (vector.getRank() != 1 || vector.isScalable()))
+    return false;
+  return (vector ? vector.getElementType() : type).isIntOrFloat();
+}
+
+LogicalResult RowwiseOp::verifyRegions() {
+  if (failed(verifyExtents(*this)))
+    return failure();
   ArrayRef<int64_t> domain = getDomain();
   if (domain.empty() || domain.size() > 2)
     return emitOpError() << "domain has " << domain.size()
@@ -211,6 +221,10 @@ LogicalResult RowwiseOp::verify() {
                          << yield.getSums().size() << " sums but has "
                          << getRowResults().size() << " and "
                          << getSumResults().size() << " results";
+  for (Type type : yield->getOperandTypes())
+    if (!canBeYielded(type))
+      return emitOpError() << "yields " << type
+                           << ", expected a number or a vector of rank 1";
   if (getSumMaps().size() != getSumResults().size())
     return emitOpError() << "has " << getSumResults().size() << " sums and "
                          << getSumMaps().size() << " maps of them";
@@ -232,7 +246,9 @@ LogicalResult RowwiseOp::verify() {
                            << " must keep heads or nothing, found "
                            << getSumMaps()[i];
     RankedTensorType expected = sumResultType(domain, map, value.getType());
-    if (getSumResults()[i].getType() != expected)
+    auto found = cast<RankedTensorType>(getSumResults()[i].getType());
+    if (found != expected &&
+        found != expected.clone(BFloat16Type::get(getContext())))
       return emitOpError() << "sum result has type "
                            << getSumResults()[i].getType() << ", expected "
                            << expected;

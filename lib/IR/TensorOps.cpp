@@ -11,6 +11,22 @@ static RankedTensorType typeOf(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
+LogicalResult mixln::verifyExtents(Operation *op) {
+  // Sizes in bytes then fit an int64_t, and nothing is divided by zero.
+  constexpr int64_t limit = int64_t(1) << 40;
+  for (Type type :
+       llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes())) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor)
+      continue;
+    for (int64_t extent : tensor.getShape())
+      if (extent < 1 || extent > limit)
+        return op->emitOpError() << "has the type " << tensor
+                                 << ", expected extents of 1 to " << limit;
+  }
+  return success();
+}
+
 /// "`what` is X, expected Y" unless the two agree.
 static LogicalResult expect(Operation *op, const Twine &what, int64_t found,
                             int64_t expected) {
@@ -30,7 +46,8 @@ static LogicalResult expectRank(Operation *op, StringRef what, Value value,
 //===----------------------------------------------------------------------===//
 
 LogicalResult EmbeddingOp::verify() {
-  if (failed(expectRank(*this, "table", getTable(), 2)) ||
+  if (failed(verifyExtents(*this)) ||
+      failed(expectRank(*this, "table", getTable(), 2)) ||
       failed(expectRank(*this, "ids", getIds(), 1)) ||
       failed(expectRank(*this, "result", getResult(), 2)))
     return failure();
@@ -43,7 +60,8 @@ LogicalResult EmbeddingOp::verify() {
 }
 
 LogicalResult EmbeddingGradOp::verify() {
-  if (failed(expectRank(*this, "dy", getDy(), 2)) ||
+  if (failed(verifyExtents(*this)) ||
+      failed(expectRank(*this, "dy", getDy(), 2)) ||
       failed(expectRank(*this, "result", getResult(), 2)))
     return failure();
   int64_t rows = typeOf(getDy()).getDimSize(0);
@@ -84,6 +102,8 @@ bool MatmulOp::multipliesBF16() {
 }
 
 LogicalResult MatmulOp::verify() {
+  if (failed(verifyExtents(*this)))
+    return failure();
   unsigned lhs = getLhs().size(), rhs = getRhs().size();
   if (lhs == 0 || rhs == 0)
     return emitOpError("needs a left and a right side");
@@ -126,6 +146,8 @@ LogicalResult MatmulOp::verify() {
 }
 
 LogicalResult PackOp::verify() {
+  if (failed(verifyExtents(*this)))
+    return failure();
   RankedTensorType from = typeOf(getValue()), to = typeOf(getResult());
   if (!isa_and_nonnull<PackedAttr, PairedAttr>(to.getEncoding()))
     return emitOpError() << "yields " << to
@@ -149,9 +171,13 @@ LogicalResult PackOp::verify() {
 //===----------------------------------------------------------------------===//
 
 template <typename OpTy> static LogicalResult verifyAttention(OpTy op) {
+  if (failed(verifyExtents(op)))
+    return failure();
   for (Value value : op->getOperands())
     if (failed(expectRank(op, "an operand", value, 2)))
       return failure();
+  if (failed(expectRank(op, "lse", op.getLse(), 2)))
+    return failure();
   int64_t heads = op.getHeads();
   RankedTensorType q = typeOf(op.getQ()), k = typeOf(op.getK());
   if (heads <= 0 || q.getDimSize(1) % heads != 0)

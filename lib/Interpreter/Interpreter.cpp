@@ -75,6 +75,9 @@ LogicalResult Interpreter::setVariable(StringRef name, Array value) {
     return variable.emitError()
            << "variable has shape " << describeShape(shape)
            << " but is given one of shape " << describeShape(value.shape);
+  if (typeOf(variable).getElementType().isBF16())
+    for (double &element : value.data)
+      element = roundToBF16(element);
   if (int64_t offset = getOffset(name); offset >= 0) {
     if (failed(checkPlace(variable, offset, typeOf(variable))))
       return failure();

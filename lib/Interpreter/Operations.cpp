@@ -2,6 +2,7 @@
 
 #include "Operations.h"
 
+#include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
@@ -81,9 +82,21 @@ static LogicalResult checkOperands(Operation *op, Operands operands) {
   return success();
 }
 
-LogicalResult mixln::interpretOperation(Operation *op, Operands operands,
-                                        Results &results,
-                                        const Execution &execution) {
+/// A result that is bf16 in memory has lost what bf16 cannot hold.
+static void roundResults(Operation *op, Results &results,
+                         const Execution &execution) {
+  for (auto [i, result] : llvm::enumerate(results)) {
+    Type type = execution.resultTypes.empty() ? op->getResult(i).getType()
+                                              : execution.resultTypes[i];
+    if (getElementTypeOrSelf(type).isBF16())
+      for (double &value : result.data)
+        value = roundToBF16(value);
+  }
+}
+
+static LogicalResult interpretOne(Operation *op, Operands operands,
+                                  Results &results,
+                                  const Execution &execution) {
   results.clear();
   if (failed(checkOperands(op, operands)))
     return failure();
@@ -112,6 +125,15 @@ LogicalResult mixln::interpretOperation(Operation *op, Operands operands,
       });
 }
 
+LogicalResult mixln::interpretOperation(Operation *op, Operands operands,
+                                        Results &results,
+                                        const Execution &execution) {
+  if (failed(interpretOne(op, operands, results, execution)))
+    return failure();
+  roundResults(op, results, execution);
+  return success();
+}
+
 static SmallVector<const Array *> pointersTo(ArrayRef<Array> arrays) {
   SmallVector<const Array *> pointers;
   for (const Array &array : arrays)
@@ -132,22 +154,27 @@ LogicalResult mixln::interpretRows(Operation *op, ArrayRef<Array> operands,
   SmallVector<const Array *> pointers = pointersTo(operands);
   if (failed(checkOperands(op, pointers)))
     return failure();
-  return TypeSwitch<Operation *, LogicalResult>(op)
-      .Case<RowwiseOp>([&](RowwiseOp op) {
-        return interpretRowwise(op, pointers, rows, execution, results);
-      })
-      .Case<MatmulOp>([&](MatmulOp op) {
-        return interpretMatmul(op, pointers, rows, execution, results);
-      })
-      .Case<EmbeddingOp>([&](EmbeddingOp op) {
-        return interpretEmbedding(op, pointers, rows, results);
-      })
-      .Case<AttentionOp>([&](AttentionOp op) {
-        return interpretAttention(op, pointers, rows, results);
-      })
-      .Default([](Operation *op) {
-        return op->emitError() << "the interpreter cannot execute single rows "
-                                  "of '"
-                               << op->getName() << "'";
-      });
+  LogicalResult done =
+      TypeSwitch<Operation *, LogicalResult>(op)
+          .Case<RowwiseOp>([&](RowwiseOp op) {
+            return interpretRowwise(op, pointers, rows, execution, results);
+          })
+          .Case<MatmulOp>([&](MatmulOp op) {
+            return interpretMatmul(op, pointers, rows, execution, results);
+          })
+          .Case<EmbeddingOp>([&](EmbeddingOp op) {
+            return interpretEmbedding(op, pointers, rows, results);
+          })
+          .Case<AttentionOp>([&](AttentionOp op) {
+            return interpretAttention(op, pointers, rows, results);
+          })
+          .Default([](Operation *op) {
+            return op->emitError()
+                   << "the interpreter cannot execute single rows "
+                      "of '"
+                   << op->getName() << "'";
+          });
+  if (succeeded(done))
+    roundResults(op, results, execution);
+  return done;
 }

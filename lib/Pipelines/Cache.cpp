@@ -55,6 +55,20 @@ std::string mixln::prepareCacheDirectory(StringRef directory) {
   return {};
 }
 
+std::string mixln::checkCachedExecutable(StringRef path) {
+  struct stat status;
+  if (lstat(path.str().c_str(), &status) != 0)
+    return {};
+  if (!S_ISREG(status.st_mode))
+    return ("cached executable " + path + " is not a file; remove it").str();
+  if (status.st_uid != geteuid())
+    return ("cached executable " + path + " belongs to user " +
+            Twine(status.st_uid) + ", expected " + Twine(geteuid()) +
+            "; remove it")
+        .str();
+  return {};
+}
+
 namespace {
 /// Fields with their lengths, so that no two lists of them hash alike.
 class KeyHash {
@@ -98,13 +112,17 @@ std::string mixln::getCacheKey(const CompileOptions &options,
     if (sys::fs::is_regular_file(path))
       if (error = key.addFile(path); !error.empty())
         return {};
+  key.add(options.measure);
+  if (!options.measure.empty() && sys::fs::is_regular_file(options.measure))
+    if (error = key.addFile(options.measure); !error.empty())
+      return {};
   key.add(options.normKind);
   key.add(options.postNum.value_or(-1));
   key.add(options.attentionScale);
   key.add(options.logitScale);
   key.add(options.batchSize);
   key.add(options.seqLen);
-  key.add(options.dtype);
+  key.add(options.dtype.empty() ? "fp32" : StringRef(options.dtype));
   key.add(options.target);
   key.add(options.cpu == "native" ? sys::getHostCPUName()
                                   : StringRef(options.cpu));
@@ -114,5 +132,7 @@ std::string mixln::getCacheKey(const CompileOptions &options,
         key.add(feature.first());
   key.add(options.chunkRows);
   key.add(options.chunkThreshold);
+  key.add(options.memoryLimit);
+  key.add(options.checkpoints);
   return key.finish();
 }

@@ -139,6 +139,7 @@ int mixln::checkModelKernels(const CheckModelOptions &options,
       &context, *config, *spec, options.batchSize, options.seqLen, error);
   if (failed(module))
     return report(error, kBadInput);
+  (**module)->setAttr("mixln.dtype", StringAttr::get(&context, options.dtype));
   auto target = TargetInfo::create(options.cpu);
   if (!target)
     return report(llvm::toString(target.takeError()), kBadInput);

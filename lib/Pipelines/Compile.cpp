@@ -5,18 +5,23 @@
 #include "mixln-rt/program-json.h"
 #include "mixln-rt/program.h"
 #include "mixln/Frontend/Import.h"
+#include "mixln/Frontend/Measures.h"
 #include "mixln/Frontend/ModelConfig.h"
 #include "mixln/Frontend/NormSpec.h"
+#include "mixln/Frontend/ReadModule.h"
 #include "mixln/IR/Mixln.h"
+#include "mixln/Pipelines/Fit.h"
 #include "mixln/Pipelines/PlainDiagnostics.h"
 #include "mixln/Pipelines/Registry.h"
 #include "mixln/Target/CPU.h"
 #include "mixln/Target/CpuKernels.h"
+#include "mixln/Target/DrawMemory.h"
 #include "mixln/Target/Executable.h"
 #include "mixln/Target/PlanTable.h"
 #include "mixln/Target/PrintPlan.h"
 #include "mixln/Target/PrintPython.h"
 #include "mixln/Transforms/Expand/Explain.h"
+#include "mixln/Transforms/Plan/PlanMemory.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/Remarks.h"
@@ -73,9 +78,12 @@ public:
 private:
   LogicalResult enableRemarks();
   int readInput();
+  int addMeasurements();
+  int setDtype();
   int writeModule();
   LogicalResult runPhasesAndPrintPython(PhaseRun run,
                                         const PhaseOptions &phaseOptions);
+  int drawMemory(const rt::Program &program);
   int emit(KernelGenerator &generator, const TargetInfo &target);
 
   std::string modeling;
@@ -95,28 +103,26 @@ LogicalResult Compilation::enableRemarks() {
       categories, /*printAsEmitRemarks=*/true);
 }
 
-int Compilation::readInput() {
-  std::string error;
-  if (StringRef(options.input).ends_with(".mlir")) {
-    module = parseSourceFile<ModuleOp>(options.input, &context);
-    if (!module)
-      return kBadInput;
-    timer.lap("parse");
-    return 0;
-  }
+FailureOr<OwningOpRef<ModuleOp>>
+mixln::importConfig(MLIRContext &context, const CompileOptions &options,
+                    std::string &error) {
   FailureOr<ModelConfig> config = loadModelConfig(options.input, error);
   if (failed(config))
-    return report(error, kBadInput);
+    return failure();
   for (auto [key, value] :
        {std::pair("attention_scale", StringRef(options.attentionScale)),
         std::pair("logit_scale", StringRef(options.logitScale))})
-    if (!value.empty() && failed(setScale(*config, key, value, error)))
-      return report("--" + Twine(error), kBadInput);
-  if (config->maxPositions > 0 && options.seqLen > config->maxPositions)
-    return report(options.input + ": --seq_len " + Twine(options.seqLen) +
-                      " is more than the config's maximum of " +
-                      Twine(config->maxPositions) + " positions",
-                  kBadInput);
+    if (!value.empty() && failed(setScale(*config, key, value, error))) {
+      error = "--" + error;
+      return failure();
+    }
+  if (config->maxPositions > 0 && options.seqLen > config->maxPositions) {
+    error = (options.input + ": --seq_len " + Twine(options.seqLen) +
+             " is more than the config's maximum of " +
+             Twine(config->maxPositions) + " positions")
+                .str();
+    return failure();
+  }
   NormRequest request;
   request.norm = options.norm;
   request.normKind = options.normKind;
@@ -124,13 +130,65 @@ int Compilation::readInput() {
     request.postNum = *options.postNum;
   FailureOr<NormSpec> norm = resolveNorm(request, *config, error);
   if (failed(norm))
-    return report(error, kBadInput);
-  FailureOr<OwningOpRef<ModuleOp>> imported = importModel(
-      &context, *config, *norm, options.batchSize, options.seqLen, error);
+    return failure();
+  return importModel(&context, *config, *norm, options.batchSize,
+                     options.seqLen, error);
+}
+
+PhaseOptions mixln::getPhaseOptions(const CompileOptions &options,
+                                    KernelGenerator &generator) {
+  PhaseOptions phases;
+  phases.generator = &generator;
+  phases.chunkRows = options.chunkRows;
+  phases.chunkThreshold = options.chunkThreshold;
+  phases.rematerialize = {options.memoryLimit, options.checkpoints};
+  return phases;
+}
+
+int Compilation::readInput() {
+  std::string error;
+  if (StringRef(options.input).ends_with(".mlir")) {
+    module = readModule(options.input, &context);
+    if (!module)
+      return kBadInput;
+    timer.lap("parse");
+    return setDtype();
+  }
+  FailureOr<OwningOpRef<ModuleOp>> imported =
+      importConfig(context, options, error);
   if (failed(imported))
     return report(error, kBadInput);
   module = std::move(*imported);
+  if (int status = addMeasurements())
+    return status;
   timer.lap("import");
+  return setDtype();
+}
+
+/// The types are chosen in `fuse`, by the module's attribute.
+int Compilation::setDtype() {
+  auto present = (*module)->getAttrOfType<StringAttr>("mixln.dtype");
+  if (options.dtype.empty() || (present && present == options.dtype))
+    return 0;
+  if (options.done >= Phase::Fuse)
+    return report("--dtype is " + options.dtype + ", but the types of " +
+                      options.input + " were chosen before: it is " +
+                      (present ? present.getValue() : StringRef("fp32")),
+                  kBadInput);
+  (*module)->setAttr("mixln.dtype", StringAttr::get(&context, options.dtype));
+  return 0;
+}
+
+int Compilation::addMeasurements() {
+  std::string error;
+  ModelOp model = *module->getOps<ModelOp>().begin();
+  if (failed(addMeasures(model, getBuiltinMeasures(), "measures.json", error)))
+    return report(error, kFailed);
+  if (options.measure.empty())
+    return 0;
+  FailureOr<std::string> text = readMeasures(options.measure, error);
+  if (failed(text) || failed(addMeasures(model, *text, options.measure, error)))
+    return report(error, kBadInput);
   return 0;
 }
 
@@ -188,6 +246,17 @@ Compilation::runPhasesAndPrintPython(PhaseRun run,
   return runPhases(*module, run, phaseOptions);
 }
 
+int Compilation::drawMemory(const rt::Program &program) {
+  std::error_code code;
+  llvm::ToolOutputFile file(options.drawMemory, code, llvm::sys::fs::OF_None);
+  if (code)
+    return report("cannot write " + options.drawMemory + ": " + code.message(),
+                  kBadInput);
+  drawMemoryMap(program, "gradient", file.os());
+  file.keep();
+  return 0;
+}
+
 int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   OwningOpRef<ModuleOp> kernels = ModuleOp::create(UnknownLoc::get(&context));
   KernelPhases phases;
@@ -205,6 +274,8 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   about.target = options.target;
   about.cpu = target.cpu;
   about.cpuFeatures = target.requiredFeatures();
+  about.memoryLimit = options.memoryLimit;
+  about.checkpoints = options.checkpoints;
   FailureOr<rt::Program> program =
       buildProgram(*module, generator, phases, about);
   if (failed(program))
@@ -212,6 +283,8 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   program->modeling = modeling;
   if (options.printPlan)
     printPlan(*program, llvm::outs());
+  if (!options.drawMemory.empty())
+    return drawMemory(*program);
 
   if (failed(lowerKernelsToLLVM(*kernels)) ||
       failed(addProgramGlobals(*kernels, *program)))
@@ -236,8 +309,8 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
 
 int Compilation::run() {
   PlainDiagnostics diagnostics(&context);
-  bool emitsExecutable =
-      options.last == Phase::Emit && !options.explain && !options.printPython;
+  bool emitsExecutable = options.last == Phase::Emit && !options.explain &&
+                         !options.printPython && options.drawMemory.empty();
   if (emitsExecutable) {
     if (options.output.empty())
       return report("-o is missing: where to write the executable", kBadInput);
@@ -278,10 +351,7 @@ int Compilation::run() {
   }
 
   CpuKernels generator(*target);
-  PhaseOptions phaseOptions;
-  phaseOptions.generator = &generator;
-  phaseOptions.chunkRows = options.chunkRows;
-  phaseOptions.chunkThreshold = options.chunkThreshold;
+  PhaseOptions phaseOptions = getPhaseOptions(options, generator);
   PhaseRun phaseRun;
   phaseRun.done = options.done;
   phaseRun.last = std::min(options.last, Phase::Plan);
@@ -291,6 +361,9 @@ int Compilation::run() {
   if (failed(runPhasesAndPrintPython(phaseRun, phaseOptions)))
     return kFailed;
   timer.lap("phases");
+  if (options.memoryLimit > 0 && options.last >= Phase::Plan)
+    if (int64_t bytes = getStepBytes(*module); bytes > options.memoryLimit)
+      return report(explainMisfit(options, bytes), kBadInput);
   if (options.last <= Phase::Plan)
     return writeModule();
   return emit(generator, *target);

@@ -27,6 +27,27 @@ static std::string setPhase(Phase &into, StringRef value) {
   return "is '" + value.str() + "', expected one of " + names;
 }
 
+std::optional<int64_t> mixln::parseBytes(StringRef text) {
+  static const std::pair<StringRef, double> units[] = {
+      {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40},
+      {"KB", 1e3},     {"MB", 1e6},     {"GB", 1e9},     {"TB", 1e12},
+      {"K", 0x1p10},   {"M", 0x1p20},   {"G", 0x1p30},   {"T", 0x1p40},
+      {"B", 1}};
+  double factor = 1;
+  for (auto [unit, bytes] : units)
+    if (text.ends_with_insensitive(unit)) {
+      text = text.drop_back(unit.size()).rtrim();
+      factor = bytes;
+      break;
+    }
+  double number;
+  // Digits first: no inf, no nan, no sign.
+  if (text.empty() || !isDigit(text.front()) || text.getAsDouble(number) ||
+      !(number * factor >= 1) || number * factor > 0x1p60)
+    return std::nullopt;
+  return static_cast<int64_t>(number * factor);
+}
+
 static const CompileFlag flags[] = {
     {"model_config", "FILE", "Hugging Face config of the model (JSON)",
      [](CompileOptions &o, StringRef v) {
@@ -69,19 +90,34 @@ static const CompileFlag flags[] = {
        o.logitScale = v.str();
        return v.empty() ? std::string("is empty") : std::string();
      }},
-    {"batch_size", "B", "sequences of a micro-batch",
+    {"measure", "FILE",
+     "further measurements of layers, as formulas (docs/Layers.md)",
      [](CompileOptions &o, StringRef v) {
-       return setPositive(o.batchSize, v);
+       o.measure = v.str();
+       return v.empty() ? std::string("is empty") : std::string();
+     }},
+    {"batch_size", "B",
+     "sequences of a micro-batch; mixln-train takes auto too: the most that "
+     "fit "
+     "into memory",
+     [](CompileOptions &o, StringRef v) {
+       o.autoBatch = v == "auto";
+       return o.autoBatch ? std::string() : setPositive(o.batchSize, v);
      }},
     {"seq_len", "T", "tokens of a sequence (256)",
      [](CompileOptions &o, StringRef v) { return setPositive(o.seqLen, v); }},
-    {"dtype", "TYPE", "fp32 (float32)",
+    {"dtype", "TYPE",
+     "fp32 (float32); bf16 (bfloat16): bf16 activations and products, fp32 "
+     "weights and optimizer; bf16_pure: bf16 weights and optimizer too",
      [](CompileOptions &o, StringRef v) {
        o.dtype = StringSwitch<std::string>(v)
                      .Cases({"fp32", "float32"}, "fp32")
+                     .Cases({"bf16", "bfloat16"}, "bf16")
+                     .Cases({"bf16_pure", "bfloat16_pure"}, "bf16_pure")
                      .Default("");
-       return o.dtype.empty() ? "is '" + v.str() + "', expected fp32"
-                              : std::string();
+       return o.dtype.empty()
+                  ? "is '" + v.str() + "', expected fp32, bf16 or bf16_pure"
+                  : std::string();
      }},
     {"target", "cpu", "what to compile for",
      [](CompileOptions &o, StringRef v) {
@@ -109,6 +145,24 @@ static const CompileFlag flags[] = {
      [](CompileOptions &o, StringRef v) {
        o.dumpDirectory = v.str();
        return std::string();
+     }},
+    {"memory_limit", "BYTES",
+     "most memory of a step, parameters included (2GiB, 512MiB): values of the "
+     "forward are computed again until it fits",
+     [](CompileOptions &o, StringRef v) {
+       std::optional<int64_t> bytes = parseBytes(v);
+       o.memoryLimit = bytes.value_or(0);
+       return bytes ? std::string()
+                    : "is '" + v.str() +
+                          "', expected a size such as 2GiB, 512MiB or 2G";
+     }},
+    {"activation_checkpointing", "",
+     "keep one stream a layer, compute the rest of the forward again",
+     [](CompileOptions &o, StringRef v) {
+       o.checkpoints = v != "false";
+       return v.empty() || v == "true" || v == "false"
+                  ? std::string()
+                  : "is '" + v.str() + "', expected no value, true or false";
      }},
     {"chunk_rows", "N", "rows of a chunk of the loss head (512)",
      [](CompileOptions &o, StringRef v) {
@@ -151,9 +205,12 @@ std::string mixln::takeCompileFlags(SmallVectorImpl<std::string> &arguments,
       rest.push_back(arguments[i]);
       continue;
     }
-    if (!hasValue && i + 1 == arguments.size())
+    bool takesValue = !flag->placeholder.empty();
+    if (takesValue && !hasValue && i + 1 == arguments.size())
       return spelled.str() + " lacks its value " + flag->placeholder.str();
-    std::string value = hasValue ? inlineValue.str() : arguments[++i];
+    std::string value = hasValue     ? inlineValue.str()
+                        : takesValue ? arguments[++i]
+                                     : std::string();
     if (std::string error = flag->set(options, value); !error.empty())
       return spelled.str() + " " + error;
   }

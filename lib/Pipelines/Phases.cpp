@@ -32,6 +32,10 @@ static const PhaseInfo phases[] = {
      "row programs joined over everything, large tensors in chunks, weights "
      "packed",
      "before plan: lifetimes depend on what still exists as a tensor"},
+    {Phase::Rematerialize, "rematerialize",
+     "values of the forward computed again in the backward, to fit in memory",
+     "after fuse: what is kept, and what a packed weight or a chunk holds, is "
+     "known; before plan: it decides what is alive"},
     {Phase::Plan, "plan", "operations -> dispatches with offsets in one arena",
      "last on tensors: after it nothing moves"},
     {Phase::Lower, "lower", "kernels -> LLVM IR",
@@ -72,10 +76,25 @@ void mixln::buildPhase(Phase phase, OpPassManager &manager,
     chunk.rows = options.chunkRows;
     chunk.threshold = options.chunkThreshold;
     manager.addPass(createMixlnChunk(chunk));
+    // Types after joining: what is carried from one row program to another is
+    // known. Before packs, which narrow the weights.
+    manager.addPass(createMixlnTypes());
     // Packs after chunks: one packed weight serves all chunks.
     manager.addPass(createMixlnPack());
     return;
   }
+  case Phase::Rematerialize:
+    manager.addPass(createMixlnReuseRows());
+    if (options.generator) {
+      manager.addPass(
+          createRematerializePass(*options.generator, options.rematerialize));
+    } else {
+      MixlnRematerializeOptions pass;
+      pass.memoryLimit = options.rematerialize.memoryLimit;
+      pass.checkpoints = options.rematerialize.checkpoints;
+      manager.addPass(createMixlnRematerialize(pass));
+    }
+    return;
   case Phase::Plan:
     if (options.generator) {
       manager.addPass(createPlanMemoryPass(*options.generator));

@@ -13,6 +13,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -66,8 +67,36 @@ static LogicalResult verifyDifferentiate(ModuleOp module) {
   return success();
 }
 
+/// What is multiplied is what the module's type says, on both sides, and
+/// variables that outlive an update are as wide as it says.
+static LogicalResult verifyTypes(ModuleOp module) {
+  auto dtype = module->getAttrOfType<StringAttr>("mixln.dtype");
+  bool isNarrow = dtype && dtype != "fp32";
+  auto expect = [&](Operation *op, Type type, bool narrow) -> LogicalResult {
+    if (getElementTypeOrSelf(type).isBF16() == narrow)
+      return success();
+    return op->emitError() << "has " << type << " where mixln.dtype is "
+                           << (dtype ? dtype.getValue() : "fp32");
+  };
+  for (VariableOp variable : module.getOps<VariableOp>())
+    if (Role role = variable.getRole(); role == Role::Parameter ||
+                                        role == Role::Gradient ||
+                                        role == Role::Moment)
+      if (failed(expect(variable, variable.getType(),
+                        isNarrow && dtype == "bf16_pure")))
+        return failure();
+  for (EntryOp entry : module.getOps<EntryOp>())
+    for (MatmulOp op : entry.getBody().front().getOps<MatmulOp>())
+      for (Value side : llvm::concat<Value>(op.getLhs(), op.getRhs()))
+        if (failed(expect(op, side.getType(), isNarrow)))
+          return failure();
+  return success();
+}
+
 /// One row program on every path between two matmuls or attentions.
 static LogicalResult verifyFuse(ModuleOp module) {
+  if (failed(verifyTypes(module)))
+    return failure();
   for (EntryOp entry : module.getOps<EntryOp>())
     if (failed(verifyOneRowProgramPerPath(entry)))
       return failure();
@@ -101,6 +130,8 @@ LogicalResult mixln::verifyPhase(Phase phase, ModuleOp module,
   case Phase::Fuse:
     return failure(failed(verifyTensors(module, getPhaseName(phase))) ||
                    failed(verifyFuse(module)));
+  case Phase::Rematerialize:
+    return verifyTensors(module, getPhaseName(phase));
   case Phase::Plan:
     return verifyPlanned(module, options);
   case Phase::Lower:

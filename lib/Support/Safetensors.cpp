@@ -15,8 +15,8 @@
 using namespace llvm;
 using namespace mixln;
 
-/// As the format's own reader.
-static constexpr uint64_t kMaxHeaderBytes = 100'000'000;
+/// As the runtime's reader.
+static constexpr uint64_t kMaxHeaderBytes = 25'000'000;
 static constexpr unsigned kMaxNesting = 8;
 /// Doubles hold every integer up to here.
 static constexpr int64_t kMaxInteger = int64_t(1) << 53;

@@ -232,6 +232,8 @@ FailureOr<rt::Program> mixln::buildProgram(ModuleOp module,
   builder.program.target = target.target;
   builder.program.cpu = target.cpu;
   builder.program.cpuFeatures = target.cpuFeatures;
+  builder.program.memoryLimit = target.memoryLimit;
+  builder.program.checkpoints = target.checkpoints;
   if (failed(builder.run()))
     return failure();
   return std::move(builder.program);

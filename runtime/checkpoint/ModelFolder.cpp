@@ -4,7 +4,9 @@
 #include "checkpoint/OutputFile.h"
 #include "checkpoint/Safetensors.h"
 #include "data/Files.h"
+#include "support/BFloat16.h"
 #include "support/Errors.h"
+#include "support/Json.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -36,6 +38,39 @@ static const char *typeName(ElementType type) {
                                      : "I32";
 }
 
+/// `count` numbers from one type to another.
+static void convert(const void *from, bool fromBF16, void *to, int64_t count) {
+  for (int64_t i = 0; i < count; ++i)
+    if (fromBF16)
+      static_cast<float *>(to)[i] =
+          fromBFloat16(static_cast<const uint16_t *>(from)[i]);
+    else
+      static_cast<uint16_t *>(to)[i] =
+          toBFloat16(static_cast<const float *>(from)[i]);
+}
+
+/// Copies a tensor of a file, in the program's type.
+static void loadTensor(const SafetensorsFile &file, const StoredTensor &stored,
+                       const Tensor &tensor, Device &device) {
+  constexpr int64_t kChunk = int64_t(4) << 20; // numbers
+  bool isBF16 = stored.dtype == "BF16";
+  bool isSame = isBF16 == (tensor.type == ElementType::BF16);
+  int64_t from = isBF16 ? 2 : 4, to = isSame ? from : 6 - from;
+  std::vector<char> buffer, converted;
+  int64_t count = stored.bytes / from;
+  for (int64_t done = 0; done < count; done += kChunk) {
+    int64_t part = std::min(kChunk, count - done);
+    buffer.resize(part * from);
+    file.read(stored, done * from, buffer.data(), part * from);
+    if (!isSame) {
+      converted.resize(part * to);
+      convert(buffer.data(), isBF16, converted.data(), part);
+    }
+    device.write(tensor.offset + done * to,
+                 isSame ? buffer.data() : converted.data(), part * to);
+  }
+}
+
 /// Fills all tensors of a role; the file must hold these and no others.
 static void loadRole(const std::string &path, Role role, const char *what,
                      const Program &program, Device &device) {
@@ -44,26 +79,16 @@ static void loadRole(const std::string &path, Role role, const char *what,
   for (const Tensor &tensor : program.tensors)
     if (tensor.role == role) {
       known.insert(tensor.name);
-      file.get(tensor.name, typeName(tensor.type), tensor.shape);
+      file.getFloats(tensor.name, tensor.shape);
     }
   for (auto &[name, stored] : file.tensors())
     if (!known.count(name))
       badInput(file.path(), ": tensor ", name, " ", shapeText(stored.shape),
                " is not a ", what, " of this model (norm ", program.norm, ")");
-  constexpr int64_t kChunk = int64_t(16) << 20;
-  std::vector<char> buffer;
-  for (const Tensor &tensor : program.tensors) {
-    if (tensor.role != role)
-      continue;
-    const StoredTensor &stored =
-        file.get(tensor.name, typeName(tensor.type), tensor.shape);
-    for (int64_t done = 0; done < stored.bytes; done += kChunk) {
-      int64_t bytes = std::min(kChunk, stored.bytes - done);
-      buffer.resize(bytes);
-      file.read(stored, done, buffer.data(), bytes);
-      device.write(tensor.offset + done, buffer.data(), bytes);
-    }
-  }
+  for (const Tensor &tensor : program.tensors)
+    if (tensor.role == role)
+      loadTensor(file, file.getFloats(tensor.name, tensor.shape), tensor,
+                 device);
 }
 
 void mixln::rt::loadParameters(const std::string &path, const Program &program,
@@ -80,8 +105,9 @@ void mixln::rt::loadMoments(const std::string &folder, const Program &program,
 void mixln::rt::checkSameModel(const std::string &folder,
                                const Program &program) {
   std::string path = folder + "/config.json";
-  auto stored = nlohmann::json::parse(readWholeFile(path, size_t(16) << 20),
-                                      nullptr, false);
+  std::string contents = readWholeFile(path, size_t(16) << 20);
+  checkNesting(contents, path);
+  auto stored = nlohmann::json::parse(contents, nullptr, false);
   if (!stored.is_object())
     badInput(path, " is not a JSON object");
   auto ours = nlohmann::json::parse(program.configJson, nullptr, false);
@@ -132,10 +158,28 @@ static void writeRole(const std::string &path, Role role,
   writeSafetensors(path, tensors, {{"format", "pt"}}, /*syncName=*/false);
 }
 
+/// The model's config, with the type of the weights that lie beside it.
+static std::string configText(const Program &program) {
+  auto config =
+      nlohmann::ordered_json::parse(program.configJson, nullptr, false);
+  if (!config.is_object())
+    return program.configJson;
+  bool isBF16 = std::any_of(program.tensors.begin(), program.tensors.end(),
+                            [](const Tensor &tensor) {
+                              return tensor.role == Role::Parameter &&
+                                     tensor.type == ElementType::BF16;
+                            });
+  if (!isBF16 && !config.contains("torch_dtype"))
+    return program.configJson;
+  config["torch_dtype"] = isBF16 ? "bfloat16" : "float32";
+  config.erase("dtype");
+  return config.dump(2);
+}
+
 static void writeContents(const std::string &folder, const Program &program,
                           const Device &device, const std::string &tokenizer,
                           const std::string &trainingState) {
-  writeFile(folder + "/config.json", program.configJson);
+  writeFile(folder + "/config.json", configText(program));
   writeRole(folder + "/model.safetensors", Role::Parameter, program, device);
   writeRole(folder + "/optimizer.safetensors", Role::Moment, program, device);
   writeFile(folder + "/training_state.json", trainingState);

@@ -15,8 +15,10 @@ namespace fs = std::filesystem;
 OutputFile::OutputFile(std::string path, unsigned mode)
     : path(std::move(path)) {
   temporary = cat(this->path, ".tmp.", getpid());
+  // Not through a link that somebody put into a shared folder.
   descriptor =
-      open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+      open(temporary.c_str(),
+           O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
   if (descriptor < 0)
     badInput("cannot write ", this->path, ": ", systemError(errno));
 }

@@ -8,6 +8,7 @@
 #include "checkpoint/Safetensors.h"
 #include "checkpoint/OutputFile.h"
 #include "support/Errors.h"
+#include "support/Json.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -20,8 +21,10 @@
 using namespace mixln::rt;
 using nlohmann::json;
 
-// The format's own limit.
-constexpr int64_t kMaxHeader = 100'000'000;
+// A hundred thousand tensors; the format itself allows four times as much,
+// which parsed takes gigabytes.
+constexpr int64_t kMaxHeader = 25'000'000;
+constexpr int kMaxNesting = 8;
 
 static int64_t elementBytes(const std::string &dtype) {
   static const std::map<std::string, int64_t> sizes = {
@@ -95,6 +98,7 @@ void SafetensorsFile::parseHeader(int64_t fileBytes) {
              "; it is truncated or not a safetensors file");
   std::string text(headerBytes, '\0');
   readAt(8, text.data(), headerBytes);
+  checkNesting(text, filePath, kMaxNesting);
   json header = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!header.is_object())
     badInput(filePath, " has a header that is not a JSON object");
@@ -171,24 +175,45 @@ void SafetensorsFile::checkCoverage(int64_t dataBegin,
              " bytes after its last tensor");
 }
 
-const StoredTensor &SafetensorsFile::get(const std::string &name,
-                                         const std::string &dtype) const {
+const StoredTensor &SafetensorsFile::find(const std::string &name) const {
   auto found = table.find(name);
   if (found == table.end())
     badInput(filePath, " has no tensor ", name);
-  if (found->second.dtype != dtype)
-    badInput(filePath, ": tensor ", name, " has dtype ", found->second.dtype,
-             ", expected ", dtype);
   return found->second;
+}
+
+void SafetensorsFile::checkShape(const StoredTensor &tensor,
+                                 const std::vector<int64_t> &shape) const {
+  if (tensor.shape != shape)
+    badInput(filePath, ": tensor ", tensor.name, " has shape ",
+             shapeText(tensor.shape), ", expected ", shapeText(shape));
+}
+
+const StoredTensor &SafetensorsFile::get(const std::string &name,
+                                         const std::string &dtype) const {
+  const StoredTensor &tensor = find(name);
+  if (tensor.dtype != dtype)
+    badInput(filePath, ": tensor ", name, " has dtype ", tensor.dtype,
+             ", expected ", dtype);
+  return tensor;
+}
+
+const StoredTensor &
+SafetensorsFile::getFloats(const std::string &name,
+                           const std::vector<int64_t> &shape) const {
+  const StoredTensor &tensor = find(name);
+  if (tensor.dtype != "F32" && tensor.dtype != "BF16")
+    badInput(filePath, ": tensor ", name, " has dtype ", tensor.dtype,
+             ", expected F32 or BF16");
+  checkShape(tensor, shape);
+  return tensor;
 }
 
 const StoredTensor &
 SafetensorsFile::get(const std::string &name, const std::string &dtype,
                      const std::vector<int64_t> &shape) const {
   const StoredTensor &tensor = get(name, dtype);
-  if (tensor.shape != shape)
-    badInput(filePath, ": tensor ", name, " has shape ",
-             shapeText(tensor.shape), ", expected ", shapeText(shape));
+  checkShape(tensor, shape);
   return tensor;
 }
 

@@ -41,11 +41,18 @@ public:
   const StoredTensor &get(const std::string &name, const std::string &dtype,
                           const std::vector<int64_t> &shape) const;
 
+  /// The tensor of that name, of this shape and of type F32 or BF16.
+  const StoredTensor &getFloats(const std::string &name,
+                                const std::vector<int64_t> &shape) const;
+
   /// Copies `bytes` bytes from `offset` bytes into the tensor.
   void read(const StoredTensor &tensor, int64_t offset, void *to,
             int64_t bytes) const;
 
 private:
+  const StoredTensor &find(const std::string &name) const;
+  void checkShape(const StoredTensor &tensor,
+                  const std::vector<int64_t> &shape) const;
   void parseHeader(int64_t fileBytes);
   void addTensor(const std::string &name, const void *entry, int64_t dataBegin,
                  int64_t dataBytes);

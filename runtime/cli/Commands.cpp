@@ -68,7 +68,7 @@ static const Command &findCommand(const std::string &name) {
                          : "; did you mean " + meant + "?");
 }
 
-static void checkCpu(const Program &program) {
+void mixln::rt::checkCpu(const Program &program) {
   std::vector<std::string> missing = missingCpuFeatures(program.cpuFeatures);
   if (missing.empty())
     return;

@@ -20,6 +20,9 @@ struct Executable {
 
 using Arguments = std::vector<std::string>;
 
+/// An InputError if this CPU lacks what the program was compiled for.
+void checkCpu(const Program &program);
+
 /// Runs a command line (without the executable's name) and returns an
 /// ExitStatus; messages go to standard error.
 int runExecutable(const Executable &executable, const Arguments &arguments);

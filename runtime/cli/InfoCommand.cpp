@@ -1,15 +1,29 @@
 //===- InfoCommand.cpp ----------------------------------------------------===//
 
 #include "cli/Commands.h"
-#include "cli/Flags.h"
+#include "cli/KernelsInfo.h"
+#include "cli/MemoryInfo.h"
+#include "cli/SharedFlags.h"
+#include "mixln-rt/memory-map.h"
 #include "support/Errors.h"
 #include "train/Model.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 using namespace mixln::rt;
 using nlohmann::ordered_json;
+
+/// How the matmuls multiply.
+static std::string productsOf(const Program &program) {
+  if (program.dtype == "fp32")
+    return "fp32 multiply-adds";
+  bool hasDots = std::count(program.cpuFeatures.begin(),
+                            program.cpuFeatures.end(), "avx512bf16") != 0;
+  return hasDots ? "bf16 dot products (avx512bf16)"
+                 : "fp32 multiply-adds on bf16 numbers";
+}
 
 static ordered_json describe(const Program &program) {
   int64_t parameters = 0;
@@ -21,13 +35,14 @@ static ordered_json describe(const Program &program) {
     dispatches[entry.name] = entry.dispatches.size();
   return {{"parameters", parameters},
           {"flops_per_token", program.flopsPerToken},
-          {"arena_bytes", program.arenaBytes},
+          {"arena_bytes", stepBytes(program)},
           {"scratch_bytes", program.scratchBytes},
           {"kernels", program.kernels.size()},
           {"dispatches", dispatches},
           {"target", program.target},
           {"cpu", program.cpu},
           {"dtype", program.dtype},
+          {"products", productsOf(program)},
           {"norm", program.norm},
           {"batch_size", program.batchSize},
           {"seq_len", program.seqLen},
@@ -43,10 +58,30 @@ int mixln::rt::infoCommand(const Executable &executable,
               "Prints what was compiled into this executable.");
   bool asJson = false;
   flags.toggle("json", asJson, "as one JSON object");
+  bool kernels = false, noRun = false;
+  int64_t runs = 3;
+  ThreadFlags threads;
+  flags.toggle("kernels", kernels,
+               "a row for each kernel: time, FLOPs, bytes and the share of the "
+               "ceiling that bounds it, measured on random rows");
+  flags.toggle("no_run", noRun,
+               "with --kernels: what is known without running");
+  flags.count("runs", runs, 1, "with --kernels: updates that are measured");
+  threads.add(flags);
   if (!flags.parse(arguments))
     return ExitDone;
+  if (noRun && !kernels)
+    badInput("--no_run belongs to --kernels");
+  if (kernels) {
+    if (!noRun)
+      checkCpu(executable.program);
+    printKernels(executable, threads.resolve(), noRun ? 0 : runs, asJson);
+    return ExitDone;
+  }
   ordered_json info = describe(executable.program);
+  ordered_json memory = describeMemory(executable.program);
   if (asJson) {
+    info["memory"] = std::move(memory);
     std::printf("%s\n", info.dump().c_str());
     return ExitDone;
   }
@@ -55,5 +90,6 @@ int mixln::rt::infoCommand(const Executable &executable,
         value.is_string() ? value.get<std::string>() : value.dump();
     std::printf("%-16s %s\n", name.c_str(), text.c_str());
   }
+  printMemory(memory);
   return ExitDone;
 }

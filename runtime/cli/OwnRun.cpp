@@ -3,6 +3,7 @@
 #include "cli/OwnRun.h"
 #include "data/Files.h"
 #include "support/Errors.h"
+#include "support/Json.h"
 #include "train/RunFolder.h"
 
 #include <filesystem>
@@ -48,8 +49,9 @@ OwnRun mixln::rt::readRun(const std::string &folder) {
   OwnRun run;
   run.folder = folder;
   std::string path = folder + "/run.json";
-  auto json = nlohmann::json::parse(readWholeFile(path, size_t(64) << 20),
-                                    nullptr, false);
+  std::string contents = readWholeFile(path, size_t(64) << 20);
+  checkNesting(contents, path);
+  auto json = nlohmann::json::parse(contents, nullptr, false);
   try {
     json.at("directory").get_to(run.directory);
     json.at("flags").get_to(run.flags);

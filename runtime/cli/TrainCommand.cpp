@@ -2,10 +2,12 @@
 
 #include "checkpoint/ModelFolder.h"
 #include "cli/OwnRun.h"
+#include "cli/ResolveFlags.h"
 #include "cli/SharedFlags.h"
 #include "data/Files.h"
 #include "device/ThreadPool.h"
 #include "support/Errors.h"
+#include "train/RunFolder.h"
 #include "train/Signals.h"
 #include "train/Train.h"
 
@@ -33,7 +35,7 @@ struct TrainFlags {
                                               normalization = "total";
   std::string evalData, evalPacking = "pad", dtype;
   int64_t batchSize = 0, totalBatchSize = 0, accumulation = 0, seqLen = 0;
-  int64_t seed = 0, maxTrainTokens = 0, evalEvery = 2000;
+  int64_t seed = 0, maxTrainTokens = 0, evalEvery = 2000, logLayersEvery = 0;
   int64_t evalTokens = 10'000'000, saveEvery = 10000;
   bool resume = false;
   std::map<std::string, double> initStd;
@@ -41,6 +43,7 @@ struct TrainFlags {
 
   explicit TrainFlags(const Executable &executable);
   void check();
+  void findFiles();
   void resolveBatch();
   void resolveSteps();
   void resolveEvaluation(const Tokenizer *tokenizer);
@@ -98,6 +101,9 @@ void TrainFlags::addRunFlags() {
   flags.text("eval_data", evalData, "text to evaluate on; a quoted pattern");
   flags.choice("eval_packing", evalPacking, {"pad", "concat"},
                "packing of --eval_data");
+  flags.count("log_layers_every", logLayersEvery, 0,
+              "updates between lines of SAVE_DIR/layers.jsonl, which measure "
+              "every layer (0: none)");
   flags.count("eval_every", evalEvery, 0,
               "updates between evaluations; 0 = at the end only");
   flags.count("eval_tokens", evalTokens, 1, "counted labels of an evaluation");
@@ -108,6 +114,9 @@ void TrainFlags::addRunFlags() {
                std::numeric_limits<double>::infinity(),
                "skip updates whose loss or gradient norm lies this many"
                " standard deviations above the last ones; 0 = off");
+  flags.toggle("profile", options.profile,
+               "print at the end where the time went; profile.json and "
+               "trace.json in --save_dir");
   flags.text("run_name", runName, "recorded in run.json");
   flags.text("name", name, "recorded in run.json");
   flags.text("tags", tags, "recorded in run.json");
@@ -205,6 +214,7 @@ void TrainFlags::resolveSteps() {
 
 void TrainFlags::resolveEvaluation(const Tokenizer *tokenizer) {
   options.evalEvery = evalEvery;
+  options.logLayersEvery = logLayersEvery;
   if (evalData.empty())
     return;
   EvaluationOptions evaluation;
@@ -238,8 +248,21 @@ void TrainFlags::check() {
              " weights come from");
   if (options.schedule.steps > 0 && data.data.empty())
     badInput("--data is required");
+}
+
+void TrainFlags::findFiles() {
   if (!data.data.empty())
     options.files = expandGlob("--data", data.data);
+}
+
+std::map<std::string, std::string>
+mixln::rt::resolveTrainFlags(const Executable &executable,
+                             const Arguments &arguments) {
+  TrainFlags train(executable);
+  if (!train.flags.parse(arguments))
+    return {};
+  train.check();
+  return train.flags.resolved();
 }
 
 /// The checkpoint that the run goes on from, or empty.
@@ -290,8 +313,11 @@ static void setUp(Model &model, TrainFlags &train, const RunFolder &folder) {
 
 static int trainWith(const Executable &executable, TrainFlags &train) {
   train.check();
+  train.findFiles();
   auto tokenizer = openTokenizer(train.data.tokenizer, executable.program);
   train.options.tokenizer = tokenizer.get();
+  if (tokenizer)
+    checkTokenizerName(tokenizer->path());
   train.resolveEvaluation(tokenizer.get());
   RunFolder folder(train.saveDir, train.resume);
   int threads = train.threads.resolve();

@@ -106,8 +106,9 @@ bool mixln::rt::textOfLine(std::string_view line, std::string &text,
   return false;
 }
 
-Documents::Documents(std::vector<std::string> files)
-    : files(std::move(files)), order(this->files.size()) {
+Documents::Documents(std::vector<std::string> files, size_t bufferBytes)
+    : files(std::move(files)), bufferBytes(bufferBytes),
+      order(this->files.size()) {
   std::iota(order.begin(), order.end(), 0);
 }
 
@@ -126,7 +127,7 @@ void Documents::begin(const std::vector<size_t> &newOrder, int64_t file,
   nextFile = std::min(static_cast<size_t>(file), files.size());
   if (line == 0 || nextFile == files.size())
     return;
-  reader = std::make_unique<LineReader>(files[order[nextFile++]]);
+  reader = std::make_unique<LineReader>(files[order[nextFile++]], bufferBytes);
   std::string_view skippedLine;
   while (line-- > 0)
     if (!reader->next(skippedLine))
@@ -141,15 +142,12 @@ bool Documents::next(std::string &text) {
         reportPass();
         return false;
       }
-      reader = std::make_unique<LineReader>(files[order[nextFile++]]);
+      reader =
+          std::make_unique<LineReader>(files[order[nextFile++]], bufferBytes);
     }
     std::string_view line;
     if (!reader->next(line)) {
       reader.reset();
-      continue;
-    }
-    if (reader->tooLong()) {
-      skip(cat("is longer than ", LineReader::kMaxLine, " bytes"));
       continue;
     }
     std::string reason;

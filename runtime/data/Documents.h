@@ -20,7 +20,8 @@ bool textOfLine(std::string_view line, std::string &text, std::string &reason);
 /// all lines are.
 class Documents {
 public:
-  explicit Documents(std::vector<std::string> files);
+  explicit Documents(std::vector<std::string> files,
+                     size_t bufferBytes = LineReader::kBufferBytes);
 
   bool next(std::string &text);
   /// Reads the files in the given order (empty: as they were given), from
@@ -41,6 +42,7 @@ private:
   void reportPass();
 
   std::vector<std::string> files;
+  size_t bufferBytes;
   std::vector<size_t> order;
   size_t nextFile = 0;
   bool fromTheStart = true; ///< so that finding nothing says something

@@ -44,11 +44,14 @@ std::string mixln::rt::readWholeFile(const std::string &path, size_t limit) {
   std::ifstream file(path, std::ios::binary);
   if (!file)
     badInput("cannot open ", path, ": ", systemError(errno));
-  std::string text(limit + 1, '\0');
-  file.read(text.data(), text.size());
+  // By parts: the limit is much more than most files have.
+  std::string text, part(size_t(1) << 20, '\0');
+  while (file && text.size() <= limit) {
+    file.read(part.data(), part.size());
+    text.append(part, 0, file.gcount());
+  }
   if (file.bad())
     badInput("cannot read ", path);
-  text.resize(file.gcount());
   if (text.size() > limit)
     badInput(path, " is larger than ", limit, " bytes");
   return text;

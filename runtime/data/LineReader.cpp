@@ -26,8 +26,8 @@ struct LineReader::Inflater {
   Inflater &operator=(const Inflater &) = delete;
 };
 
-LineReader::LineReader(std::string path)
-    : filePath(std::move(path)), input(size_t(1) << 18), text(size_t(1) << 20) {
+LineReader::LineReader(std::string path, size_t bufferBytes)
+    : filePath(std::move(path)), input(bufferBytes / 4), text(bufferBytes) {
   descriptor = open(filePath.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0)
     badInput("cannot open ", filePath, ": ", systemError(errno));
@@ -114,7 +114,6 @@ bool LineReader::fill() { return inflater ? fillGzip() : fillPlain(); }
 
 bool LineReader::next(std::string_view &line) {
   carried.clear();
-  overlong = false;
   bool any = false;
   while (true) {
     if (textBegin == textEnd && !fill()) {
@@ -128,20 +127,19 @@ bool LineReader::next(std::string_view &line) {
     const char *end = static_cast<const char *>(std::memchr(begin, '\n', left));
     size_t length = end ? end - begin : left;
     textBegin += end ? length + 1 : length;
+    // A file that unpacks to terabytes without an end of line stops here.
     if (carried.size() + length > kMaxLine)
-      overlong = true;
-    if (end && carried.empty() && !overlong) {
+      badInput(filePath, ":", number + 1, ": the line is longer than ",
+               kMaxLine, " bytes");
+    if (end && carried.empty()) {
       line = {begin, length};
       ++number;
       return true;
     }
-    if (!overlong)
-      carried.append(begin, length);
+    carried.append(begin, length);
     if (end)
       break;
   }
-  if (overlong)
-    carried.clear();
   line = carried;
   ++number;
   return true;

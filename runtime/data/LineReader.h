@@ -16,21 +16,22 @@ namespace mixln::rt {
 /// checksum) is an InputError that names the file and the line it came to.
 class LineReader {
 public:
-  explicit LineReader(std::string path);
+  /// `bufferBytes`: how much is unpacked at a time.
+  explicit LineReader(std::string path, size_t bufferBytes = kBufferBytes);
   ~LineReader();
   LineReader(const LineReader &) = delete;
   LineReader &operator=(const LineReader &) = delete;
 
   /// The next line without its end; valid until the next call. A line longer
-  /// than kMaxLine comes out empty, with tooLong().
+  /// than kMaxLine is an InputError too.
   bool next(std::string_view &line);
-  bool tooLong() const { return overlong; }
 
   /// Number of the line that next() returned last, from 1.
   int64_t lineNumber() const { return number; }
   const std::string &path() const { return filePath; }
 
   static constexpr size_t kMaxLine = size_t(64) << 20;
+  static constexpr size_t kBufferBytes = size_t(1) << 20;
 
 private:
   struct Inflater;
@@ -49,7 +50,6 @@ private:
   size_t textBegin = 0, textEnd = 0;
   std::string carried;
   int64_t number = 0;
-  bool overlong = false;
 };
 
 } // namespace mixln::rt

@@ -49,19 +49,55 @@ void BlockReader::fill(Block &block) {
   }
   at.source = source->position();
   block.start = at;
-  Row row;
   while (block.rows < options.window) {
     if (cancelled)
       runFailed("reading was cancelled");
-    if (!source->next(row)) {
+    if (!readRow(block)) {
       block.last = true;
       return;
     }
-    block.length = row.labels.size();
-    block.labels.insert(block.labels.end(), row.labels.begin(),
-                        row.labels.end());
     ++block.rows;
   }
+}
+
+/// Longer texts are made into rows at once, so that the memory of a block stays
+/// bounded.
+static constexpr size_t kMostText = 16384;
+
+bool BlockReader::readRow(Block &block) {
+  if (source->hasRecords()) {
+    std::string record;
+    if (!source->nextRecord(record))
+      return false;
+    if (record.size() > kMostText) {
+      Row row;
+      source->makeRow(record, row);
+      block.made[block.rows] = std::move(row.labels);
+      record.clear();
+    }
+    record.shrink_to_fit();
+    block.records.push_back(std::move(record));
+    return true;
+  }
+  Row row;
+  if (!source->next(row))
+    return false;
+  block.length = row.labels.size();
+  block.labels.insert(block.labels.end(), row.labels.begin(), row.labels.end());
+  return true;
+}
+
+void BlockReader::take(const Block &block, int64_t index, Row &row) const {
+  if (block.records.empty()) {
+    const int32_t *from = block.labels.data() + index * block.length;
+    row.labels.assign(from, from + block.length);
+  } else if (auto made = block.made.find(index); made != block.made.end()) {
+    row.labels = made->second;
+  } else {
+    source->makeRow(block.records[index], row);
+  }
+  row.ids = row.labels;
+  std::replace(row.ids.begin(), row.ids.end(), kNotCounted, kPadding);
 }
 
 void BlockReader::permute(Block &block) const {
@@ -158,11 +194,7 @@ bool RowStream::next(Row &row) {
     if (!endBlock())
       return false;
   }
-  const int32_t *from =
-      block->labels.data() + block->order[here.row] * block->length;
-  row.labels.assign(from, from + block->length);
-  row.ids = row.labels;
-  std::replace(row.ids.begin(), row.ids.end(), kNotCounted, kPadding);
+  reader->take(*block, block->order[here.row], row);
   ++here.row;
   return true;
 }

@@ -20,6 +20,7 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 
 namespace mixln::rt {
 
@@ -46,6 +47,11 @@ public:
   struct Block {
     StreamPosition start;
     std::vector<int32_t> labels; ///< [rows, T], as they were read
+    /// Instead: records, of which a row is made when it is asked for, so that
+    /// the first rows of a run need not wait for all of a block's.
+    std::vector<std::string> records;
+    /// Labels of records that were too long to be kept.
+    std::unordered_map<int64_t, std::vector<int32_t>> made;
     int64_t rows = 0;
     int64_t length = 0;
     std::vector<uint32_t> order; ///< of its rows
@@ -57,11 +63,15 @@ public:
               const StreamPosition &from);
 
   Block read();
+  /// Row `index` of a block, in the order of reading; also while another block
+  /// is read.
+  void take(const Block &block, int64_t index, Row &row) const;
   /// Makes a read() that is under way, in another thread, end soon.
   void cancel() { cancelled = true; }
 
 private:
   void fill(Block &block);
+  bool readRow(Block &block);
   void permute(Block &block) const;
 
   std::unique_ptr<RowSource> source;

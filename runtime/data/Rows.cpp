@@ -63,7 +63,7 @@ class TextRows : public RowSource {
 public:
   TextRows(std::vector<std::string> files, const Tokenizer &tokenizer,
            const RowOptions &options)
-      : documents(std::move(files)), tokenizer(tokenizer),
+      : documents(std::move(files)), tokenizer(tokenizer), options(options),
         packer(options.packing, options.length, tokenizer.endOfDocument()) {}
 
   bool next(Row &row) override {
@@ -95,6 +95,20 @@ public:
     return {start->file, start->line, packer.taken() - start->token};
   }
 
+  bool hasRecords() const override { return options.packing == Packing::Pad; }
+
+  bool nextRecord(std::string &record) override {
+    return documents.next(record);
+  }
+
+  void makeRow(const std::string &record, Row &row) const override {
+    std::vector<int> own;
+    tokenizer.encode(record, own);
+    Packer alone(options.packing, options.length, tokenizer.endOfDocument());
+    alone.addDocument(own);
+    alone.take(row);
+  }
+
 private:
   /// A document that came into the packer.
   struct Start {
@@ -116,6 +130,7 @@ private:
   Documents documents;
   std::deque<Start> starts;
   const Tokenizer &tokenizer;
+  RowOptions options;
   Packer packer;
   std::string text;
   std::vector<int> pieces;

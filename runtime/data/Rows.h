@@ -54,6 +54,12 @@ public:
   virtual SourcePosition position() const = 0;
 
   void rewind() { begin({}, {}); }
+
+  /// Where each row is made of one record alone, records may be read now and
+  /// made into rows later, by another thread too.
+  virtual bool hasRecords() const { return false; }
+  virtual bool nextRecord(std::string &record) { return false; }
+  virtual void makeRow(const std::string &record, Row &row) const {}
 };
 
 /// Turns encoded documents into rows.

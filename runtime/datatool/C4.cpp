@@ -148,11 +148,7 @@ ShardContent mixln::rt::verifyShard(const std::string &path) {
   ShardContent content;
   std::string text, reason;
   for (std::string_view line; lines.next(line);) {
-    if (lines.tooLong())
-      reason = cat("is longer than ", LineReader::kMaxLine, " bytes");
-    else if (textOfLine(line, text, reason))
-      reason.clear();
-    if (!reason.empty())
+    if (!textOfLine(line, text, reason))
       badInput(path, ":", lines.lineNumber(), ": the line ", reason);
     ++content.documents;
     content.textBytes += static_cast<int64_t>(text.size());

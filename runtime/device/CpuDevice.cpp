@@ -2,6 +2,7 @@
 
 #include "device/Arena.h"
 #include "device/Device.h"
+#include "device/Recorder.h"
 #include "device/ThreadPool.h"
 #include "support/Errors.h"
 
@@ -40,6 +41,7 @@ public:
             int64_t kernelCount, ThreadPool &pool);
 
   bool run(int64_t entry, int64_t first, int64_t last, bool (*stop)()) override;
+  void setRecorder(Recorder *to) override { recorder = to; }
   void write(int64_t offset, const void *from, int64_t bytes) override {
     std::memcpy(arena.data() + offset, from, bytes);
   }
@@ -54,8 +56,15 @@ private:
   Step resolve(const Dispatch &dispatch, const KernelFunction *kernels,
                int64_t kernelCount);
 
+  /// What a worker does in run(), with or without a recorder.
+  template <bool recorded>
+  void walk(int worker, int64_t entry, int64_t first, int64_t last,
+            bool (*stop)(), std::atomic<int64_t> &stopAfter,
+            std::atomic<bool> &leftOut);
+
   const Program &program;
   ThreadPool &pool;
+  Recorder *recorder = nullptr;
   Arena arena;
   /// Per worker: rounded up so that two workers never share a line or a page.
   int64_t scratchStride;
@@ -111,10 +120,64 @@ Step CpuDevice::resolve(const Dispatch &dispatch, const KernelFunction *kernels,
   return step;
 }
 
+template <bool recorded>
+void CpuDevice::walk(int worker, int64_t entry, int64_t first, int64_t last,
+                     bool (*stop)(), std::atomic<int64_t> &stopAfter,
+                     std::atomic<bool> &leftOut) {
+  FlushDenormals flush;
+  int workers = pool.size();
+  char *workerScratch = scratch.data() + scratchStride * worker;
+  const std::vector<Step> &steps = entries[entry];
+  for (int64_t i = first; i < last; ++i) {
+    const Step &step = steps[i];
+    if (stop && worker == 0 && stop() &&
+        stopAfter.load(std::memory_order_relaxed) > i)
+      stopAfter.store(i, std::memory_order_relaxed);
+    Slice slice{static_cast<int32_t>(entry), static_cast<int32_t>(i), 0, 0};
+    int64_t start = 0, busy = 0;
+    bool worked = false;
+    if constexpr (recorded)
+      start = recorder->now();
+    for (size_t phase = 0; phase < step.phases.size(); ++phase) {
+      int64_t tasks = step.tasks[phase];
+      KernelFunction function = step.phases[phase];
+      int64_t begin = tasks * worker / workers;
+      int64_t end = tasks * (worker + 1) / workers;
+      int64_t before = 0;
+      if constexpr (recorded)
+        before = recorder->now();
+      for (int64_t task = begin; task < end; ++task) {
+        if (stop && stop()) {
+          leftOut.store(true, std::memory_order_relaxed);
+          break;
+        }
+        function(step.pointers.data(), step.sizes, step.values, task, tasks,
+                 workerScratch);
+      }
+      if constexpr (recorded) {
+        if (begin < end) {
+          slice.end = recorder->now();
+          slice.begin = worked ? slice.begin : before;
+          busy += slice.end - before;
+          worked = true;
+        }
+      }
+      pool.barrier();
+    }
+    if constexpr (recorded) {
+      if (worked)
+        recorder->addSlice(worker, slice, busy);
+      if (worker == 0)
+        recorder->addCall(slice.entry, slice.dispatch, recorder->now() - start);
+    }
+    if (stopAfter.load(std::memory_order_relaxed) <= i)
+      break;
+  }
+}
+
 bool CpuDevice::run(int64_t entry, int64_t first, int64_t last,
                     bool (*stop)()) {
-  const std::vector<Step> &steps = entries[entry];
-  last = std::min(last, static_cast<int64_t>(steps.size()));
+  last = std::min(last, static_cast<int64_t>(entries[entry].size()));
   // Worker 0 asks; the others see its answer behind the dispatch's barriers.
   // It holds an index and not a flag, since worker 0 may be one dispatch ahead.
   std::atomic<int64_t> stopAfter{Device::kAllDispatches};
@@ -122,31 +185,10 @@ bool CpuDevice::run(int64_t entry, int64_t first, int64_t last,
   // end waits: its remaining tasks are left out.
   std::atomic<bool> leftOut{false};
   pool.run([&](int worker) {
-    FlushDenormals flush;
-    int workers = pool.size();
-    char *workerScratch = scratch.data() + scratchStride * worker;
-    for (int64_t i = first; i < last; ++i) {
-      const Step &step = steps[i];
-      if (stop && worker == 0 && stop() &&
-          stopAfter.load(std::memory_order_relaxed) > i)
-        stopAfter.store(i, std::memory_order_relaxed);
-      for (size_t phase = 0; phase < step.phases.size(); ++phase) {
-        int64_t tasks = step.tasks[phase];
-        KernelFunction function = step.phases[phase];
-        int64_t end = tasks * (worker + 1) / workers;
-        for (int64_t task = tasks * worker / workers; task < end; ++task) {
-          if (stop && stop()) {
-            leftOut.store(true, std::memory_order_relaxed);
-            break;
-          }
-          function(step.pointers.data(), step.sizes, step.values, task, tasks,
-                   workerScratch);
-        }
-        pool.barrier();
-      }
-      if (stopAfter.load(std::memory_order_relaxed) <= i)
-        break;
-    }
+    if (recorder)
+      walk<true>(worker, entry, first, last, stop, stopAfter, leftOut);
+    else
+      walk<false>(worker, entry, first, last, stop, stopAfter, leftOut);
   });
   return stopAfter.load() == Device::kAllDispatches && !leftOut.load();
 }

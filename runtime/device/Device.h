@@ -10,6 +10,7 @@
 
 namespace mixln::rt {
 
+class Recorder;
 class ThreadPool;
 
 /// Memory that holds a program's arena, and what runs its entries on it. The
@@ -24,6 +25,9 @@ public:
   virtual bool run(int64_t entry, int64_t first = 0,
                    int64_t last = kAllDispatches, bool (*stop)() = nullptr) = 0;
   static constexpr int64_t kAllDispatches = INT64_MAX;
+
+  /// Tells `recorder` from now on what run() does; null: nobody.
+  virtual void setRecorder(Recorder *recorder) = 0;
 
   virtual void write(int64_t offset, const void *from, int64_t bytes) = 0;
   virtual void read(int64_t offset, void *to, int64_t bytes) const = 0;

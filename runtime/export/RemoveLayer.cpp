@@ -7,6 +7,7 @@
 #include "checkpoint/Safetensors.h"
 #include "data/Files.h"
 #include "support/Errors.h"
+#include "support/Json.h"
 
 #include <algorithm>
 #include <charconv>
@@ -27,8 +28,9 @@ static int64_t trainedLayer(const std::vector<int64_t> &removed,
 
 static ordered_json shortened(const std::string &weights, int64_t layer) {
   std::string path = weights + "/config.json";
-  auto config = ordered_json::parse(readWholeFile(path, size_t(16) << 20),
-                                    nullptr, false);
+  std::string contents = readWholeFile(path, size_t(1) << 20);
+  checkNesting(contents, path);
+  auto config = ordered_json::parse(contents, nullptr, false);
   if (!config.is_object() || !config.contains("num_hidden_layers") ||
       !config["num_hidden_layers"].is_number_integer())
     badInput(path, ": num_hidden_layers is missing; expected the config of a "

@@ -3,41 +3,10 @@
 #include "layers/LayerNorms.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstdio>
-#include <string_view>
 
 using namespace mixln::rt;
-
-/// The layer in a name model.layers.3.mlp_gate, or -1.
-static int64_t layerOf(const std::string &name) {
-  constexpr std::string_view kPrefix = "model.layers.";
-  if (!name.starts_with(kPrefix))
-    return -1;
-  int64_t layer = -1;
-  std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(),
-                  layer);
-  return layer;
-}
-
-static std::map<std::string, std::vector<double>>
-normsByClass(const Model &model) {
-  std::map<std::string, std::vector<double>> norms;
-  for (const Tensor &tensor : model.program().tensors) {
-    int64_t layer = layerOf(tensor.name);
-    if (tensor.role != Role::Parameter || layer < 0)
-      continue;
-    auto &line = norms[tensor.parameterClass];
-    line.resize(static_cast<size_t>(model.program().numLayers));
-    for (float g : model.read("grad." + tensor.name))
-      line.at(static_cast<size_t>(layer)) += static_cast<double>(g) * g;
-  }
-  for (auto &[name, line] : norms)
-    for (double &value : line)
-      value = std::sqrt(value);
-  return norms;
-}
 
 LayerNorms mixln::rt::measureLayers(Model &model, const UpdateBatch &batch) {
   LayerNorms layers;
@@ -55,6 +24,8 @@ LayerNorms mixln::rt::measureLayers(Model &model, const UpdateBatch &batch) {
     for (size_t k = 0; k < rms.size(); ++k)
       streamSquares[k] += static_cast<double>(rms[k]) * rms[k];
     squares += model.read("loss_sum")[0];
+    if (i == 0)
+      layers.measured = readMeasurements(model);
   }
   for (size_t i = 1; i < batch.micro.size(); ++i) {
     model.writeInputs(batch.micro[i]);
@@ -63,7 +34,7 @@ LayerNorms mixln::rt::measureLayers(Model &model, const UpdateBatch &batch) {
   model.run("gradient_norms");
   for (float norm : model.read("layer_grad_norm"))
     layers.gradientNorm.push_back(norm);
-  layers.gradientNormByClass = normsByClass(model);
+  layers.gradientNormByClass = gradientNormsByClass(model);
   for (double sum : streamSquares)
     layers.streamRms.push_back(
         std::sqrt(sum / static_cast<double>(batch.micro.size())));

@@ -3,9 +3,8 @@
 #ifndef MIXLN_RT_LAYERS_LAYERNORMS_H
 #define MIXLN_RT_LAYERS_LAYERNORMS_H
 
-#include "train/Model.h"
+#include "layers/Measurements.h"
 
-#include <map>
 #include <string>
 #include <vector>
 
@@ -18,10 +17,12 @@ struct LayerNorms {
   /// [L]: L2 norm of the gradient of a layer's parameters.
   std::vector<double> gradientNorm;
   /// The same by parameter class (program.h), 0 where a layer has none of it.
-  std::map<std::string, std::vector<double>> gradientNormByClass;
+  Measurements gradientNormByClass;
   /// [L + 1]: RMS of the residual stream over all positions, after the
   /// embedding and after each layer.
   std::vector<double> streamRms;
+  /// The program's own, of the first micro-batch.
+  Measurements measured;
 };
 
 /// Runs the measuring entries on `batch`; the weights stay as they are.

@@ -134,6 +134,8 @@ std::string mixln::rt::serialize(const Program &program) {
               {"flops_per_token", numberToJson(program.flopsPerToken)},
               {"arena_bytes", program.arenaBytes},
               {"scratch_bytes", program.scratchBytes},
+              {"memory_limit", program.memoryLimit},
+              {"checkpoints", program.checkpoints},
               {"tensors", std::move(tensors)},
               {"kernels", std::move(kernels)},
               {"entries", std::move(entries)}};
@@ -207,6 +209,8 @@ static Program programFromJson(const json &in) {
   program.flopsPerToken = numberFromJson(in.at("flops_per_token"));
   in.at("arena_bytes").get_to(program.arenaBytes);
   in.at("scratch_bytes").get_to(program.scratchBytes);
+  program.memoryLimit = in.value("memory_limit", int64_t(0));
+  program.checkpoints = in.value("checkpoints", false);
   for (const json &tensor : in.at("tensors"))
     program.tensors.push_back(tensorFromJson(tensor));
   for (const json &item : in.at("kernels")) {

@@ -37,6 +37,8 @@ public:
 
   void write(const StepMetrics &metrics);
   void write(int64_t step, const Evaluation &evaluation);
+  /// A line of any keys; the first must be `step`.
+  void writeLine(const std::string &line);
   /// Makes durable what was written.
   void sync();
 
@@ -44,7 +46,6 @@ public:
   int64_t evaluatedAt() const { return lastEvaluation; }
 
 private:
-  void writeLine(const std::string &line);
   void keepUpTo(int64_t step);
 
   std::string path;

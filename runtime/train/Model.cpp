@@ -4,6 +4,7 @@
 #include "checkpoint/ModelFolder.h"
 #include "checkpoint/Safetensors.h"
 #include "random/Philox.h"
+#include "support/BFloat16.h"
 #include "support/Errors.h"
 
 #include <algorithm>
@@ -101,10 +102,22 @@ static void computeValues(const Tensor &tensor, std::array<uint32_t, 2> key,
   }
 }
 
+void Model::writeElements(const Tensor &tensor, int64_t first,
+                          const std::vector<float> &values) {
+  auto count = static_cast<int64_t>(values.size());
+  if (tensor.type == ElementType::F32) {
+    theDevice->write(tensor.offset + first * 4, values.data(), count * 4);
+    return;
+  }
+  std::vector<uint16_t> narrow(values.size());
+  std::transform(values.begin(), values.end(), narrow.begin(), toBFloat16);
+  theDevice->write(tensor.offset + first * 2, narrow.data(), count * 2);
+}
+
 void Model::fill(const Tensor &tensor, uint64_t seed, double value) {
-  if (tensor.type != ElementType::F32)
+  if (tensor.type == ElementType::I32)
     runFailed("damaged program: tensor ", tensor.name,
-              " has an initial value but is not f32");
+              " has an initial value but is i32");
   auto key = streamKey(seed, tensor.name);
   int64_t elements = elementCount(tensor);
   constexpr int64_t kChunk = 1 << 16;
@@ -113,7 +126,7 @@ void Model::fill(const Tensor &tensor, uint64_t seed, double value) {
     int64_t count = std::min(kChunk, elements - first);
     std::vector<float> values(count);
     computeValues(tensor, key, value, first, count, values.data());
-    theDevice->write(tensor.offset + first * 4, values.data(), count * 4);
+    writeElements(tensor, first, values);
   });
 }
 
@@ -142,9 +155,11 @@ void Model::prepare() {
   for (const Tensor &tensor : theProgram.tensors) {
     if (tensor.role == Role::Constant)
       fill(tensor, 0, tensor.init.value);
-    else if (tensor.role == Role::Moment)
+    // Memory that is new is zero; touching it would take a moment.
+    else if (tensor.role == Role::Moment && prepared)
       theDevice->zero(tensor.offset, byteCount(tensor));
   }
+  prepared = true;
   if (hasEntry("prepare"))
     run("prepare");
 }
@@ -216,20 +231,26 @@ void Model::setScalar(const std::string &name, double value) {
 
 std::vector<float> Model::read(const std::string &name) const {
   const Tensor &tensor = get(name);
-  if (tensor.type != ElementType::F32)
-    runFailed("damaged program: tensor ", name, " is not f32");
+  if (tensor.type == ElementType::I32)
+    runFailed("damaged program: tensor ", name, " is i32, expected numbers");
   std::vector<float> values(elementCount(tensor));
+  if (tensor.type == ElementType::BF16) {
+    std::vector<uint16_t> narrow(values.size());
+    theDevice->read(tensor.offset, narrow.data(), narrow.size() * 2);
+    std::transform(narrow.begin(), narrow.end(), values.begin(), fromBFloat16);
+    return values;
+  }
   theDevice->read(tensor.offset, values.data(), values.size() * 4);
   return values;
 }
 
 void Model::write(const std::string &name, const std::vector<float> &values) {
   const Tensor &tensor = get(name);
-  if (tensor.type != ElementType::F32 ||
+  if (tensor.type == ElementType::I32 ||
       elementCount(tensor) != static_cast<int64_t>(values.size()))
-    runFailed("damaged program: tensor ", name, " is not f32 of ",
-              values.size(), " elements");
-  theDevice->write(tensor.offset, values.data(), values.size() * 4);
+    runFailed("damaged program: tensor ", name, " has not ", values.size(),
+              " numbers");
+  writeElements(tensor, 0, values);
 }
 
 int64_t Model::parameterCount() const {

@@ -48,12 +48,13 @@ public:
   void writeInputs(const MicroBatch &batch);
   /// Scalars that the program does not use are ignored.
   void setScalar(const std::string &name, double value);
-  /// The f32 elements of a tensor.
+  /// The elements of a tensor of f32 or bf16.
   std::vector<float> read(const std::string &name) const;
   void write(const std::string &name, const std::vector<float> &values);
 
   const Program &program() const { return theProgram; }
   const Device &device() const { return *theDevice; }
+  void setRecorder(Recorder *recorder) { theDevice->setRecorder(recorder); }
   ThreadPool &threadPool() { return pool; }
   int threads() const { return pool.size(); }
   int64_t parameterCount() const;
@@ -61,6 +62,9 @@ public:
 private:
   void findUpdateSplit();
   const Tensor &get(const std::string &name) const;
+  /// From element `first` on, in the tensor's type.
+  void writeElements(const Tensor &tensor, int64_t first,
+                     const std::vector<float> &values);
   void fill(const Tensor &tensor, uint64_t seed, double value);
   void writeInput(const std::string &name, const std::vector<int32_t> &values);
 
@@ -69,6 +73,7 @@ private:
   std::unique_ptr<Device> theDevice;
   std::unordered_map<std::string, const Tensor *> tensors;
   std::unordered_map<std::string, int64_t> entries;
+  bool prepared = false;
   int64_t updateSplit = 0; ///< dispatches of the first part
 };
 

@@ -15,7 +15,7 @@ static bool finite(const std::vector<float> &values) {
 
 static std::string firstTensor(const Model &model, Role role) {
   for (const Tensor &tensor : model.program().tensors)
-    if (tensor.role == role && tensor.type == ElementType::F32 &&
+    if (tensor.role == role && tensor.type != ElementType::I32 &&
         !finite(model.read(tensor.name)))
       return tensor.name;
   return "";

@@ -7,8 +7,10 @@
 #include "data/Files.h"
 #include "device/CpuFeatures.h"
 #include "device/ThreadPool.h"
+#include "mixln-rt/memory-map.h"
 #include "support/Errors.h"
 #include "support/Hash.h"
+#include "support/Json.h"
 #include "train/TrainingState.h"
 
 #include <algorithm>
@@ -128,6 +130,19 @@ static void copyFile(const std::string &from, const std::string &to,
   out.commit();
 }
 
+void mixln::rt::checkTokenizerName(const std::string &tokenizer) {
+  std::string name = fs::path(tokenizer).filename().string();
+  for (const char *taken :
+       {"config.json", "model.safetensors", "optimizer.safetensors",
+        "training_state.json", "run.json", "metrics.jsonl", "exe"})
+    if (name == taken)
+      badInput("--tokenizer ", tokenizer, " is named ", name,
+               ", as another file of a run's folder; give it another name");
+  if (name.starts_with("model_"))
+    badInput("--tokenizer ", tokenizer, " is named ", name,
+             ", as the checkpoints of a run are; give it another name");
+}
+
 void RunFolder::copyTools(const std::string &tokenizer) const {
   std::error_code error;
   if (fs::exists("/proc/self/exe", error) &&
@@ -158,8 +173,9 @@ static ordered_json readRunJson(const std::string &path) {
   std::error_code error;
   if (!fs::exists(path, error))
     return nullptr;
-  auto run = ordered_json::parse(readWholeFile(path, size_t(64) << 20), nullptr,
-                                 false);
+  std::string contents = readWholeFile(path, size_t(64) << 20);
+  checkNesting(contents, path);
+  auto run = ordered_json::parse(contents, nullptr, false);
   return run.is_object() ? run : ordered_json(nullptr);
 }
 
@@ -185,7 +201,9 @@ void RunFolder::writeRunJson(const Program &program, const ResolvedFlags &flags,
                         {"cpu", program.cpu},
                         {"batch_size", program.batchSize},
                         {"seq_len", program.seqLen},
-                        {"arena_bytes", program.arenaBytes},
+                        {"arena_bytes", stepBytes(program)},
+                        {"memory_limit", program.memoryLimit},
+                        {"activation_checkpointing", program.checkpoints},
                         {"flops_per_token", program.flopsPerToken}}},
                       {"hashes", hashes},
                       {"machine",

@@ -63,6 +63,10 @@ checkpointsOf(const std::string &run);
 /// The newest whole checkpoint of a run, or empty.
 std::string newestCheckpointOf(const std::string &run);
 
+/// An InputError when a copy of the tokenizer, which keeps its name, would
+/// replace another file of a run or a checkpoint.
+void checkTokenizerName(const std::string &tokenizer);
+
 /// Path and hash of the running executable; empty where /proc is missing.
 std::string executablePath();
 std::string executableHash();

@@ -8,7 +8,8 @@ using namespace mixln::rt;
 
 double mixln::rt::accumulateGradients(Model &model, const UpdateBatch &batch,
                                       LossNormalization normalization,
-                                      bool (*stop)(), ZLoss *zLoss) {
+                                      bool (*stop)(), ZLoss *zLoss,
+                                      bool measured) {
   double loss = 0, weight = zLoss ? zLoss->weight : 0, squares = 0;
   bool first = true;
   for (const MicroBatch &micro : batch.micro) {
@@ -22,7 +23,10 @@ double mixln::rt::accumulateGradients(Model &model, const UpdateBatch &batch,
     model.setScalar("loss_scale", scale);
     model.setScalar("z_loss_scale", weight * scale);
     model.writeInputs(micro);
-    if (!model.run(first ? "gradient" : "gradient_add", stop))
+    const char *entry = !first     ? "gradient_add"
+                        : measured ? "gradient.measured"
+                                   : "gradient";
+    if (!model.run(entry, stop))
       return std::numeric_limits<double>::quiet_NaN();
     loss += model.read("loss_sum")[0] * scale;
     if (weight > 0)

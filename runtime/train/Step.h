@@ -23,10 +23,13 @@ struct ZLoss {
 
 /// Runs `gradient` and `gradient_add` over the micro-batches and returns the
 /// loss of the total batch, without the z-loss. `stop`, asked between
-/// dispatches, ends it early with the result NaN.
+/// dispatches, ends it early with the result NaN. `measured` runs the entry
+/// `gradient.measured` for the first micro-batch: the same bits, and what it
+/// measures.
 double accumulateGradients(Model &model, const UpdateBatch &batch,
                            LossNormalization normalization,
-                           bool (*stop)() = nullptr, ZLoss *zLoss = nullptr);
+                           bool (*stop)() = nullptr, ZLoss *zLoss = nullptr,
+                           bool measured = false);
 
 /// Runs the part of `update` that does not touch the weights (where there is
 /// one, see Model) and returns the norm of the gradient before clipping.

@@ -4,7 +4,8 @@
 #include "checkpoint/ModelFolder.h"
 #include "data/Files.h"
 #include "data/Loader.h"
-#include "device/PeakFlops.h"
+#include "device/Ceilings.h"
+#include "layers/Measurements.h"
 #include "replay/Replay.h"
 #include "support/Errors.h"
 #include "support/Hash.h"
@@ -12,9 +13,12 @@
 #include "train/NotFinite.h"
 #include "train/Progress.h"
 #include "train/Signals.h"
+#include "train/UpdateProfiler.h"
 
 #include <chrono>
 #include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <unistd.h>
 
 using namespace mixln::rt;
@@ -43,6 +47,7 @@ private:
   struct Outputs {
     MetricsFile metrics;
     EventFile events;
+    std::optional<MetricsFile> layers = {}; ///< with --log_layers_every
   };
 
   int runThrough();
@@ -51,9 +56,12 @@ private:
   void identify();
   int loop(Loader *loader, Outputs &outputs);
   bool update(const UpdateBatch &batch, Outputs &outputs);
+  std::string describeLayers(int64_t step);
   void evaluateNow(Outputs &outputs);
   void save(Outputs *outputs);
   void begin();
+  double measurePeak();
+  void reportProfile();
   void reportWaiting(const Loader &loader);
   [[noreturn]] void notFinite(const UpdateBatch &batch, const char *what,
                               Outputs &outputs);
@@ -62,6 +70,7 @@ private:
   const TrainOptions &options;
   const RunFolder &folder;
   Progress progress;
+  std::unique_ptr<UpdateProfiler> profiler;
   TrainingState state;
   std::map<std::string, std::string> hashes;
   std::vector<std::string> changed;
@@ -152,6 +161,8 @@ void Trainer::save(Outputs *outputs) {
     return;
   if (outputs)
     outputs->metrics.sync();
+  if (outputs && outputs->layers)
+    outputs->layers->sync();
   std::string path = folder.checkpoint(state.step);
   writeModelFolder(path, model.program(), model.device(),
                    options.tokenizer ? options.tokenizer->path() : "",
@@ -204,6 +215,20 @@ void Trainer::notFinite(const UpdateBatch &batch, const char *what,
 // The loop
 //===----------------------------------------------------------------------===//
 
+/// Before the update: weights and gradients are those of update `step`.
+std::string Trainer::describeLayers(int64_t step) {
+  model.run("gradient_norms");
+  nlohmann::ordered_json line = {
+      {"step", step},
+      {"gradient_norm", model.read("layer_grad_norm")},
+      {"gradient_norm_by_class", gradientNormsByClass(model)},
+      {"weight_norm", weightNorms(model)},
+      {"stream_rms", model.read("stream_rms")}};
+  for (const auto &[name, values] : readMeasurements(model))
+    line[name] = values;
+  return line.dump();
+}
+
 /// False when a signal came before the update was applied.
 bool Trainer::update(const UpdateBatch &batch, Outputs &outputs) {
   auto start = Clock::now();
@@ -211,18 +236,24 @@ bool Trainer::update(const UpdateBatch &batch, Outputs &outputs) {
   step.step = state.step + 1;
   step.lr = options.lr * options.schedule.factor(step.step);
   ZLoss zLoss{options.zLoss};
+  bool logged = options.logLayersEvery > 0 &&
+                (step.step == 1 || step.step % options.logLayersEvery == 0);
   step.loss = accumulateGradients(model, batch, options.normalization,
-                                  stopRequested, &zLoss);
+                                  stopRequested, &zLoss, logged);
   if (options.zLoss > 0)
     step.zLoss = zLoss.value;
   if (stopRequested())
     return false;
   if (!std::isfinite(step.loss))
     notFinite(batch, "loss", outputs);
+  // `update` keeps values in memory that other entries share.
+  std::string layers = logged ? describeLayers(step.step) : "";
   step.gradNorm =
       beginUpdate(model, options.optimizer, state.applied + 1, step.lr);
   if (!std::isfinite(step.gradNorm))
     notFinite(batch, "gradient norm", outputs);
+  if (logged)
+    outputs.layers->writeLine(layers);
   if (options.spikeZscore > 0)
     step.skipped =
         state.spikes.check(step.loss, step.gradNorm, options.spikeZscore);
@@ -271,8 +302,12 @@ int Trainer::loop(Loader *loader, Outputs &outputs) {
                 options.schedule.steps, " updates, and --max_epochs ",
                 options.stream.maxEpochs, " forbids another epoch");
     }
+    if (profiler)
+      profiler->beginUpdate();
     if (!update(*batch, outputs))
       break;
+    if (profiler)
+      profiler->endUpdate();
     if (options.evalEvery > 0 && state.step % options.evalEvery == 0)
       evaluateNow(outputs);
     if (options.saveEvery > 0 && state.step % options.saveEvery == 0)
@@ -299,6 +334,22 @@ void Trainer::reportWaiting(const Loader &loader) {
                 " data",
                 100 * loader.waitedSeconds() / total);
   note(text);
+}
+
+/// Of the arithmetic that the program's matmuls are made of.
+double Trainer::measurePeak() {
+  constexpr double kSeconds = 0.002;
+  double dot = model.program().dtype == "fp32"
+                   ? 0
+                   : measureDot(model.threadPool(), kSeconds);
+  return dot > 0 ? dot : measureFma(model.threadPool(), kSeconds);
+}
+
+void Trainer::reportProfile() {
+  std::string table = profiler->write(folder.name());
+  std::fputs(table.c_str(), stderr);
+  note(cat("where each kernel's time went: ", folder.file("profile.json"),
+           "; for ui.perfetto.dev: ", folder.file("trace.json")));
 }
 
 int Trainer::run() {
@@ -337,13 +388,17 @@ int Trainer::runThrough() {
     // The first rows show whether the data can be read at all: before that
     // nothing is left behind in the folder, and nothing of a run is touched.
     loader->waitUntilReady(stopRequested);
-    peak = measurePeakFlops(model.threadPool());
+    peak = measurePeak();
+    if (options.profile)
+      profiler = std::make_unique<UpdateProfiler>(model);
   } else {
     note(cat("update ", state.step, " of ", options.schedule.steps,
              " is done already"));
   }
   begin();
   Outputs outputs{{folder.metrics(), state.step}, {folder.name(), state.step}};
+  if (options.logLayersEvery > 0)
+    outputs.layers.emplace(folder.file("layers.jsonl"), state.step);
   evaluatedAt = outputs.metrics.evaluatedAt();
   loopStart = Clock::now();
   try {
@@ -351,6 +406,8 @@ int Trainer::runThrough() {
     progress.finish();
     if (loader)
       reportWaiting(*loader);
+    if (profiler)
+      reportProfile();
     return status;
   } catch (const InputError &) {
     progress.finish();

@@ -34,7 +34,11 @@ struct TrainOptions {
   int64_t saveEvery = 0; ///< 0: at the end only
   int64_t keepLast = 0;  ///< 0: all checkpoints
   int64_t evalEvery = 0; ///< 0: at the end only
+  /// Updates between lines of layers.jsonl, the first one logged too; 0: none.
+  int64_t logLayersEvery = 0;
   std::optional<EvaluationOptions> evaluation;
+
+  bool profile = false;
 
   ResolvedFlags flags; ///< for run.json
 

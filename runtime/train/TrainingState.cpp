@@ -3,6 +3,7 @@
 #include "train/TrainingState.h"
 #include "data/Files.h"
 #include "support/Errors.h"
+#include "support/Json.h"
 
 #include <nlohmann/json.hpp>
 #include <set>
@@ -35,8 +36,9 @@ std::string TrainingState::toJson() const {
 
 TrainingState mixln::rt::readTrainingState(const std::string &folder) {
   std::string path = folder + "/training_state.json";
-  json root = json::parse(readWholeFile(path, size_t(16) << 20), nullptr,
-                          /*allow_exceptions=*/false);
+  std::string contents = readWholeFile(path, size_t(16) << 20);
+  checkNesting(contents, path);
+  json root = json::parse(contents, nullptr, /*allow_exceptions=*/false);
   if (!root.is_object())
     badInput(path, " is not a JSON object");
   TrainingState state;
@@ -46,10 +48,11 @@ TrainingState mixln::rt::readTrainingState(const std::string &folder) {
                kTrainingStateFormat);
     auto count = [&](const json &in, const char *key) {
       const json &value = in.at(key);
-      if (!value.is_number_unsigned() ||
-          value.get<uint64_t>() > uint64_t(INT64_MAX))
+      // Sums of them do not overflow.
+      constexpr uint64_t most = uint64_t(1) << 60;
+      if (!value.is_number_unsigned() || value.get<uint64_t>() > most)
         badInput(path, ": ", key, " is ", value.dump(),
-                 ", expected a whole number of at least 0");
+                 ", expected a whole number of 0 to ", most);
       return value.get<int64_t>();
     };
     state.step = count(root, "step");

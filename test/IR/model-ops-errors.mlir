@@ -231,3 +231,103 @@ mixln.entry @e {
 // A scalar is one f32.
 // expected-error @below {{is a scalar of type 'tensor<2xf32>', expected tensor<1xf32>}}
 mixln.variable @a : tensor<2xf32> scalar
+
+// -----
+
+// A measurement of a layer does not see what a branch gives.
+mixln.model @m streams ["x"] config {
+    hidden_size = 8 : i64, intermediate_size = 8 : i64,
+    num_attention_heads = 2 : i64, num_key_value_heads = 2 : i64,
+    num_hidden_layers = 1 : i64, vocab_size = 8 : i64, batch_size = 1 : i64,
+    seq_len = 4 : i64, rms_norm_eps = 1.0e-6 : f64, rope_theta = 1.0e4 : f64,
+    initializer_range = 0.02 : f64, embedding_std = 0.02 : f64} {
+  // expected-error @below {{input 'F' is not known per layer}}
+  mixln.measure @a inputs ["F"] per "layer" reduce "max" {
+  ^bb0(%f: vector<8xf32>):
+    %0 = vector.reduction <add>, %f : vector<8xf32> into f32
+    mixln.yield rows(%0 : f32)
+  }
+  mixln.block @layers.0 attention = #mixln.placement<in = #mixln.norm<rms>>, mlp = #mixln.placement<in = #mixln.norm<rms>>
+}
+
+// -----
+
+// A measurement gives one number.
+mixln.model @m streams ["x"] config {
+    hidden_size = 8 : i64, intermediate_size = 8 : i64,
+    num_attention_heads = 2 : i64, num_key_value_heads = 2 : i64,
+    num_hidden_layers = 1 : i64, vocab_size = 8 : i64, batch_size = 1 : i64,
+    seq_len = 4 : i64, rms_norm_eps = 1.0e-6 : f64, rope_theta = 1.0e4 : f64,
+    initializer_range = 0.02 : f64, embedding_std = 0.02 : f64} {
+  // expected-error @below {{must yield one f32 and no sums}}
+  mixln.measure @a inputs ["x"] per "layer" reduce "max" {
+  ^bb0(%x: vector<8xf32>):
+    mixln.yield rows(%x : vector<8xf32>)
+  }
+  mixln.block @layers.0 attention = #mixln.placement<in = #mixln.norm<rms>>, mlp = #mixln.placement<in = #mixln.norm<rms>>
+}
+
+// -----
+
+// Lists of parameters are as long as the parameters.
+// expected-error @below {{has 2 elements in classes for 1 parameters}}
+mixln.norm_kind @k.8 params ["weight"] inits [1.0] classes ["gain", "gain"] {
+^bb0(%x: vector<8xf32>, %w: vector<8xf32>):
+  mixln.yield rows(%x : vector<8xf32>)
+}
+
+// -----
+
+// The width of a row is a number.
+// expected-error @below {{row has type 'vector<[8]xf32>', expected vector<Nxf32>}}
+mixln.norm_kind @k.8 params [] inits [] {
+^bb0(%x: vector<[8]xf32>):
+  mixln.yield rows(%x : vector<[8]xf32>)
+}
+
+// -----
+
+// What a region holds is checked before the operation looks into it.
+mixln.norm_kind @k.8 params [] inits [] {
+^bb0(%x: vector<8xf32>):
+  // expected-error @below {{operand count (1) does not match with the total size (7) specified in attribute 'operandSegmentSizes'}}
+  "mixln.yield"(%x) <{operandSegmentSizes = array<i32: 7, 0>}> : (vector<8xf32>) -> ()
+}
+
+// -----
+
+// Sizes are i64.
+// expected-error @below {{config lacks the integer vocab_size}}
+mixln.model @model streams ["x"] config {
+    hidden_size = 8 : i64, intermediate_size = 6 : i64,
+    num_attention_heads = 2 : i64, num_key_value_heads = 2 : i64,
+    num_hidden_layers = 1 : i64, vocab_size = 5 : i1024, batch_size = 1 : i64,
+    seq_len = 4 : i64, rms_norm_eps = 1.0e-06 : f64, rope_theta = 1.0e+04 : f64,
+    initializer_range = 2.0e-02 : f64, embedding_std = 5.0e-01 : f64} {
+  mixln.block @layers.0 attention = #mixln.placement<>, mlp = #mixln.placement<>
+}
+
+// -----
+
+// Sizes are bounded, so that no product of them overflows.
+// expected-error @below {{hidden_size is 9223372036854775806, expected at most 1048576}}
+mixln.model @model streams ["x"] config {
+    hidden_size = 9223372036854775806 : i64, intermediate_size = 6 : i64,
+    num_attention_heads = 2 : i64, num_key_value_heads = 2 : i64,
+    num_hidden_layers = 1 : i64, vocab_size = 5 : i64, batch_size = 1 : i64,
+    seq_len = 4 : i64, rms_norm_eps = 1.0e-06 : f64, rope_theta = 1.0e+04 : f64,
+    initializer_range = 2.0e-02 : f64, embedding_std = 5.0e-01 : f64} {
+  mixln.block @layers.0 attention = #mixln.placement<>, mlp = #mixln.placement<>
+}
+
+// -----
+
+// A key has a name.
+// expected-error @below {{expected a key of a placement}}
+module attributes {p = #mixln.placement<"" = 1.0 : f64>} {}
+
+// -----
+
+// A variable's size in bytes fits.
+// expected-error @below {{expected at most 72057594037927936 elements}}
+mixln.variable @w : tensor<4294967296x4294967296xf32> parameter

@@ -10,7 +10,7 @@
 // CHECK: mixln.placement @gated params {"model.layers.{i}.mlp_gain" = {class = "scale", init = 5.000000e-01 : f64, shape = "scalar"}} read [] {
 // CHECK: } combine ["x", "d", "F", "model.layers.{i}.mlp_gain"] {
 // CHECK: mixln.block @layers.0 attention = <a = "1-b", b = #mixln.coefficient<row, "v", 5.000000e-02, abs>, br = #mixln.norm<l2>, c = 5.000000e-01 : f64, gp = "skip", head_scale, in = #mixln.norm<gain, "shared", {weight = 5.000000e-01 : f64}>, init_factor = {o = 5.000000e-01 : f64}, init_xavier = {qk = 1.000000e+00 : f64}, inner = {q = #mixln.norm<gain>}, inner_per_head, post = #mixln.norm<l2>, read = "block", skip = "x+block", x_norm = #mixln.norm<l2>>
-// CHECK-SAME: mlp = <combine_values = array<f64: 2.500000e-01>, formulas = @gated>
+// CHECK-SAME: mlp = <combine_values = array<f64: 0.12345678901234566>, formulas = @gated>
 mixln.model @model streams ["x", "d"] config {
     hidden_size = 8 : i64, intermediate_size = 6 : i64,
     num_attention_heads = 2 : i64, num_key_value_heads = 2 : i64,
@@ -47,5 +47,5 @@ mixln.model @model streams ["x", "d"] config {
       b = #mixln.coefficient<row, "v", 5.0e-02, abs>, c = 5.0e-01 : f64, gp = "skip",
       read = "block", skip = "x+block", inner = {q = #mixln.norm<gain>}, inner_per_head,
       head_scale, init_factor = {o = 5.0e-01 : f64}, init_xavier = {qk = 1.0 : f64}>,
-    mlp = #mixln.placement<formulas = @gated, combine_values = array<f64: 0.25>>
+    mlp = #mixln.placement<formulas = @gated, combine_values = array<f64: 0.12345678901234566>>
 }

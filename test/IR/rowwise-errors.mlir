@@ -77,3 +77,17 @@ mixln.entry @e {
     mixln.yield sums(%a : vector<32xf32>)
   }
 }
+
+// -----
+
+// What is yielded is a number or a row.
+mixln.variable @x : tensor<4xf32> input
+mixln.entry @e {
+  %x = mixln.load @x : tensor<4xf32>
+  // expected-error @below {{yields 'vector<f32>', expected a number or a vector of rank 1}}
+  %y = mixln.rowwise [4] rows(%x : tensor<4xf32>) -> rows(tensor<4xf32>) {
+  ^bb0(%a: f32):
+    %v = arith.constant dense<1.0> : vector<f32>
+    mixln.yield rows(%v : vector<f32>)
+  }
+}

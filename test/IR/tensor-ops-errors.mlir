@@ -121,3 +121,15 @@ mixln.entry @f {
     : tensor<8x32xbf16>, tensor<8x32xf32>, tensor<8x32xf32>, tensor<4x8xf32>, tensor<4x8xf32>
     -> tensor<8x32xbf16>, tensor<8x2xf32>
 }
+
+// -----
+
+// Nothing is divided by a width of zero.
+mixln.variable @q : tensor<8x0xf32> input
+mixln.variable @cos : tensor<4x0xf32> input
+mixln.entry @e {
+  %q = mixln.load @q : tensor<8x0xf32>
+  %cos = mixln.load @cos : tensor<4x0xf32>
+  // expected-error @+1 {{has the type 'tensor<8x0xf32>', expected extents of 1 to 1099511627776}}
+  %ctx, %lse = mixln.attention %q, %q, %q, %cos, %cos {heads = 2 : i64} : tensor<8x0xf32>, tensor<8x0xf32>, tensor<8x0xf32>, tensor<4x0xf32>, tensor<4x0xf32> -> tensor<8x0xf32>, tensor<8x2xf32>
+}

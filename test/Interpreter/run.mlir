@@ -15,7 +15,7 @@
 // NONE: mixln-run: no entry: give --entry NAME
 // SET: mixln-run: --set z=1: the module has no such variable
 // FILE: mixln-run: {{.*}}run.mlir: claims a header of
-// NUMBER: mixln-run: --tolerance is 'many', expected X
+// NUMBER: mixln-run: --tolerance is 'many', expected a number that is not negative
 // MODULE: mixln-run: cannot open input file '{{.*}}none.mlir'
 
 mixln.variable @x : tensor<2x3xf32> parameter

@@ -12,11 +12,13 @@ config = mt.write_config(work / "config.json", num_hidden_layers=2, hidden_size=
 SHAPE = ["--batch_size", "2", "--seq_len", "5"]
 # The loss head in chunks of rows that do not divide the rows, so that the chunking is in what is compared.
 CHUNKS = ["--chunk_rows", "3", "--chunk_threshold", "1"]
-PHASES = ["import", "expand", "merge", "differentiate", "fuse", "plan"]
+PHASES = ["import", "expand", "merge", "differentiate", "fuse", "rematerialize", "plan"]
 # phase -> entries whose numbers it must keep; `prepare` first, where packed copies may be made.
 KEEPS = {"merge": [["loss"], ["logits"]],
          "fuse": [["prepare", "gradient"], ["prepare", "gradient", "gradient_add"],
                   ["prepare", "gradient", "update"], ["prepare", "logits"], ["prepare", "gradient.measured"]],
+         "rematerialize": [["prepare", "gradient"], ["prepare", "gradient", "gradient_add"],
+                           ["prepare", "gradient.measured"]],
          "plan": [["prepare", "gradient"], ["prepare", "gradient", "gradient_add"],
                   ["prepare", "gradient", "update"], ["prepare", "logits"], ["prepare", "gradient.measured"]]}
 

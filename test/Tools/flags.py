@@ -10,7 +10,8 @@ work.mkdir(parents=True, exist_ok=True)
 config = mt.write_config(work / "config.json")
 
 # Help of every tool, on standard output, status 0.
-for tool in ("mixlnc", "mixln-train", "mixln-run", "mixln-opt", "mixln-lsp-server", "mixln-data"):
+for tool in ("mixlnc", "mixln-train", "mixln-run", "mixln-opt", "mixln-lsp-server", "mixln-data", "mixln-report",
+             "mixln-sweep"):
     text = mt.run([tool, "--help"]).stdout
     if "usage" not in text.lower() or not text.strip():
         mt.fail(f"{tool} --help: {text}")

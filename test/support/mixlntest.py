@@ -69,7 +69,7 @@ def program_of(exe):
     """The program that an executable carries: program.h as JSON."""
     data = pathlib.Path(exe).read_bytes()
     at = data.index(b'{"arena_bytes":')
-    text = data[at:data.index(b"\0", at)].decode()
+    text = data[at:].split(b"\0", 1)[0].decode(errors="replace")
     return json.JSONDecoder().raw_decode(text)[0]
 
 

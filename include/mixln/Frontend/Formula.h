@@ -76,7 +76,7 @@ mlir::FailureOr<FormulaType> checkFormula(const Formula &formula,
 
 using Constants = std::map<std::string, double>;
 
-/// The value of a formula of `constants` alone; conditions are 1 or 0.
+/// The value of a checked formula of `constants` alone; conditions are 1 or 0.
 mlir::FailureOr<double> evaluateFormula(const Formula &formula,
                                         const Constants &constants,
                                         std::string &error);

@@ -6,6 +6,9 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 
+#include <string>
+#include <vector>
+
 namespace mixln {
 
 /// A file of configs/norms/.
@@ -18,6 +21,11 @@ struct Preset {
 llvm::ArrayRef<Preset> getPresets();
 /// The preset of that name, or null.
 const Preset *findPreset(llvm::StringRef name);
+/// The preset of a config that has this model_type and names no placement
+/// (`stock` of the presets says so), or null.
+const Preset *findStockPreset(llvm::StringRef modelType);
+/// All such model types, sorted.
+std::vector<std::string> getStockModelTypes();
 /// configs/kinds.json.
 llvm::StringRef getBuiltinKinds();
 

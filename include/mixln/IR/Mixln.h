@@ -33,6 +33,16 @@ namespace mixln {
 class YieldOp;
 } // namespace mixln
 
+namespace mixln {
+/// What a model may have at most: deeper than any that was trained.
+inline constexpr int64_t kMaxLayers = 1024;
+
+/// Whether every tensor that `op` reads or writes has a static shape of
+/// positive, bounded extents; the verifiers of operations on tensors begin with
+/// it.
+mlir::LogicalResult verifyExtents(mlir::Operation *op);
+} // namespace mixln
+
 #define GET_OP_CLASSES
 #include "mixln/IR/MixlnOps.h.inc"
 

@@ -99,7 +99,7 @@ def Mixln_NormKindOp : Mixln_Op<"norm_kind", [
     $sym_name `params` $params `inits` $inits (`classes` $classes^)?
     (`decay` $decay^)? (`lr_mult` $lr_mult^)? attr-dict-with-keyword $body
   }];
-  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 def Mixln_PlacementOp : Mixln_Op<"placement", [
@@ -142,7 +142,7 @@ def Mixln_PlacementOp : Mixln_Op<"placement", [
     $sym_name `params` $params attr-dict-with-keyword
     `read` $read_inputs $read `combine` $combine_inputs $combine
   }];
-  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 def Mixln_BlockOp : Mixln_Op<"block", [Symbol, HasParent<"ModelOp">]> {
@@ -168,6 +168,48 @@ def Mixln_BlockOp : Mixln_Op<"block", [Symbol, HasParent<"ModelOp">]> {
   let assemblyFormat = [{
     $sym_name `attention` `=` $attention `,` `mlp` `=` $mlp attr-dict
   }];
+}
+
+def Mixln_MeasureOp : Mixln_Op<"measure", [
+    Symbol, IsolatedFromAbove, SingleBlock]> {
+  let summary = "a number of every position at every layer or sub-layer";
+  let description = [{
+    A row program that `expand` places at every layer (`per = "layer"`) or
+    sub-layer (`per = "sub_layer"`) of the entry `loss.measured`. `inputs` name
+    the region's arguments: `x` and `y` are the first stream before and after,
+    `e` is the embedding; in a sub-layer `h` is what the branch reads and `F`
+    what it gives. The region yields one f32 a position; the host reduces them
+    by `reduce`: mean, rms, max or min.
+
+    Example:
+    ```mlir
+    mixln.model @llama streams ["x"] config {
+        hidden_size = 32 : i64, intermediate_size = 72 : i64,
+        num_attention_heads = 2 : i64, num_key_value_heads = 2 : i64,
+        num_hidden_layers = 1 : i64, vocab_size = 96 : i64,
+        batch_size = 2 : i64, seq_len = 16 : i64, rms_norm_eps = 1.0e-6 : f64,
+        rope_theta = 10000.0 : f64, initializer_range = 0.02 : f64,
+        embedding_std = 0.02 : f64} {
+      mixln.measure @stream_max inputs ["y"] per "layer" reduce "max" {
+      ^bb0(%y: vector<32xf32>):
+        %0 = math.absf %y : vector<32xf32>
+        %1 = vector.reduction <maximumf>, %0 : vector<32xf32> into f32
+        mixln.yield rows(%1 : f32)
+      }
+      mixln.block @layers.0
+        attention = #mixln.placement<in = #mixln.norm<rms>>,
+        mlp = #mixln.placement<in = #mixln.norm<rms>>
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$inputs,
+                       StrAttr:$per, StrAttr:$reduce);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $sym_name `inputs` $inputs `per` $per `reduce` $reduce
+    attr-dict-with-keyword $body
+  }];
+  let hasVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//

@@ -62,7 +62,7 @@ def Mixln_RowwiseOp : Mixln_Op<"rowwise", [
                       Variadic<AnyRankedTensor>:$sum_results);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
-  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
   let skipDefaultBuilders = 1;
   let builders = [
     /// Builds the op with an empty body block that has the right arguments.
@@ -121,7 +121,7 @@ def Mixln_RowwiseOp : Mixln_Op<"rowwise", [
 
 def Mixln_YieldOp : Mixln_Op<"yield", [
     Pure, Terminator, AttrSizedOperandSegments,
-    ParentOneOf<["RowwiseOp", "NormKindOp", "PlacementOp"]>]> {
+    ParentOneOf<["RowwiseOp", "NormKindOp", "PlacementOp", "MeasureOp"]>]> {
   let summary = "what a row program computes for its row";
   let description = [{
     `rows` are written at the row, `sums` are added up over the domain.

@@ -23,6 +23,10 @@ std::string getCacheDirectory();
 /// not be used (owned or writable by others, not a folder), or nothing.
 std::string prepareCacheDirectory(llvm::StringRef directory);
 
+/// Why a file of the cache must not be run (not a file, owned by others: from
+/// a time when the folder was open to them), or nothing.
+std::string checkCachedExecutable(llvm::StringRef path);
+
 /// Hash of everything that changes the executable: the contents of the config
 /// and of a norm file, the flags, the compiler and the runtime.
 /// Returns what is wrong through `error`.

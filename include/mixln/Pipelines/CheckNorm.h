@@ -43,6 +43,7 @@ struct CheckModelOptions {
   /// Rows of a chunk of the loss head; 0: the default. Where it is given, the
   /// head is always computed in chunks.
   int64_t chunkRows = 0;
+  std::string dtype = "fp32";
   std::string cpu = "native";
   uint64_t seed = 1;
   /// Limit on |kernel - interpreter| / |interpreter|.

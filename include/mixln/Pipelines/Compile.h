@@ -23,9 +23,14 @@ struct CompileOptions {
   std::string normKind;
   /// Numbers or formulas; empty: the config's.
   std::string attentionScale, logitScale;
+  /// File of further measurements; empty: the built-in ones alone.
+  std::string measure;
   int64_t batchSize = 1;
+  /// `--batch_size auto`: the tool finds one that fits the machine.
+  bool autoBatch = false;
   int64_t seqLen = 256;
-  std::string dtype = "fp32";
+  /// fp32, bf16 or bf16_pure; empty: fp32, or what IR says of itself.
+  std::string dtype;
   std::string target = "cpu";
   std::string cpu = "native";
   std::string output;
@@ -35,16 +40,30 @@ struct CompileOptions {
   std::string dumpDirectory;
   int64_t chunkRows = 512;
   int64_t chunkThreshold = int64_t(32) << 20;
+  /// Bytes that the arena of a step may have; 0: no limit.
+  int64_t memoryLimit = 0;
+  /// Keep one stream a layer, compute the rest of the forward again.
+  bool checkpoints = false;
   /// Print what was understood of the placement, the plan, the joins.
   bool explain = false;
   /// Print the model as Python and stop.
   bool printPython = false;
   bool printPlan = false;
+  /// Draw the memory of a step there (SVG) and stop; empty: do not.
+  std::string drawMemory;
   bool remarks = false;
   bool verbose = false;
   /// Path of the running tool: the runtime stands beside it.
   std::string toolPath;
 };
+
+/// The module of a config at the end of import; says in `error` what is wrong.
+mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>
+importConfig(mlir::MLIRContext &context, const CompileOptions &options,
+             std::string &error);
+
+PhaseOptions getPhaseOptions(const CompileOptions &options,
+                             KernelGenerator &generator);
 
 /// Compiles; messages go to standard error, IR and explanations to `output` or
 /// standard output. Returns the process's exit status: 0, 1 (the compiler

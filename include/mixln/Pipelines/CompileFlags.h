@@ -20,11 +20,15 @@ namespace mixln {
 
 struct CompileFlag {
   llvm::StringRef name;
-  llvm::StringRef placeholder;
+  llvm::StringRef placeholder; ///< empty: no value
   llvm::StringRef help;
   /// Stores `value`; returns what is wrong with it, or nothing.
   std::string (*set)(CompileOptions &options, llvm::StringRef value);
 };
+
+/// Bytes of `2GiB`, `512MiB`, `2G` (the same as 2GiB), `2GB` (10^9), `1.5GiB`
+/// or a plain number; nothing for other texts.
+std::optional<int64_t> parseBytes(llvm::StringRef text);
 
 /// All flags that fix an executable, in the order of the help.
 llvm::ArrayRef<CompileFlag> getCompileFlags();

@@ -9,6 +9,8 @@
 #ifndef MIXLN_PIPELINES_PHASES_H
 #define MIXLN_PIPELINES_PHASES_H
 
+#include "mixln/Transforms/Rematerialize/Rematerialize.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
 
@@ -25,6 +27,7 @@ enum class Phase {
   Merge,
   Differentiate,
   Fuse,
+  Rematerialize,
   Plan,
   Lower,
   Emit
@@ -52,6 +55,8 @@ struct PhaseOptions {
   /// intermediate is computed in chunks.
   int64_t chunkRows = 512;
   int64_t chunkThreshold = int64_t(32) << 20;
+  /// What may be computed again in the backward.
+  RematerializeOptions rematerialize;
 };
 
 /// Appends the passes of a phase from Expand to Plan.

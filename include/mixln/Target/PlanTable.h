@@ -21,6 +21,9 @@ struct ProgramTarget {
   std::string target;   ///< cpu or cuda
   std::string cpu;
   std::vector<std::string> cpuFeatures;
+  /// What the plan was asked to fit into.
+  int64_t memoryLimit = 0;
+  bool checkpoints = false;
 };
 
 /// The table that the runtime walks, from a module whose entries are dispatches

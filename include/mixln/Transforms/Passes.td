@@ -71,12 +71,56 @@ def MixlnChunk : Pass<"mixln-chunk", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def MixlnTypes : Pass<"mixln-types", "::mlir::ModuleOp"> {
+  let summary = "choose the element types of tensors in memory";
+  let description = [{
+    By the module's attribute `mixln.dtype`: with "bf16", activations and their
+    cotangents become bf16, variables stay f32; with "bf16_pure" parameters,
+    gradients and moments become bf16 too; with "fp32" or without the attribute
+    nothing changes. Arithmetic stays f32 everywhere.
+  }];
+  let options = [
+    Option<"streams", "streams", "std::string", "\"f32\"",
+           "type of rows that are carried past a branch: f32 or bf16">];
+  let dependentDialects = ["::mixln::MixlnDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def MixlnPack : Pass<"mixln-pack", "::mlir::ModuleOp"> {
   let summary = "lay out the right sides of matmuls in panels";
   let description = [{
     One `mixln.pack` for each value of an entry and way that matmuls read it.
   }];
   let dependentDialects = ["::mixln::MixlnDialect"];
+}
+
+def MixlnReuseRows : Pass<"mixln-reuse-rows", "::mlir::ModuleOp"> {
+  let summary = "read rows that are stored instead of computing them again";
+  let description = [{
+    The backward of a row program computes its forward again. Where it would
+    read less by reading a stored row of that forward, it does: `x + F` is then
+    one operand, and F ends in the forward.
+  }];
+  let dependentDialects = ["::mixln::MixlnDialect"];
+}
+
+def MixlnRematerialize : Pass<"mixln-rematerialize", "::mlir::ModuleOp"> {
+  let summary = "compute values of the forward again in the backward";
+  let description = [{
+    By liveness and cost, with no list of operations: a value that is kept
+    across the place where an entry holds most is computed again behind it, from
+    what is kept, where that is cheap; with `checkpoints` all but the narrowest
+    place of each layer; for `memory-limit` those whose work is least for the
+    bytes that they free, until the plan fits. Copies are joined with what reads
+    the same rows. The numbers stay the same, bit for bit.
+  }];
+  let options = [
+    Option<"memoryLimit", "memory-limit", "int64_t", "0",
+           "bytes that the step's arena may have; 0: no limit">,
+    Option<"checkpoints", "checkpoints", "bool", "false",
+           "keep only the narrowest place of each layer">];
+  let dependentDialects = ["::mixln::MixlnDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def MixlnPlanMemory : Pass<"mixln-plan-memory", "::mlir::ModuleOp"> {

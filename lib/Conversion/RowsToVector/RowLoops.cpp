@@ -2,10 +2,15 @@
 //
 // A loop of a stage becomes
 //
-//   for column in [0, main) step U*W { U chunks, each with own accumulators }
+//   for column in [0, main) step U*W { U chunks, in turns on 4 accumulators }
 //   the chunks left over, one by one
 //   one masked chunk if W does not divide the row
 //   the accumulators are added pairwise, then their lanes
+//
+// A value does not depend on the program that computes it: each operation
+// rounds by itself, and chunk j of a row goes to accumulator j mod 4, however
+// many chunks are in flight. So joining, splitting and computing again change
+// no bit.
 //
 // Every chunk loads all that it needs before it stores anything, so a result
 // may lie over an operand.
@@ -26,6 +31,9 @@ using namespace mixln;
 /// A row of at most this many vectors has no loop.
 static constexpr int64_t kStraightChunks = 4;
 
+/// Accumulators of a sum over a longer row.
+static constexpr int64_t kAccumulators = 4;
+
 /// Chunks in flight: enough to hide the latency of a sum where the body is
 /// short; long bodies overlap by themselves, and code costs compile time.
 static int64_t chooseUnroll(const RowLoop &loop) {
@@ -33,19 +41,17 @@ static int64_t chooseUnroll(const RowLoop &loop) {
     return 1;
   if (loop.cost > 24)
     return 2;
-  return loop.reductions.empty() ? 2 : 4;
+  return loop.reductions.empty() ? 2 : kAccumulators;
 }
 
-/// Multiplications may fuse with additions. The larger of two zeros may have
-/// either sign, which saves half the instructions of a maximum.
-static arith::FastMathFlagsAttr contract(MLIRContext *context) {
-  return arith::FastMathFlagsAttr::get(context, arith::FastMathFlags::contract);
-}
+/// The larger of two zeros may have either sign, which saves half the
+/// instructions of a maximum.
 static arith::FastMathFlagsAttr flagsOf(vector::CombiningKind kind,
                                         MLIRContext *context) {
-  if (kind == vector::CombiningKind::ADD || kind == vector::CombiningKind::MUL)
-    return contract(context);
-  return arith::FastMathFlagsAttr::get(context, arith::FastMathFlags::nsz);
+  bool isSum =
+      kind == vector::CombiningKind::ADD || kind == vector::CombiningKind::MUL;
+  return arith::FastMathFlagsAttr::get(
+      context, isSum ? arith::FastMathFlags::none : arith::FastMathFlags::nsz);
 }
 
 static double neutralElement(vector::CombiningKind kind) {
@@ -182,8 +188,7 @@ Value RowEmitter::emitOp(Operation *inner, function_ref<Value(Value)> lookup,
       Value inverse =
           arith::DivFOp::create(b, b.constantF32(1), lookup(splat.getSource()));
       return arith::MulFOp::create(b, lookup(divide.getLhs()),
-                                   b.broadcast(inverse),
-                                   contract(b.getContext()));
+                                   b.broadcast(inverse));
     }
   if (isa<math::ExpOp>(inner) && isa<VectorType>(type) && b.lanes() == 16)
     return emitExp(lookup(inner->getOperand(0)));
@@ -262,8 +267,7 @@ void RowEmitter::emitChunk(const RowLoop &loop, Value column, bool masked,
   }
   for (unsigned i : loop.sums) {
     Value old = loadRow(sumPtrs[i], b.getF32Type(), column, mask);
-    Value sum = arith::AddFOp::create(b, old, lookup(yield.getSums()[i]),
-                                      contract(b.getContext()));
+    Value sum = arith::AddFOp::create(b, old, lookup(yield.getSums()[i]));
     storeRow(sum, sumPtrs[i], b.getF32Type(), column, mask);
   }
   for (unsigned i : loop.results) {
@@ -279,14 +283,17 @@ void RowEmitter::emitLoop(const RowLoop &loop) {
   if (chunks <= kStraightChunks)
     unroll = std::max<int64_t>(1, count ? chunks : 1);
 
-  // Accumulator j of reduction i is accumulators[j * count + i].
+  // The accumulator of reduction i for the chunks with number j modulo their
+  // count is accumulators[j * count + i], counted from the next chunk on: a
+  // loop of fewer chunks turns them.
+  int64_t turns = chunks <= kStraightChunks ? unroll : kAccumulators;
   Values accumulators;
-  for (int64_t j = 0; j < unroll; ++j)
+  for (int64_t j = 0; j < turns; ++j)
     for (vector::ReductionOp reduction : loop.reductions)
       accumulators.push_back(
           b.broadcast(b.constantF32(neutralElement(reduction.getKind()))));
   auto lane = [&](MutableArrayRef<Value> all, int64_t j) {
-    return all.slice(j % unroll * count, count);
+    return all.slice(j % turns * count, count);
   };
 
   int64_t main = chunks <= kStraightChunks ? 0 : chunks / unroll * unroll;
@@ -297,8 +304,13 @@ void RowEmitter::emitLoop(const RowLoop &loop) {
           Values next(carried);
           for (int64_t j = 0; j < unroll; ++j)
             emitChunk(loop, b.add(column, j * lanes), false, lane(next, j));
+          std::rotate(next.begin(), next.begin() + unroll % turns * count,
+                      next.end());
           return next;
         });
+    // From here on by the number of the chunk.
+    std::rotate(accumulators.begin(), accumulators.end() - main % turns * count,
+                accumulators.end());
   }
   for (int64_t j = main; j < chunks; ++j)
     emitChunk(loop, b.constant(j * lanes), false, lane(accumulators, j));
@@ -314,7 +326,7 @@ void RowEmitter::emitLoop(const RowLoop &loop) {
                                         flagsOf(kind, b.getContext()));
     };
     Values parts;
-    for (int64_t j = 0; j < unroll; ++j)
+    for (int64_t j = 0; j < turns; ++j)
       parts.push_back(accumulators[j * count + i]);
     while (parts.size() > 1) {
       Values half;

@@ -129,9 +129,10 @@ void RowEmitter::loadNumbers(ValueRange point) {
     Values indices;
     for (AffineExpr expr : op.getSumMap(i).getResults())
       indices.push_back(emitIndex(expr, point));
+    // Partial sums are f32 whatever the result is.
+    auto type = cast<RankedTensorType>(result.getType());
     sumPtrs.push_back(emitAddress(b.offset(partials, slot.offsets[i]),
-                                  cast<RankedTensorType>(result.getType()),
-                                  indices));
+                                  type.clone(b.getF32Type()), indices));
   }
 }
 
@@ -282,10 +283,10 @@ void RowEmitter::emitSums(StringRef symbol) {
         Value mask;
         if (count % b.lanes() != 0)
           mask = b.maskFor(b.sub(b.constant(count), column));
-        Type f32 = b.getF32Type();
+        Type element = elementOf(op.getSumResults()[i]);
         if (initial)
-          sum = b.addF(sum, loadRow(initial, f32, column, mask));
-        storeRow(sum, sumBases[i], f32, column, mask);
+          sum = b.addF(sum, loadRow(initial, element, column, mask));
+        storeRow(sum, sumBases[i], element, column, mask);
       });
     }
   });

@@ -37,8 +37,10 @@ static constexpr double kByteTime = 0.05;
 /// gains.
 static constexpr double kTaskTime = 10000;
 static constexpr int64_t kMaxTasks = 64;
-/// Partial sums may be at most this share of the traffic.
-static constexpr int64_t kPartialShare = 8;
+/// Rows of a task with sums, at least: its partial sums cost as much as a row.
+/// No other number counts there, so that a sum is the same bits in whatever
+/// program it stands.
+static constexpr int64_t kSumRows = 16;
 
 static int64_t bytesOf(Type type) {
   auto tensor = cast<RankedTensorType>(type);
@@ -68,7 +70,7 @@ Launch mixln::getRowLaunch(RowwiseOp op) {
   int64_t tasks = std::min<int64_t>(kMaxTasks, time / kTaskTime);
   tasks = std::min(tasks, rows);
   if (slot.elements > 0)
-    tasks = std::min(tasks, bytes / kPartialShare / (slot.elements * 4));
+    tasks = std::min(kMaxTasks, rows / kSumRows);
   // A power of two divides most numbers of threads well.
   tasks = llvm::bit_floor<uint64_t>(std::max<int64_t>(tasks, 1));
 

@@ -114,8 +114,11 @@ LogicalResult MixlnExpand::expand(ModelOp model) {
     Forward::Losses losses = forward.loss(logits);
     forward.store(losses.sum, "loss_sum");
     forward.store(losses.zSum, "z_loss_sum");
-    if (name == "loss.measured")
-      forward.store(forward.streamRms(), "stream_rms");
+    if (name != "loss.measured")
+      continue;
+    forward.store(forward.streamRms(), "stream_rms");
+    if (failed(forward.measure()))
+      return failure();
   }
 
   if (failed(Forward(model, variables, nullptr).declareStreams()) ||

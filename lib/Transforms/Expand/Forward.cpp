@@ -56,7 +56,13 @@ FailureOr<Forward::Streams> Forward::emit(Wiring &wiring,
                                           ArrayRef<int64_t> domain,
                                           function_ref<Value(StringRef)> lookup,
                                           const Twine &site) {
+  // Norms that many sites share become large where each of them is written out.
+  constexpr int64_t limit = 1 << 20;
   Block &body = wiring.getBlock();
+  operations += llvm::range_size(body);
+  if (operations > limit)
+    return emitError(loc) << "the row programs up to here have more than "
+                          << limit << " operations";
   auto yield = cast<YieldOp>(body.getTerminator());
   // The program's arguments: rows, parameters, numbers; each only if used.
   SmallVector<Value> rowOperands, shared;
@@ -304,6 +310,7 @@ LogicalResult Forward::subLayer(const SubLayer &subLayer) {
   StringRef part = subLayer.sites.isMlp ? "mlp" : "attention";
   auto find = [&](StringRef name) { return lookup(name); };
   branch = {};
+  Value before = streams.front();
   Wiring read(builder.getContext(), loc, hidden);
   if (failed(buildRead(subLayer, read)))
     return failure();
@@ -338,6 +345,7 @@ LogicalResult Forward::subLayer(const SubLayer &subLayer) {
                     cast<StringAttr>(model.getStreams()[i]).getValue().str());
   }
   streams = *joined;
+  places.push_back({before, input->front(), branch, streams.front()});
   return success();
 }
 

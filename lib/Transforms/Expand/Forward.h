@@ -35,6 +35,8 @@ public:
   Losses loss(mlir::Value logits);
   /// The RMS of the first stream before layer 0 and after each layer, [L+1].
   mlir::Value streamRms();
+  /// The model's measurements at every layer and sub-layer, stored.
+  mlir::LogicalResult measure();
 
   void store(mlir::Value value, mlir::StringRef variable);
 
@@ -89,10 +91,18 @@ private:
   mlir::Location loc;
   int64_t rows, hidden, headDim;
   int64_t layer = -1;
+  int64_t operations = 0; ///< of all row programs
   llvm::StringMap<mlir::Value> loaded;
   mlir::Value embedding, blockInput, branch;
   Streams streams;
   Streams firstStream; ///< before layer 0 and after each layer
+  /// What a measurement may read at a sub-layer.
+  struct Place {
+    mlir::Value x, h, F, y;
+  };
+  llvm::SmallVector<Place> places; ///< attention, MLP, attention, ...
+  mlir::LogicalResult measureAt(MeasureOp op, const Place &place,
+                                int64_t index);
 };
 
 } // namespace mixln

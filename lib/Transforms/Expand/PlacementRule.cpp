@@ -15,7 +15,8 @@ using namespace mlir;
 using namespace mixln;
 
 PlacementOp mixln::lookupPlacement(ModelOp model, StringRef name) {
-  return SymbolTable(model).lookup<PlacementOp>(name);
+  return dyn_cast_or_null<PlacementOp>(SymbolTable::lookupSymbolIn(
+      model, StringAttr::get(model.getContext(), name)));
 }
 
 /// The regions of a sub-layer's `formulas`, null without; fails where the

@@ -93,6 +93,9 @@ private:
   std::optional<std::string> whyNot(RowwiseOp a, RowwiseOp b) {
     if (a.getDomain() != b.getDomain())
       return "their domains differ";
+    if (!options.fence.empty() &&
+        a->hasAttr(options.fence) != b->hasAttr(options.fence))
+      return "the second computes again what the first could have kept";
     if (auto reason = readsOtherThanRows(a, b))
       return reason;
     SmallVector<Operation *> path = graph.indirectPath(a, b);

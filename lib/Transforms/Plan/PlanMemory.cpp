@@ -18,7 +18,8 @@
 //                           mixln.writes = array<i64: 1024>}
 //
 // Variables lie first, for good. What an entry needs in addition starts behind
-// them, the same bytes for every entry.
+// them, the same bytes for every entry; it may also lie in variables that the
+// entry only writes, until then: gradients are overwritten.
 //
 //===----------------------------------------------------------------------===//
 
@@ -45,6 +46,8 @@ public:
 private:
   void placeVariables();
   LogicalResult planEntry(EntryOp entry);
+  void addKeptVariables(EntryOp entry, const llvm::DenseSet<Operation *> &free,
+                        std::vector<ArenaBlock> &blocks);
   void annotate(Operation *op, Storages &storages, int64_t workspace,
                 const Launch &launch);
 
@@ -53,7 +56,7 @@ private:
   Builder builder;
   llvm::DenseMap<Operation *, int64_t> offsets; ///< of variables
   int64_t shared = 0; ///< where the bytes that entries share begin
-  int64_t arenaBytes = 0, scratchBytes = 0;
+  int64_t arenaBytes = 0, stepBytes = 0, scratchBytes = 0;
 };
 } // namespace
 
@@ -100,6 +103,30 @@ void MemoryPlanner::annotate(Operation *op, Storages &storages,
         builder.getDenseI64ArrayAttr({workspace, launch.workspaceBytes}));
 }
 
+/// Blocks for the variables that hold something all the time, but for those in
+/// `free`: neighbours are one block.
+void MemoryPlanner::addKeptVariables(EntryOp entry,
+                                     const llvm::DenseSet<Operation *> &free,
+                                     std::vector<ArenaBlock> &blocks) {
+  bool continues = false;
+  for (auto variable : module.getOps<VariableOp>()) {
+    int64_t offset = offsets.lookup(variable);
+    if (offset >= shared)
+      continue;
+    if (free.contains(variable)) {
+      continues = false;
+      continue;
+    }
+    int64_t bytes = alignArena(
+        kernels.getBytes(cast<RankedTensorType>(variable.getType())));
+    if (continues)
+      blocks.back().bytes += bytes;
+    else
+      blocks.push_back({bytes, -1, Lifetimes::kForever, offset});
+    continues = true;
+  }
+}
+
 LogicalResult MemoryPlanner::planEntry(EntryOp entry) {
   normalizeVariables(entry);
   shortenLifetimes(entry);
@@ -109,6 +136,8 @@ LogicalResult MemoryPlanner::planEntry(EntryOp entry) {
 
   std::vector<ArenaBlock> blocks;
   SmallVector<Storage *> moving;
+  llvm::DenseSet<Operation *> free;
+  bool hasLargeOutput = false;
   for (Storage *storage : placed->storages->getStorages()) {
     if (!storage->variable) {
       moving.push_back(storage);
@@ -116,19 +145,20 @@ LogicalResult MemoryPlanner::planEntry(EntryOp entry) {
       continue;
     }
     storage->offset = offsets.lookup(storage->variable);
-    if (storage->offset < shared)
-      continue;
-    // Before an entry writes a large output its bytes are free, unless the
-    // entry reads what the last one left there.
+    // Before an entry writes a variable that it does not read, and before it
+    // writes a large output, the bytes are free.
     int64_t begin = Lifetimes::kForever;
     for (Storage::Member member : storage->members) {
       const Root &root = placed->lifetimes->getRoots()[member.root];
       if (root.begin >= 0 || root.end >= 0)
         begin = std::min(begin, root.begin);
     }
+    hasLargeOutput |= storage->offset >= shared;
+    if (storage->offset < shared && begin < 0)
+      continue;
+    free.insert(storage->variable);
     moving.push_back(storage);
-    blocks.push_back(
-        {storage->bytes, begin, storage->end, storage->offset - shared});
+    blocks.push_back({storage->bytes, begin, storage->end, storage->offset});
   }
   SmallVector<std::pair<Operation *, Launch>> launches;
   for (Operation &op : entry.getBody().front())
@@ -141,18 +171,22 @@ LogicalResult MemoryPlanner::planEntry(EntryOp entry) {
         blocks.push_back({launch.workspaceBytes, position, position, -1});
       }
     }
+  addKeptVariables(entry, free, blocks);
 
-  int64_t live = getLiveBytes(blocks);
-  int64_t peak = blocks.empty() ? 0 : packArena(blocks);
+  int64_t live = std::max<int64_t>(0, getLiveBytes(blocks) - shared);
+  int64_t end = blocks.empty() ? 0 : packArena(blocks);
+  int64_t peak = std::max<int64_t>(0, end - shared);
   for (auto [storage, block] : llvm::zip(moving, blocks))
-    storage->offset = shared + block.offset;
+    storage->offset = block.offset;
   size_t nextWorkspace = moving.size();
   for (auto &[op, launch] : launches) {
     int64_t workspace =
-        launch.workspaceBytes > 0 ? shared + blocks[nextWorkspace++].offset : 0;
+        launch.workspaceBytes > 0 ? blocks[nextWorkspace++].offset : 0;
     annotate(op, *placed->storages, workspace, launch);
   }
   arenaBytes = std::max(arenaBytes, shared + peak);
+  if (!hasLargeOutput)
+    stepBytes = std::max(stepBytes, shared + peak);
   entry->setDiscardableAttr("mixln.peak_bytes",
                             builder.getI64IntegerAttr(peak));
   entry->setDiscardableAttr("mixln.live_bytes",
@@ -166,6 +200,7 @@ LogicalResult MemoryPlanner::run() {
     if (failed(planEntry(entry)))
       return failure();
   module->setAttr("mixln.arena_bytes", builder.getI64IntegerAttr(arenaBytes));
+  module->setAttr("mixln.step_bytes", builder.getI64IntegerAttr(stepBytes));
   module->setAttr("mixln.shared_offset", builder.getI64IntegerAttr(shared));
   module->setAttr("mixln.scratch_bytes",
                   builder.getI64IntegerAttr(alignArena(scratchBytes)));
@@ -174,6 +209,11 @@ LogicalResult MemoryPlanner::run() {
 
 LogicalResult mixln::planMemory(ModuleOp module, KernelGenerator &kernels) {
   return MemoryPlanner(module, kernels).run();
+}
+
+int64_t mixln::getStepBytes(ModuleOp module) {
+  auto bytes = module->getAttrOfType<IntegerAttr>("mixln.step_bytes");
+  return bytes ? bytes.getInt() : 0;
 }
 
 //===----------------------------------------------------------------------===//

@@ -135,7 +135,7 @@ struct Program {
   /// PyTorch; empty where the compiler could not print one.
   std::string modeling;
   std::string norm;   ///< how the placement was asked for, e.g. post_pre:3
-  std::string dtype;  ///< fp32 or bf16
+  std::string dtype;  ///< fp32, bf16 or bf16_pure
   std::string target; ///< cpu or cuda
   std::string cpu;    ///< the --mcpu it was compiled for
   /// CPU features (LLVM's names) without which the kernels do not run; the
@@ -151,6 +151,9 @@ struct Program {
 
   int64_t arenaBytes = 0;
   int64_t scratchBytes = 0; ///< per worker
+  /// What the plan was asked to fit into; 0: nothing was asked.
+  int64_t memoryLimit = 0;
+  bool checkpoints = false; ///< --activation_checkpointing
 
   std::vector<Tensor> tensors;
   std::vector<Kernel> kernels;

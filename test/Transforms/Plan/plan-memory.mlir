@@ -2,7 +2,7 @@
 
 // Variables lie first, one after another at multiples of 64; what entries need
 // in addition starts behind them, the same bytes for all.
-// CHECK: module attributes {mixln.arena_bytes = 18496 : i64, mixln.scratch_bytes = 0 : i64, mixln.shared_offset = 14400 : i64}
+// CHECK: module attributes {mixln.arena_bytes = 18496 : i64, mixln.scratch_bytes = 0 : i64, mixln.shared_offset = 14400 : i64, mixln.step_bytes = 18496 : i64}
 // CHECK: @x : {{.*}} {offset = 0 : i64}
 // CHECK: @w : {{.*}} {offset = 1024 : i64}
 // CHECK: @grad.w : {{.*}} {offset = 5120 : i64}

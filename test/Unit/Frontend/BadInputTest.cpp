@@ -81,7 +81,7 @@ TEST(BadConfig, Values) {
       {R"json({"hidden_size": 18446744073709551615})json", "expected at most"},
       {R"json({"num_hidden_layers": 1000000000})json",
        "num_hidden_layers is 1000000000,"
-       " expected at most 10000"},
+       " expected at most 1024"},
       {R"json({"hidden_size": 130, "num_attention_heads": 4})json",
        "hidden_size 130 is not a multiple of num_attention_heads 4"},
       {R"json({"hidden_size": 6, "num_attention_heads": 2})json",

@@ -129,6 +129,14 @@ TEST(CheckpointConfig, StockClassesOnlyForTheirFunction) {
   }
 }
 
+TEST(Presets, StandForTheModelTypesOfConfigs) {
+  EXPECT_EQ(getStockModelTypes(),
+            (std::vector<std::string>{"llama", "mixln", "olmo2", "qwen3"}));
+  ASSERT_TRUE(findStockPreset("mixln"));
+  EXPECT_STREQ(findStockPreset("mixln")->name, "pre");
+  EXPECT_FALSE(findStockPreset("gpt2"));
+}
+
 TEST(CheckpointConfig, ScalesThatAreNotTheUsualOnes) {
   NormRequest request;
   request.norm = "pre";

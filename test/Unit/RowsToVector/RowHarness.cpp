@@ -85,6 +85,9 @@ RowwiseOp mixln::test::buildRowProgram(ModuleOp module,
   for (OpResult result : op.getRowResults())
     result.setType(cast<RankedTensorType>(result.getType())
                        .clone(typeOf(spec.resultType)));
+  for (OpResult result : op.getSumResults())
+    result.setType(
+        cast<RankedTensorType>(result.getType()).clone(typeOf(spec.sumType)));
   return op;
 }
 
@@ -100,15 +103,6 @@ static float draw(Fill fill, std::mt19937 &random) {
     break;
   }
   return 0;
-}
-
-/// A value rounded to bf16, as float.
-static float roundToBF16(float value) {
-  APFloat number(value);
-  bool lost;
-  number.convert(APFloat::BFloat(), APFloat::rmNearestTiesToEven, &lost);
-  number.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &lost);
-  return number.convertToFloat();
 }
 
 RowOperands mixln::test::makeOperands(const RowProgramSpec &spec, RowwiseOp op,
@@ -130,7 +124,8 @@ RowOperands mixln::test::makeOperands(const RowProgramSpec &spec, RowwiseOp op,
           reinterpret_cast<int32_t *>(memory.get())[i] = column;
           array.data[i] = column;
         } else if (input.type == "bf16") {
-          float value = roundToBF16(draw(input.fill, random));
+          auto value =
+              static_cast<float>(roundToBF16(draw(input.fill, random)));
           uint32_t bits;
           std::memcpy(&bits, &value, 4);
           reinterpret_cast<uint16_t *>(memory.get())[i] = bits >> 16;

@@ -41,6 +41,8 @@ struct RowProgramSpec {
   std::function<RowYields(RowBuilder &, llvm::ArrayRef<mlir::Value>)> body;
   /// Element type of row results: f32 or bf16.
   std::string resultType = "f32";
+  /// Of sums, likewise.
+  std::string sumType = "f32";
 };
 
 /// Builds the operation, at the end of `module`.

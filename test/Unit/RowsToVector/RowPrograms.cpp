@@ -69,6 +69,28 @@ static RowProgramSpec residualNorm(int64_t rows, int64_t n) {
           }};
 }
 
+static RowProgramSpec rmsNorm(int64_t rows, int64_t n) {
+  return {{rows},
+          {row({rows, n}), shared(n)},
+          {},
+          {},
+          [](RowBuilder &b, Args a) {
+            return RowYields{{b.mul(normalize(b, a[0]), a[1])}, {}};
+          }};
+}
+
+/// The combine of one sub-layer and the read of the next.
+static RowProgramSpec residualRms(int64_t rows, int64_t n) {
+  return {{rows},
+          {row({rows, n}), row({rows, n}), shared(n)},
+          {},
+          {},
+          [](RowBuilder &b, Args a) {
+            Value stream = b.add(a[0], a[1]);
+            return RowYields{{stream, b.mul(normalize(b, stream), a[2])}, {}};
+          }};
+}
+
 static RowProgramSpec layerNorm(int64_t rows, int64_t n) {
   return {{rows},
           {row({rows, n}), shared(n), shared(n)},
@@ -389,10 +411,28 @@ static RowProgramSpec narrowTypes(int64_t rows, int64_t n) {
   return spec;
 }
 
+/// Gradients that are bf16 in memory: sums of f32 that are rounded once.
+static RowProgramSpec narrowSums(int64_t rows, int64_t n) {
+  RowProgramSpec spec = {
+      {rows},
+      {row({rows, n}), shared(1), into({n}, 0)},
+      {},
+      {},
+      [](RowBuilder &b, Args a) {
+        return RowYields{{}, {b.mul(a[0], a[1]), b.sum(b.mul(a[0], a[0]))}};
+      }};
+  for (RowInput &input : spec.inputs)
+    input.type = "bf16";
+  spec.sumType = "bf16";
+  return spec;
+}
+
 ArrayRef<NamedProgram> mixln::test::rowPrograms() {
   static const NamedProgram all[] = {
       {"scaling", scaling},
       {"residual", residual},
+      {"rms_norm", rmsNorm},
+      {"residual_rms", residualRms},
       {"residual_norm_norm", residualNorm},
       {"layer_norm", layerNorm},
       {"swiglu", swiglu},
@@ -414,6 +454,7 @@ ArrayRef<NamedProgram> mixln::test::rowPrograms() {
       {"copies", copies},
       {"rare_operations", rareOperations},
       {"narrow_types", narrowTypes},
+      {"narrow_sums", narrowSums},
   };
   return all;
 }

@@ -71,8 +71,9 @@ TEST_P(RowsToVectorTest, AgreesWithTheInterpreter) {
   for (Case &c : cases) {
     RowOperands operands = makeOperands(c.spec, c.op, random);
     std::vector<Array> expected = interpret(c.op, operands);
-    double tolerance =
-        c.spec.resultType == "bf16" ? kNarrowTolerance : kTolerance;
+    double tolerance = c.spec.resultType == "bf16" || c.spec.sumType == "bf16"
+                           ? kNarrowTolerance
+                           : kTolerance;
     for (RowRun run : {RowRun{0, false}, RowRun{0, true}, RowRun{3, true},
                        RowRun{5, false}}) {
       double error =

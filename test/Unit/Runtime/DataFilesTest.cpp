@@ -36,20 +36,23 @@ TEST(LineReader, PlainAndGzip) {
   EXPECT_EQ(linesOf(folder / "c.jsonl"), std::vector<std::string>{"a"});
 }
 
-TEST(LineReader, LongLinesComeOutEmpty) {
+TEST(LineReader, LongLinesAreRefused) {
   TestFolder folder;
-  writeText(folder / "a",
-            "a\n" + std::string(LineReader::kMaxLine + 1, 'x') + "\nb\n");
-  LineReader reader(folder / "a");
-  std::string_view line;
-  ASSERT_TRUE(reader.next(line));
-  ASSERT_TRUE(reader.next(line));
-  EXPECT_TRUE(reader.tooLong());
-  EXPECT_TRUE(line.empty());
-  ASSERT_TRUE(reader.next(line));
-  EXPECT_FALSE(reader.tooLong());
-  EXPECT_EQ(line, "b");
-  EXPECT_EQ(reader.lineNumber(), 3);
+  std::string most(LineReader::kMaxLine, 'x');
+  writeText(folder / "most", "a\n" + most + "\nb\n");
+  EXPECT_EQ(linesOf(folder / "most"),
+            (std::vector<std::string>{"a", most, "b"}));
+  // A small file that unpacks to one endless line.
+  std::string bomb = gzip("a\n" + most + "x");
+  EXPECT_LT(bomb.size(), size_t(1) << 20);
+  writeText(folder / "bomb.gz", bomb);
+  try {
+    linesOf(folder / "bomb.gz");
+    ADD_FAILURE() << "no error";
+  } catch (const InputError &error) {
+    EXPECT_EQ(error.what(), folder / "bomb.gz" +
+                                ":2: the line is longer than 67108864 bytes");
+  }
 }
 
 TEST(LineReader, DamagedGzip) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <gtest/gtest.h>
+#include <numbers>
 #include <vector>
 
 using namespace mixln::rt;
@@ -34,6 +35,32 @@ TEST(Philox, NormalMoments) {
   EXPECT_NEAR(sum / n, 0, 0.01);
   EXPECT_NEAR(squares / n, 1, 0.015);
   EXPECT_NEAR(fourth / n, 3, 0.1);
+}
+
+// Whatever the CPU's vectors: the numbers are those of the C library.
+TEST(Philox, NormalBits) {
+  auto key = streamKey(3, "model.embed_tokens.weight");
+  auto uniform = [](uint32_t high, uint32_t low) {
+    uint64_t bits = (uint64_t(high) << 32 | low) >> 11;
+    return double(bits + 1) * 0x1p-53;
+  };
+  for (int64_t first : {int64_t(0), (int64_t(1) << 33) - 1001}) {
+    std::vector<float> values(2000000);
+    fillNormal(key, first, values.size(), 0.02, values.data());
+    int64_t different = 0;
+    for (int64_t i = 0; i < int64_t(values.size()); ++i) {
+      uint64_t block = uint64_t(first + i) / 2;
+      auto words =
+          philox4x32({uint32_t(block), uint32_t(block >> 32), 0, 0}, key);
+      double radius =
+          0.02 * std::sqrt(-2 * std::log(uniform(words[0], words[1])));
+      double angle = 2 * std::numbers::pi * uniform(words[2], words[3]);
+      double value =
+          radius * ((first + i) % 2 ? std::sin(angle) : std::cos(angle));
+      different += values[i] != static_cast<float>(value);
+    }
+    EXPECT_EQ(different, 0) << first;
+  }
 }
 
 TEST(Philox, AnyPartIsTheSame) {

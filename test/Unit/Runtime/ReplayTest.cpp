@@ -235,7 +235,7 @@ TEST(Replay, BadInput) {
       {withWeights({table, narrow}),
        {},
        "tensor lm_head.bias has shape [10], expected [11]"},
-      {withWeights({table, half}), {}, "has dtype F16, expected F32"},
+      {withWeights({table, half}), {}, "has dtype F16, expected F32 or BF16"},
       {[](Fixture &f) {
          std::string bytes = readText(f.folder / "model.safetensors");
          writeText(f.folder / "model.safetensors",

@@ -59,6 +59,39 @@ std::vector<Ints> take(RowStream &stream, int count) {
 
 } // namespace
 
+// Rows are made of texts when they are asked for, those of long texts at once.
+TEST(RowStream, RowsMadeLateAreThoseOfTheSource) {
+  TestFolder folder;
+  writeText(folder / "t.model", tinyTokenizer());
+  Tokenizer tokenizer(folder / "t.model");
+  std::vector<std::string> texts;
+  for (size_t length : {3, 20000, 1, 40, 17000, 5}) {
+    std::string text(length, 'a');
+    for (size_t i = 0; i < length; ++i)
+      text[i] = static_cast<char>('a' + (i + length) % 26);
+    texts.push_back(text);
+  }
+  writeText(folder / "d.jsonl", jsonLines(texts));
+  RowOptions options{.length = 12, .packing = Packing::Pad, .vocabSize = 30};
+  std::vector<std::string> files = {folder / "d.jsonl"};
+  auto source = openRows(files, &tokenizer, options);
+  std::vector<Ints> expected, ids;
+  for (Row row; source->next(row);) {
+    expected.push_back(row.labels);
+    ids.push_back(row.ids);
+  }
+  ASSERT_EQ(expected.size(), texts.size());
+  RowStream stream(openRows(files, &tokenizer, options),
+                   {.shuffle = false, .maxEpochs = 1});
+  Row row;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    ASSERT_TRUE(stream.next(row));
+    EXPECT_EQ(row.labels, expected[i]) << i;
+    EXPECT_EQ(row.ids, ids[i]) << i;
+  }
+  EXPECT_FALSE(stream.next(row));
+}
+
 TEST(RowStream, EveryEpochHasEveryRowOnceInAnotherOrder) {
   Text text;
   Quiet quiet;

@@ -2,7 +2,7 @@
 
 #include "ToyRun.h"
 #include "checkpoint/Safetensors.h"
-#include "device/PeakFlops.h"
+#include "device/Ceilings.h"
 #include "device/ThreadPool.h"
 #include "train/EventFile.h"
 
@@ -54,9 +54,9 @@ TEST(EventFile, ARunWritesARecordAStep) {
   EXPECT_NE(all[31].find("train/grad_norm"), std::string::npos);
 }
 
-TEST(PeakFlops, IsPlausible) {
+TEST(Ceilings, FmaIsPlausible) {
   ThreadPool pool(1);
-  double peak = measurePeakFlops(pool);
+  double peak = measureFma(pool, 0.002);
   EXPECT_GT(peak, 1e9);
   EXPECT_LT(peak, 1e12);
 }

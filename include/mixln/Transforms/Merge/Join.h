@@ -12,6 +12,9 @@ struct JoinOptions {
   llvm::StringRef category;
   /// After differentiation `mixln.stop_gradient` is the identity.
   bool dropStopGradient = false;
+  /// A discardable attribute that programs have on one side of a place in the
+  /// entry; those of the two sides are not joined. Empty: there is none.
+  llvm::StringRef fence;
 };
 
 /// Joins the row programs of `entry` until none can be joined, simplifies them,

@@ -8,7 +8,9 @@
 //   mixln.tasks, mixln.sizes   how the kernel is launched
 //
 // and every variable the attribute `offset`. The module has
-// `mixln.arena_bytes` and `mixln.scratch_bytes`; each entry has
+// `mixln.arena_bytes`, `mixln.step_bytes` (the same without the entries that
+// write a large output, which training does not call) and
+// `mixln.scratch_bytes`; each entry has
 // `mixln.peak_bytes`, what it uses behind the variables, and
 // `mixln.live_bytes`, the most it has alive there at a time.
 //
@@ -29,6 +31,10 @@ constexpr int64_t kLargestPersistentOutput = 1 << 20;
 
 /// Plans the memory of every entry of `module`.
 llvm::LogicalResult planMemory(mlir::ModuleOp module, KernelGenerator &kernels);
+
+/// Bytes of the arena that the entries of a training step reach, of a planned
+/// module.
+int64_t getStepBytes(mlir::ModuleOp module);
 
 /// Replaces planned operations by dispatches of kernels; needs planMemory().
 llvm::LogicalResult formDispatches(mlir::ModuleOp module,

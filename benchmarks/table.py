@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""The tables of benchmark results in README.md and benchmarks/README.md, made from the result files.
+
+    benchmarks/table.py            prints the table
+    benchmarks/table.py --write    puts it between the markers of both files
+    benchmarks/table.py --check    fails if it does not stand there already
+
+Of a case that several files in benchmarks/results hold, the newest counts.
+"""
+import json
+import pathlib
+import sys
+
+from summary import best_peers, figures, label, number
+
+HERE = pathlib.Path(__file__).resolve().parent
+FILES = [HERE.parent / "README.md", HERE / "README.md"]
+BEGIN, END = "<!-- benchmarks/table.py: begin -->", "<!-- benchmarks/table.py: end -->"
+
+
+def newest_cases():
+    """{name of a case: (report, entry)}, in the order of cases.json."""
+    reports = []
+    for path in (HERE / "results").glob("*.json"):
+        report = json.loads(path.read_text())
+        if "cases" in report:
+            reports.append((report["date"], path.name, report))
+    found = {}
+    for _, _, report in sorted(reports, key=lambda one: one[:2]):
+        for entry in report["cases"]:
+            if "mixln" in figures(report, entry) and "error" not in figures(report, entry)["mixln"]:
+                found[entry["case"]["name"]] = (report, entry)
+    order = [case["name"] for case in json.loads((HERE / "cases.json").read_text())]
+    return {name: found[name] for name in order if name in found}
+
+
+def rows_of(report, entry):
+    """A row for each type that peers computed in; for each of mixln's own systems where there is no peer."""
+    case, found = entry["case"], figures(report, entry)
+    mine = found["mixln"]
+    name = f"{case['size'].upper()} {case['dtype']}, {case['norm']}, B {case['batch']}"
+    if case["threads"] == 1:
+        name += ", one thread"
+
+    def row(name, me, peer, other):
+        ratio = f"**{me['tokens_per_s'] / other['tokens_per_s']:.2f}**" if other else "-"
+        memory = f"{me['peak_rss_mib'] / other['peak_rss_mib']:.2f}" if other else "-"
+        return [name, number(me["tokens_per_s"]), number(me["ms_per_step"]),
+                number(me["share_of_peak"], "{:.0f} %", 100), number(me["peak_rss_mib"]),
+                label(peer) if peer else "-", number(other["tokens_per_s"]) if other else "-", ratio, memory]
+
+    best = best_peers(found)
+    rows = [row(name, mine, peer, found[peer]) for peer in best.values()] or [row(name, mine, None, None)]
+    for system, one in found.items():
+        if system.startswith("mixln ") and "error" not in one:
+            rows.append(row(name, one, None, None))
+            rows[-1][0] = name.replace(f", {case['norm']},", f", {system.split('--norm ')[-1]},", 1) \
+                if "--norm" in system else f"{name}, {label(system).removeprefix('mixln ')}"
+    return rows
+
+
+def make_table():
+    cases = newest_cases()
+    lines = ["| model, B x 256 tokens | tokens/s | ms a step | of peak | MiB | best peer | its tokens/s | ratio | memory |",
+             "|---|---|---|---|---|---|---|---|---|"]
+    machines = set()
+    for report, entry in cases.values():
+        machines.add(f"{report['machine']}, {report['cores']} cores, {report['date'][:10]}")
+        lines += ["| " + " | ".join(row) + " |" for row in rows_of(report, entry)]
+    return "\n".join([*lines, "", f"Measured on {'; '.join(sorted(machines))}."])
+
+
+def main():
+    table = make_table()
+    mode = sys.argv[1] if len(sys.argv) > 1 else ""
+    if mode not in ("--write", "--check"):
+        print(table)
+        return
+    for path in FILES:
+        text = path.read_text()
+        before, begin, rest = text.partition(BEGIN)
+        _, end, after = rest.partition(END)
+        if not begin or not end:
+            sys.exit(f"{path} has no markers {BEGIN} ... {END}")
+        made = f"{before}{BEGIN}\n{table}\n{END}{after}"
+        if mode == "--write":
+            path.write_text(made)
+        elif made != text:
+            sys.exit(f"{path} differs from what the result files give; run benchmarks/table.py --write")
+
+
+if __name__ == "__main__":
+    main()

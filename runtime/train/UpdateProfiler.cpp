@@ -1,0 +1,49 @@
+//===- UpdateProfiler.cpp -------------------------------------------------===//
+
+#include "train/UpdateProfiler.h"
+#include "checkpoint/OutputFile.h"
+
+using namespace mixln::rt;
+
+using Clock = std::chrono::steady_clock;
+
+UpdateProfiler::UpdateProfiler(Model &model)
+    : model(model), recorder(model.program(), model.threads()) {}
+
+UpdateProfiler::~UpdateProfiler() { model.setRecorder(nullptr); }
+
+void UpdateProfiler::beginUpdate() {
+  if (updates == 1) {
+    recorder.forgetSums();
+    seconds = 0;
+  }
+  recorder.beginStep();
+  model.setRecorder(&recorder);
+  begin = Clock::now();
+}
+
+void UpdateProfiler::endUpdate() {
+  seconds += std::chrono::duration<double>(Clock::now() - begin).count();
+  ++updates;
+  model.setRecorder(nullptr);
+}
+
+Profile UpdateProfiler::profile() {
+  return makeProfile(model.program(), recorder,
+                     updates > 1 ? updates - 1 : updates, seconds,
+                     findCeilings(model.threadPool()));
+}
+
+static void writeFile(const std::string &path, const std::string &text) {
+  OutputFile file(path);
+  file.write(text);
+  file.commit();
+}
+
+std::string UpdateProfiler::write(const std::string &folder) {
+  Profile found = profile();
+  writeFile(folder + "/profile.json",
+            profileJson(model.program(), found, &recorder));
+  writeFile(folder + "/trace.json", traceJson(model.program(), recorder));
+  return profileText(found);
+}

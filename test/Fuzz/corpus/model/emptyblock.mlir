@@ -1,0 +1,1 @@
+"mixln.norm_kind"() <{sym_name = "k.8", params = [], inits = []}> ({^bb0(%x: vector<8xf32>):}) : () -> ()

@@ -1,0 +1,1 @@
+"mixln.kernel"() <{sym_name="m"}> ({}) : () -> ()

@@ -1,0 +1,1 @@
+"mixln.model"() <{sym_name="m", config={}, streams=["x"]}> ({}) : () -> ()

@@ -1,0 +1,1 @@
+"mixln.rowwise"() <{domain=array<i64: 4>, row_maps=[affine_map<(d0)->(d0,d0,d0)>], sum_maps=[], into_sums=array<i64>, values=array<f64>, operandSegmentSizes=array<i32: 0,0,0>, resultSegmentSizes=array<i32: 0,0>}> ({^bb0: "mixln.yield"() <{operandSegmentSizes=array<i32: 0,0>}> : () -> () }) : () -> ()

@@ -1,0 +1,1 @@
+mixln.variable @a : tensor<*xf32> input

@@ -1,0 +1,70 @@
+"""Measurements while training: the same weights, whole files after a resume, right numbers, clear refusals."""
+import json
+import math
+import pathlib
+import sys
+
+import mixlntest as mt
+
+work = pathlib.Path(sys.argv[1])
+work.mkdir(parents=True, exist_ok=True)
+L, B, T, V = 2, 2, 8, 40
+config = mt.write_config(work / "config.json", num_hidden_layers=L, vocab_size=V)
+ids = mt.write_ids(work / "ids.bin", 4000, V)
+own = work / "own.json"
+own.write_text(json.dumps({
+    "own_rms": {"per": "layer", "row": "sqrt(mean(y*y))", "reduce": "rms"},
+    "own_ratio": {"per": "sub_layer", "row": "sqrt(mean(F*F)) / sqrt(mean(x*x))", "reduce": "mean"},
+    "norm_gain": {"per": "sub_layer", "row": "sqrt(mean(h*h) / mean(x*x))", "reduce": "min"}}))
+
+
+def train(exe, folder, steps, *flags):
+    mt.run([exe, "train", "--data", ids, "--raw", "uint16", "--packing", "concat", "--total_batch_size", 2 * B,
+            "--num_training_steps", steps, "--warmup_steps", "1", "--lr", "1e-2", "--save_every", "4", "--save_dir", folder, *flags])
+    return (folder / f"model_{steps}" / "model.safetensors").read_bytes()
+
+
+for preset in ("post_pre", "residual"):
+    exe = mt.compile_model(config, work / preset, mt.spec(preset), B, T, extra=["--measure", own])
+    plain = train(exe, work / f"{preset}-plain", 6)
+    logged = work / f"{preset}-logged"
+    if train(exe, logged, 6, "--log_layers_every", "3") != plain:
+        mt.fail(f"{preset}: measuring changes the weights")
+    text = (logged / "layers.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    if [line["step"] for line in lines] != [1, 3, 6]:
+        mt.fail(f"{preset}: layers.jsonl has updates {[line['step'] for line in lines]}")
+    for line in lines:
+        for name, count in (("gradient_norm", L), ("weight_norm", L), ("stream_rms", L + 1), ("stream_max", L),
+                            ("branch_ratio", 2 * L), ("turn_cosine", L), ("own_rms", L), ("own_ratio", 2 * L), ("norm_gain", 2 * L)):
+            if len(line[name]) != count or not all(math.isfinite(value) for value in line[name]):
+                mt.fail(f"{preset}: {name} is {line[name]}, expected {count} numbers")
+        # Both are sums over the same fp32 numbers in another order.
+        for mine, builtin in ((line["own_rms"], line["stream_rms"][1:]), (line["own_ratio"], line["branch_ratio"])):
+            if not mt.relative(mine, builtin) <= 1e-5:
+                mt.fail(f"{preset}: {mine} is not {builtin}")
+        by_class = [math.hypot(*(norms[i] for norms in line["gradient_norm_by_class"].values())) for i in range(L)]
+        if not mt.relative(by_class, line["gradient_norm"]) <= 1e-5:
+            mt.fail(f"{preset}: the classes' gradient norms {by_class} do not add up to {line['gradient_norm']}")
+    # As after a kill behind update 6 with a checkpoint of update 4: the lines behind it are written again.
+    (logged / "model_6" / "model.safetensors").unlink()
+    with open(logged / "layers.jsonl", "a") as file:
+        file.write('{"step":7,"gra')
+    if train(exe, logged, 6, "--log_layers_every", "3", "--resume") != plain or (logged / "layers.jsonl").read_text() != text:
+        mt.fail(f"{preset}: after a resume layers.jsonl is\n{(logged / 'layers.jsonl').read_text()}")
+    print(f"{preset}: same bits, {len(lines)} lines", flush=True)
+
+refused = 0
+for text, *words in (("[1]", "JSON object"), ('{"a": 1}', "a", "object"),
+                     ('{"a": {"per": "layr", "row": "sum(x)", "reduce": "mean"}}', "per", "did you mean", "layer"),
+                     ('{"a": {"per": "layer", "row": "sum(F)", "reduce": "mean"}}', "column 5", "F"),
+                     ('{"a": {"per": "layer", "row": "x*x", "reduce": "mean"}}', "gives no number"),
+                     ('{"a": {"per": "layer", "row": "sum(x", "reduce": "mean"}}', "column"),
+                     ('{"stream_max": {"per": "layer", "row": "sum(x)", "reduce": "mean"}}', "stream_max", "already")):
+    bad = work / "bad.json"
+    bad.write_text(text)
+    done = mt.run(["mixlnc", config, "--measure", bad, "--batch_size", B, "-o", work / "none"], status=2)
+    if "bad.json" not in done.stderr or any(word not in done.stderr for word in words) or (work / "none").exists():
+        mt.fail(f"{text}: {done.stderr}")
+    refused += 1
+print(f"{refused} bad files refused", flush=True)
