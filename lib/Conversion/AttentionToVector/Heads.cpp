@@ -25,9 +25,8 @@ Layout::Layout(const TargetInfo &target, const AttentionSpec &spec)
 
 std::string AttentionSpec::name() const {
   std::string text =
-      llvm::formatv("attention.{0}.{1}x{2}{3}{4}", seqLen, heads, headDim,
-                    heads == kvHeads ? "" : "." + std::to_string(kvHeads),
-                    element == Element::BF16 ? ".bf16" : "");
+      llvm::formatv("attention.{0}.{1}x{2}{3}", seqLen, heads, headDim,
+                    heads == kvHeads ? "" : "." + std::to_string(kvHeads));
   AttentionSpec usual = *this;
   usual.scale = 0;
   if (scoreScale() != usual.scoreScale())
