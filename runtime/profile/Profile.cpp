@@ -37,7 +37,7 @@ static bool usesDotProducts(const Program &program, const std::string &name) {
                     return feature.ends_with("avx512bf16") && feature[0] != '-';
                   });
   bool multiplies = name.starts_with("matmul") || name.starts_with("attention");
-  return available && multiplies && name.find("bf16") != std::string::npos;
+  return available && multiplies && name.find(".bf16") != std::string::npos;
 }
 
 /// Bytes of a dispatch's results that none of its operands covers.
