@@ -74,6 +74,10 @@ Value KernelBuilder::loadBits(Value ptr, Value mask, Element from) {
                                     static_cast<uint32_t>(2));
 }
 
+void KernelBuilder::storeBits(Value bits, Value ptr) {
+  LLVM::StoreOp::create(*this, bits, ptr, 2);
+}
+
 Value KernelBuilder::interleave(Value low, Value high) {
   SmallVector<int64_t> order;
   for (int64_t i = 0; i < lanes(); ++i)

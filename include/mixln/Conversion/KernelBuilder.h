@@ -110,6 +110,7 @@ public:
   Value narrow(Value value);
   /// The bits of bf16 numbers, `lanes` of them, from memory of either type.
   Value loadBits(Value ptr, Value mask, Element from);
+  void storeBits(Value bits, Value ptr);
   /// Words (low[i], high[i]).
   Value interleave(Value low, Value high);
   /// Words of 2 * lanes neighbours: the lower half of them, the upper half.

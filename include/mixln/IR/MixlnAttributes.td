@@ -154,7 +154,8 @@ def Mixln_PairedAttr : Mixln_Attr<"Paired", "paired"> {
   let description = [{
     The values are those of the plain tensor [R, d]; in memory it is
     [ceil(R/2)][d][2], each element beside the one below it, zeros below the
-    last row. A matmul with transpose_lhs reads both sides so.
+    last row. A matmul with transpose_lhs reads its left side so, and may its
+    right one.
   }];
 }
 

@@ -72,7 +72,7 @@ def Mixln_MatmulOp : Mixln_Op<"matmul", [Pure, AttrSizedOperandSegments]> {
 
     `transpose_lhs`, `transpose_rhs` read each A_i, B_i transposed. `into`
     holds one tensor a result that is added to it. An rhs may have the encoding
-    `#mixln.packed`, both sides of a matmul with transpose_lhs the encoding
+    `#mixln.packed`, either side of a matmul with transpose_lhs the encoding
     `#mixln.paired`, see `mixln.pack`.
 
     If one of the sides is bf16, the numbers that are multiplied are: f32 ones
@@ -126,7 +126,7 @@ def Mixln_PackOp : Mixln_Op<"pack", [Pure]> {
   let description = [{
     The identity on values but for the rounding of an f32 that becomes bf16:
     only the layout in memory changes. Made by `fuse`. `#mixln.packed` are the
-    panels of a right side, `#mixln.paired` the sides of a bf16 matmul with
+    panels of a right side, `#mixln.paired` is a side of a bf16 matmul with
     transpose_lhs.
 
     Example:

@@ -89,7 +89,7 @@ def MixlnTypes : Pass<"mixln-types", "::mlir::ModuleOp"> {
 def MixlnPack : Pass<"mixln-pack", "::mlir::ModuleOp"> {
   let summary = "lay out the right sides of matmuls in panels";
   let description = [{
-    One `mixln.pack` for each (weight, transposition) of an entry.
+    One `mixln.pack` for each value of an entry and way that matmuls read it.
   }];
   let dependentDialects = ["::mixln::MixlnDialect"];
 }

@@ -3,22 +3,21 @@
 //   Kt = panels of rotate(k)^T; V = rows of v
 //   for each query head of the group:
 //     for r in queries step 6:
-//       Q = rotate(q[r..]) * log2(e) * scale
-//       S[6][..r+6] = Q Kt
-//       per row: m = max, P = exp2(S - m), 0 beyond the diagonal, s = sum P
+//       Q = rotate(q[r..]); S[6][..r+6] = Q Kt; c = scale * log2(e)
+//       per row: m = max c S, P = exp2(c S - m), 0 beyond the diagonal,
+//                s = sum P
 //       O = P V; ctx = O / s;  m + log2(s) is kept
 //     lse = ln(2) * (m + log2(s))
 //
 // A strip holds the scores of all keys, so there is no online softmax: S of 6
-// rows is small even for long sequences.
+// rows is small even for long sequences. Where bf16 is multiplied, Kt and V are
+// words and Q and P rows of bf16.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Heads.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
-
-#include <limits>
 
 using namespace mlir;
 using namespace mixln;
@@ -46,53 +45,6 @@ struct Places {
 
 } // namespace
 
-/// (S, valid, end, max, sum): softmax of one row without the division: keys
-/// [valid, end) become 0; stores the maximum and the sum.
-static LLVM::LLVMFuncOp softmaxRow(KernelBuilder &b) {
-  Type ptr = b.ptrType(), i64 = b.getI64Type();
-  return b.privateFunction(
-      "mixln.softmax", {ptr, i64, i64, ptr, ptr}, [&](ValueRange args) {
-        Value scores = args[0], valid = args[1], end = args[2];
-        int64_t lanes = b.lanes();
-        Value zero = b.constant(0), width = b.constant(lanes);
-        Value whole = b.mul(b.divide(valid, width), lanes);
-        Value least =
-            b.broadcast(b.constantF32(-std::numeric_limits<float>::infinity()));
-
-        Value maxima = b.loop(
-            zero, whole, lanes, {least}, [&](Value at, ValueRange carried) {
-              Value x = b.loadVector(b.offset(scores, at));
-              return SmallVector<Value>{b.maxF(x, carried[0])};
-            })[0];
-        Value mask = b.maskFor(b.sub(valid, whole));
-        Value last = b.loadVector(b.offset(scores, whole), mask);
-        maxima = b.maxF(b.select(mask, last, least), maxima);
-        Value max = b.maxLanes(maxima);
-        b.storeF32(max, args[3]);
-        Value shift = b.broadcast(max);
-
-        Value sums = b.loop(zero, whole, lanes, {b.zeroVector()},
-                            [&](Value at, ValueRange carried) {
-                              Value place = b.offset(scores, at);
-                              Value p =
-                                  exp2(b, b.subF(b.loadVector(place), shift));
-                              b.storeVector(p, place);
-                              return SmallVector<Value>{b.addF(p, carried[0])};
-                            })[0];
-        sums = b.loop(
-            whole, end, lanes, {sums}, [&](Value at, ValueRange carried) {
-              Value place = b.offset(scores, at);
-              Value mask = b.maskFor(b.sub(valid, at));
-              Value x = b.loadVector(place, mask);
-              Value p =
-                  b.select(mask, exp2(b, b.subF(x, shift)), b.zeroVector());
-              b.storeVector(p, place);
-              return SmallVector<Value>{b.addF(p, carried[0])};
-            })[0];
-        b.storeF32(b.sumLanes(sums), args[4]);
-      });
-}
-
 int64_t mixln::attentionScratchBytes(const TargetInfo &target,
                                      const AttentionSpec &spec) {
   return Places(target, spec).scratch.bytes();
@@ -106,11 +58,18 @@ void mixln::emitAttentionKernel(KernelBuilder &b, StringRef symbol,
   int64_t dim = spec.headDim, rows = tileRows(target);
   int64_t queryStride = spec.heads * dim, keyStride = spec.kvHeads * dim;
   int64_t group = spec.heads / spec.kvHeads;
-  double scale = kLog2E * spec.scoreScale();
-  LLVM::LLVMFuncOp rotate = rotateRows(b, spec), gather = gatherRows(b, spec);
-  LLVM::LLVMFuncOp pack = packFunction(b, PackSpec());
-  LLVM::LLVMFuncOp block = blockFunction(b, BlockSpec());
-  LLVM::LLVMFuncOp softmax = softmaxRow(b), times = timesRows(b, spec);
+  double factor = kLog2E * spec.scoreScale();
+  Element inner = innerElement(target, spec);
+  bool words = inner == Element::BF16;
+  LLVM::LLVMFuncOp rotateKeys = rotateRows(b, spec, Element::F32);
+  LLVM::LLVMFuncOp rotateQueries = rotateRows(b, spec, inner);
+  PackSpec panels;
+  panels.to = inner;
+  LLVM::LLVMFuncOp pack = packFunction(b, panels);
+  BlockSpec products;
+  products.product = inner;
+  LLVM::LLVMFuncOp block = blockFunction(b, products);
+  LLVM::LLVMFuncOp softmax = softmaxRow(b, inner), times = timesRows(b, spec);
 
   b.kernelFunction(symbol, [&](KernelBuilder::Arguments args) {
     SmallVector<Value> pointers;
@@ -129,12 +88,17 @@ void mixln::emitAttentionKernel(KernelBuilder &b, StringRef symbol,
     Value kvHead = b.sub(args.task, b.mul(sequence, spec.kvHeads));
     Value firstRow = b.mul(sequence, spec.seqLen);
     Value keyAt = b.add(b.mul(firstRow, keyStride), b.mul(kvHead, dim));
-    b.call(rotate, {operand(1, keyAt), b.constant(keyStride), cos, sin,
-                    b.constantF32(1), place(places.keys), seqLen});
+    b.call(rotateKeys, {operand(1, keyAt), b.constant(keyStride), cos, sin,
+                        place(places.keys), seqLen});
     b.call(pack, {place(places.keys), padded, place(places.panels), seqLen,
                   depth, zero, b.constant(layout.panels)});
-    b.call(gather, {operand(2, keyAt), b.constant(keyStride), b.constantF32(1),
-                    place(places.values), seqLen});
+    if (words)
+      b.call(pairFunction(b, {Element::BF16}),
+             {operand(2, keyAt), b.constant(keyStride), place(places.values),
+              padded, seqLen, depth, zero, b.constant((spec.seqLen + 1) / 2)});
+    else
+      b.call(gatherRows(b, spec), {operand(2, keyAt), b.constant(keyStride),
+                                   place(places.values), seqLen});
 
     b.loop(zero, b.constant(group), 1, [&](Value member) {
       Value head = b.add(b.mul(kvHead, group), member);
@@ -144,34 +108,36 @@ void mixln::emitAttentionKernel(KernelBuilder &b, StringRef symbol,
         Value count = b.sub(end, first);
         Value at = b.add(queryAt, b.mul(first, queryStride));
         Value tableAt = b.mul(first, dim / 2);
-        b.call(rotate, {operand(0, at), b.constant(queryStride),
-                        b.offset(cos, tableAt), b.offset(sin, tableAt),
-                        b.constantF32(scale), place(places.queries), count});
+        b.call(rotateQueries,
+               {operand(0, at), b.constant(queryStride), b.offset(cos, tableAt),
+                b.offset(sin, tableAt), place(places.queries), count});
         b.call(block, {place(places.queries), padded, place(places.panels),
                        zero, place(places.scores), stride, zero, count, zero,
-                       b.ceilDivide(end, panelColumns(target)), end, depth,
-                       zero, b.nullPtr()});
+                       b.ceilDivide(end, panelColumns(target)), end,
+                       b.constant(words ? dim / 2 : dim), zero, b.nullPtr()});
         b.loop(zero, count, 1, [&](Value row) {
           Value query = b.add(first, row);
-          b.call(
-              softmax,
-              {b.offset(place(places.scores), b.mul(row, layout.scoreStride)),
-               b.add(query, 1), end, b.offset(place(places.maxima), query),
-               b.offset(place(places.total), query)});
+          b.call(softmax, {b.offset(place(places.scores),
+                                    b.mul(row, layout.scoreStride)),
+                           b.add(query, 1), end, b.constantF32(factor),
+                           b.offset(place(places.maxima), query),
+                           b.offset(place(places.total), query)});
         });
-        b.call(times, {place(places.scores), stride, place(places.values),
-                       place(places.out), count, end});
+        // A row of P as bf16 lies over its row of f32.
+        b.call(times, {place(places.scores), words ? b.mul(stride, 2) : stride,
+                       place(places.values), place(places.out), count,
+                       words ? b.ceilDivide(end, 2) : end});
         b.loop(zero, count, 1, [&](Value row) {
           Value sum =
               b.loadF32(b.offset(place(places.total), b.add(first, row)));
-          Value factor = b.broadcast(b.divF(b.constantF32(1), sum));
+          Value inverse = b.broadcast(b.divF(b.constantF32(1), sum));
           Value from =
               b.offset(place(places.out), b.mul(row, layout.paddedDim));
           Value to =
               b.offset(operand(5, at), b.mul(row, queryStride), spec.element);
           forVectors(b, dim, [&](int64_t column, Value mask) {
             Value value = b.loadVector(b.offset(from, column));
-            b.storeVector(b.mulF(value, factor),
+            b.storeVector(b.mulF(value, inverse),
                           b.offset(to, column, spec.element), mask,
                           spec.element);
           });

@@ -25,9 +25,8 @@ Layout::Layout(const TargetInfo &target, const AttentionSpec &spec)
 
 std::string AttentionSpec::name() const {
   std::string text =
-      llvm::formatv("attention.{0}.{1}x{2}{3}{4}", seqLen, heads, headDim,
-                    heads == kvHeads ? "" : "." + std::to_string(kvHeads),
-                    element == Element::BF16 ? ".bf16" : "");
+      llvm::formatv("attention.{0}.{1}x{2}{3}", seqLen, heads, headDim,
+                    heads == kvHeads ? "" : "." + std::to_string(kvHeads));
   AttentionSpec usual = *this;
   usual.scale = 0;
   if (scoreScale() != usual.scoreScale())
@@ -36,6 +35,11 @@ std::string AttentionSpec::name() const {
   if (element == Element::BF16)
     text += ".bf16";
   return text;
+}
+
+Element attention::innerElement(const TargetInfo &target,
+                                const AttentionSpec &spec) {
+  return target.hasBF16 ? spec.element : Element::F32;
 }
 
 int64_t mixln::attentionTasks(const AttentionSpec &spec, int64_t sequences) {
@@ -107,30 +111,30 @@ static std::string pieceName(StringRef what, const AttentionSpec &spec) {
 }
 
 LLVM::LLVMFuncOp attention::rotateRows(KernelBuilder &b,
-                                       const AttentionSpec &spec) {
+                                       const AttentionSpec &spec, Element to) {
   int64_t half = spec.headDim / 2;
   int64_t paddedDim = Layout(b.getTarget(), spec).paddedDim;
-  Type ptr = b.ptrType(), i64 = b.getI64Type(), f32 = b.getF32Type();
+  Type ptr = b.ptrType(), i64 = b.getI64Type();
   return b.privateFunction(
-      pieceName("rotate", spec), {ptr, i64, ptr, ptr, f32, ptr, i64},
-      [&](ValueRange args) {
-        Value scale = b.broadcast(args[4]);
-        b.loop(b.constant(0), args[6], 1, [&](Value row) {
+      pieceName(to == Element::BF16 ? "rotate_to_bf16" : "rotate", spec),
+      {ptr, i64, ptr, ptr, ptr, i64}, [&](ValueRange args) {
+        b.loop(b.constant(0), args[5], 1, [&](Value row) {
           Value from = b.offset(args[0], b.mul(row, args[1]), spec.element);
           Value cosRow = b.offset(args[2], b.mul(row, half));
           Value sinRow = b.offset(args[3], b.mul(row, half));
-          Value to = b.offset(args[5], b.mul(row, paddedDim));
+          Value toRow = b.offset(args[4], b.mul(row, paddedDim), to);
           forVectors(b, half, [&](int64_t at, Value mask) {
-            Value low = b.loadVector(b.offset(from, at, spec.element), mask,
-                                     spec.element);
-            Value high = b.loadVector(b.offset(from, at + half, spec.element),
-                                      mask, spec.element);
-            Value cos = b.mulF(b.loadVector(b.offset(cosRow, at), mask), scale);
-            Value sin = b.mulF(b.loadVector(b.offset(sinRow, at), mask), scale);
+            auto input = [&](int64_t at) {
+              return b.loadVector(b.offset(from, at, spec.element), mask,
+                                  spec.element);
+            };
+            Value low = input(at), high = input(at + half);
+            Value cos = b.loadVector(b.offset(cosRow, at), mask);
+            Value sin = b.loadVector(b.offset(sinRow, at), mask);
             b.storeVector(b.subF(b.mulF(low, cos), b.mulF(high, sin)),
-                          b.offset(to, at), mask);
+                          b.offset(toRow, at, to), mask, to);
             b.storeVector(b.fma(low, sin, b.mulF(high, cos)),
-                          b.offset(to, at + half), mask);
+                          b.offset(toRow, at + half, to), mask, to);
           });
         });
       });
@@ -168,18 +172,16 @@ LLVM::LLVMFuncOp attention::unrotateRows(KernelBuilder &b,
 LLVM::LLVMFuncOp attention::gatherRows(KernelBuilder &b,
                                        const AttentionSpec &spec) {
   int64_t paddedDim = Layout(b.getTarget(), spec).paddedDim;
-  Type ptr = b.ptrType(), i64 = b.getI64Type(), f32 = b.getF32Type();
+  Type ptr = b.ptrType(), i64 = b.getI64Type();
   return b.privateFunction(
-      pieceName("gather", spec), {ptr, i64, f32, ptr, i64},
-      [&](ValueRange args) {
-        Value scale = b.broadcast(args[2]);
-        b.loop(b.constant(0), args[4], 1, [&](Value row) {
+      pieceName("gather", spec), {ptr, i64, ptr, i64}, [&](ValueRange args) {
+        b.loop(b.constant(0), args[3], 1, [&](Value row) {
           Value from = b.offset(args[0], b.mul(row, args[1]), spec.element);
-          Value to = b.offset(args[3], b.mul(row, paddedDim));
+          Value to = b.offset(args[2], b.mul(row, paddedDim));
           forVectors(b, spec.headDim, [&](int64_t at, Value mask) {
-            Value values = b.loadVector(b.offset(from, at, spec.element), mask,
-                                        spec.element);
-            b.storeVector(b.mulF(values, scale), b.offset(to, at));
+            b.storeVector(b.loadVector(b.offset(from, at, spec.element), mask,
+                                       spec.element),
+                          b.offset(to, at));
           });
         });
       });
@@ -206,13 +208,17 @@ LLVM::LLVMFuncOp attention::timesRows(KernelBuilder &b,
                                       const AttentionSpec &spec) {
   int64_t paddedDim = Layout(b.getTarget(), spec).paddedDim;
   Type ptr = b.ptrType(), i64 = b.getI64Type();
+  Element inner = innerElement(b.getTarget(), spec);
   return b.privateFunction(
-      llvm::formatv("mixln.times.{0}", paddedDim).str(),
+      llvm::formatv("mixln.times.{0}{1}", paddedDim,
+                    inner == Element::BF16 ? ".bf16" : "")
+          .str(),
       {ptr, i64, ptr, ptr, i64, i64}, [&](ValueRange args) {
         Value lda = args[1], depth = args[5];
         Value stride = b.constant(paddedDim), zero = b.constant(0);
         MicroKernelSpec micro;
         micro.rows = tileRows(b.getTarget());
+        micro.product = inner;
         micro.rhsStride = paddedDim;
         micro.whole = true;
         int64_t width = panelColumns(b.getTarget());
@@ -221,7 +227,7 @@ LLVM::LLVMFuncOp attention::timesRows(KernelBuilder &b,
           micro.vectors = columns / b.lanes();
           forRowTiles(
               b, zero, args[4], micro, [&](LLVM::LLVMFuncOp callee, Value row) {
-                Value lhs = b.offset(args[0], b.mul(row, lda));
+                Value lhs = b.offset(args[0], b.mul(row, lda), inner);
                 Value out = b.offset(args[3],
                                      b.add(b.mul(row, stride), b.constant(at)));
                 b.call(callee,

@@ -43,25 +43,42 @@ constexpr double kLn2 = 0.6931471805599453;
 /// 2^x for x <= 0 or a little more; relative error 2e-7.
 mlir::Value exp2(KernelBuilder &b, mlir::Value x);
 
-/// All rows of the launch's operands have the elements of the spec; rows of
-/// scratch are f32.
+/// What the five products inside multiply: bf16 where the operands are bf16 and
+/// the CPU has instructions for that, else f32.
+Element innerElement(const TargetInfo &target, const AttentionSpec &spec);
 
-/// (from, ld, cos, sin, scale, to, rows): rotates rows of one head by the
-/// tables' rows, scales them, and lays them out paddedDim apart.
-mlir::LLVM::LLVMFuncOp rotateRows(KernelBuilder &b, const AttentionSpec &spec);
-/// (from, cos, sin, scale, to, ld, rows): the transpose of rotateRows, from
-/// rows paddedDim apart.
+/// All rows of the launch's operands have the elements of the spec; rows of
+/// scratch are f32 unless a piece says otherwise.
+
+/// (from, ld, cos, sin, to, rows): rotates rows of one head by the tables' rows
+/// and lays them out paddedDim apart, as f32 or bf16.
+mlir::LLVM::LLVMFuncOp rotateRows(KernelBuilder &b, const AttentionSpec &spec,
+                                  Element to);
+/// (from, cos, sin, scale, to, ld, rows): the transpose of rotateRows, scaled,
+/// from rows paddedDim apart.
 mlir::LLVM::LLVMFuncOp unrotateRows(KernelBuilder &b,
                                     const AttentionSpec &spec);
-/// (from, ld, scale, to, rows): scaled rows paddedDim apart, zeros after
-/// head_dim.
+/// (from, ld, to, rows): rows paddedDim apart, zeros after head_dim.
 mlir::LLVM::LLVMFuncOp gatherRows(KernelBuilder &b, const AttentionSpec &spec);
 /// (from, to, ld, rows): the other way.
 mlir::LLVM::LLVMFuncOp scatterRows(KernelBuilder &b, const AttentionSpec &spec);
 
 /// (A, lda, B, C, rows, depth): C = A * B for B and C with rows paddedDim
-/// apart.
+/// apart. Of the inner element; depth counts words, which are pairs of rows of
+/// B.
 mlir::LLVM::LLVMFuncOp timesRows(KernelBuilder &b, const AttentionSpec &spec);
+
+/// (S, valid, end, factor, max, sum): softmax of factor * S in base 2 without
+/// the division, over S as f32 or bf16: keys [valid, end) become 0; stores the
+/// maximum and the sum.
+mlir::LLVM::LLVMFuncOp softmaxRow(KernelBuilder &b, Element to);
+/// (S, dP, valid, end, factor, shift, D): S becomes P = exp2(factor * S +
+/// shift) and dP becomes dS = P * (dP - D) in one row; 0 for keys [valid, end).
+mlir::LLVM::LLVMFuncOp gradRow(KernelBuilder &b);
+/// (S, dP, stride, words of P, of dS, valid, valid, end, factor, shift, D,
+/// shift, D): the same of two rows, `stride` apart, whose P and dS are stored
+/// as words of both; dS also as bf16 over each row of dP.
+mlir::LLVM::LLVMFuncOp gradRowPair(KernelBuilder &b);
 
 /// Loops over [0, headDim) in vectors: body(offset, mask or null).
 void forVectors(KernelBuilder &b, int64_t extent,

@@ -212,34 +212,48 @@ void mixln::emitPackKernel(KernelBuilder &b, StringRef symbol,
 // Pairs
 //===----------------------------------------------------------------------===//
 
-void mixln::emitPairKernel(KernelBuilder &b, StringRef symbol,
-                           const PairSpec &spec) {
+LLVM::LLVMFuncOp mixln::pairFunction(KernelBuilder &b, const PairSpec &spec) {
   PackSpec words;
   words.from = spec.from;
   words.to = Element::BF16;
+  Type ptr = b.ptrType(), i64 = b.getI64Type();
+  SmallVector<Type> arguments = {ptr, i64, ptr};
+  arguments.append(5, i64);
+  return b.privateFunction(
+      "mixln." + spec.name(), arguments, [&](ValueRange args) {
+        Value from = args[0], ld = args[1], to = args[2], ldTo = args[3];
+        Value rows = args[4], columns = args[5];
+        int64_t lanes = b.lanes();
+        Value whole = b.mul(b.divide(columns, b.constant(lanes)), lanes);
+        b.loop(args[6], args[7], 1, [&](Value pair) {
+          Value row = b.mul(pair, 2);
+          Value hasNext = b.less(b.add(row, 1), rows);
+          Value source = b.offset(from, b.mul(row, ld), spec.from);
+          Value target = b.offset(to, b.mul(pair, ldTo));
+          auto chunk = [&](Value column, Value mask) {
+            Value pairs =
+                loadColumnWords(b, words, b.offset(source, column, spec.from),
+                                ld, mask, hasNext);
+            b.storeVector(pairs, b.offset(target, column), mask);
+          };
+          b.loop(b.constant(0), whole, lanes,
+                 [&](Value column) { chunk(column, Value()); });
+          b.loop(whole, columns, lanes, [&](Value column) {
+            chunk(column, b.maskFor(b.sub(columns, column)));
+          });
+        });
+      });
+}
+
+void mixln::emitPairKernel(KernelBuilder &b, StringRef symbol,
+                           const PairSpec &spec) {
+  LLVM::LLVMFuncOp pair = pairFunction(b, spec);
   b.kernelFunction(symbol, [&](KernelBuilder::Arguments args) {
-    Value from = b.loadPtr(args.pointers, 0), to = b.loadPtr(args.pointers, 1);
     Value rows = b.loadI64(args.sizes, 0), columns = b.loadI64(args.sizes, 1);
-    int64_t lanes = b.lanes();
-    Value whole = b.mul(b.divide(columns, b.constant(lanes)), lanes);
     auto [first, last] =
         b.partition(b.ceilDivide(rows, 2), args.task, args.tasks);
-    b.loop(first, last, 1, [&](Value pair) {
-      Value row = b.mul(pair, 2);
-      Value hasNext = b.less(b.add(row, 1), rows);
-      Value source = b.offset(from, b.mul(row, columns), spec.from);
-      Value target = b.offset(to, b.mul(pair, columns));
-      auto chunk = [&](Value column, Value mask) {
-        Value pairs =
-            loadColumnWords(b, words, b.offset(source, column, spec.from),
-                            columns, mask, hasNext);
-        b.storeVector(pairs, b.offset(target, column), mask);
-      };
-      b.loop(b.constant(0), whole, lanes,
-             [&](Value column) { chunk(column, Value()); });
-      b.loop(whole, columns, lanes, [&](Value column) {
-        chunk(column, b.maskFor(b.sub(columns, column)));
-      });
-    });
+    b.call(pair,
+           {b.loadPtr(args.pointers, 0), columns, b.loadPtr(args.pointers, 1),
+            columns, rows, columns, first, last});
   });
 }

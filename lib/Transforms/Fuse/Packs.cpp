@@ -5,15 +5,18 @@
 //   %p = mixln.pack %w
 //   %y = mixln.matmul lhs(%x) rhs(%p) transpose_rhs
 //
-// The pack stands before the first matmul that reads it. Matmuls that read
-// their left side transposed (gradients of weights) have activations on both
-// sides and read f32 in place. bf16 is multiplied in pairs along the inner
-// dimension, so their sides are paired first, each once for all that read it:
+// The pack stands before the first matmul that reads it.
+//
+// Matmuls that read their left side transposed (gradients of weights) have
+// activations on both sides. The right one is packed too where that is little
+// beside the product: read in place, each step along the inner dimension is
+// another page. bf16 is multiplied in pairs along the inner dimension, so that
+// its left side must be paired first. Each is done once for all that read it:
 //
 //   %dw = mixln.matmul lhs(%dy : bf16) rhs(%x : bf16) transpose_lhs
 //   =>
 //   %a = mixln.pack %dy -> bf16, #mixln.paired
-//   %b = mixln.pack %x -> bf16, #mixln.paired
+//   %b = mixln.pack %x -> bf16, #mixln.packed
 //   %dw = mixln.matmul lhs(%a) rhs(%b) transpose_lhs
 //
 // A pack of f32 rounds where the other side is bf16.
@@ -31,6 +34,14 @@ namespace mixln {
 using namespace mlir;
 using namespace mixln;
 
+/// Rows of results for each of which a packed element is read once: packing
+/// fewer would cost more than a twentieth of the product.
+static constexpr int64_t kLeastRows = 256;
+
+static int64_t rowsOfProducts(MatmulOp op) {
+  return op.getM() * (op.getRhs().size() == 1 ? op.getNumProducts() : 1);
+}
+
 namespace {
 struct Pack : mixln::impl::MixlnPackBase<Pack> {
   void runOnOperation() override {
@@ -43,13 +54,14 @@ struct Pack : mixln::impl::MixlnPackBase<Pack> {
     for (auto op : entry.getBody().front().getOps<MatmulOp>()) {
       bool words = op.multipliesBF16();
       if (op.getTransposeLhs()) {
-        auto paired = PairedAttr::get(op.getContext());
-        for (MutableOperandRange side :
-             {op.getLhsMutable(), op.getRhsMutable()})
-          for (OpOperand &operand : side)
-            if (words && !op.getTransposeRhs())
-              pack(op, operand, paired, words);
-        continue;
+        // No kernel reads both transposed.
+        if (op.getTransposeRhs())
+          continue;
+        if (words)
+          for (OpOperand &operand : op.getLhsMutable())
+            pack(op, operand, PairedAttr::get(op.getContext()), words);
+        if (!words && rowsOfProducts(op) < kLeastRows)
+          continue;
       }
       auto packed = PackedAttr::get(op.getContext(), op.getTransposeRhs());
       for (OpOperand &operand : op.getRhsMutable())

@@ -10,7 +10,7 @@ using namespace mixln::test;
 namespace {
 
 constexpr double kTolerance = 5e-6;
-constexpr double kNarrowTolerance = 0x1p-8;
+constexpr double kNarrowTolerance = 0x1p-7;
 
 struct Case {
   AttentionSpec spec;
