@@ -97,12 +97,12 @@ void Drawing::drawBoxes() {
     if (bottom - top < 0.05)
       continue;
     os << formatv("<rect x=\"{0:F1}\" y=\"{1:F2}\" width=\"{2:F1}\" "
-                  "height=\"{3:F2}\" class=\"{4}\"><title>{5} ({6}): {7}, "
+                  "height=\"{3:F2}\" class=\"{4}\"{10}><title>{5} ({6}): {7}, "
                   "dispatches {8} to {9}</title></rect>\n",
                   left, top, std::max(right - left, 0.5), bottom - top,
                   rt::memoryKindName(box.kind), escape(box.name),
                   rt::memoryKindName(box.kind), mebibytes(box.bytes), box.begin,
-                  box.end);
+                  box.end, bottom - top < 3 ? " stroke=\"none\"" : "");
   }
 }
 
@@ -156,8 +156,8 @@ void Drawing::drawLegend() {
 void Drawing::draw() {
   os << formatv("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:F0}\" "
                 "height=\"{1:F0}\" viewBox=\"0 0 {0:F0} {1:F0}\">\n<style>\n"
-                "text {{ font: 12px sans-serif; fill: #222 }\n"
-                "rect {{ stroke: #fff; stroke-width: 0.3 }\n"
+                "text {{ font: 12px sans-serif; fill: #222; stroke: none }\n"
+                "svg {{ stroke: #fff; stroke-width: 0.3 }\n"
                 ".axis {{ stroke: #888; stroke-width: 0.5; "
                 "stroke-dasharray: 2 4 }\n"
                 ".peak {{ stroke: #000; stroke-width: 1; "

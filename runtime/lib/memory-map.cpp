@@ -159,9 +159,14 @@ void Mapper::visit(const Dispatch &dispatch, int64_t number) {
     if (!operand.writes)
       continue;
     std::erase_if(held, [&](const auto &entry) {
-      const MemoryBox &box = boxes[entry.second];
-      return box.offset < operand.offset + operand.bytes &&
-             operand.offset < box.offset + box.bytes;
+      MemoryBox &box = boxes[entry.second];
+      if (box.offset >= operand.offset + operand.bytes ||
+          operand.offset >= box.offset + box.bytes)
+        return false;
+      // Written in place: the bytes count once.
+      if (box.end == number && box.begin < number)
+        --box.end;
+      return true;
     });
     if (givesVariable.count({number, operand.offset}))
       continue;

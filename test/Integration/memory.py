@@ -110,7 +110,7 @@ def train(name, *flags):
 losses, record, said = train("auto", "--batch_size", "auto", "--memory_limit", limit)
 if "--batch_size auto: 6 of 12" not in said or record["program"]["batch_size"] != 6 or \
         record["program"]["memory_limit"] != limit:
-    mt.fail(f"--batch_size auto: {said} {record['program']}")
+    mt.fail(f"--batch_size auto: {said} {record}")
 others, record, _ = train("two", "--batch_size", "2", "--activation-checkpointing")
 if record["program"]["activation_checkpointing"] is not True:
     mt.fail(f"run.json: {record['program']}")

@@ -25,7 +25,7 @@ def norm(name, *words, **content):
 kinds = {"k0": {"y": "x*x"}}
 for i in range(1, 6):
     kinds[f"k{i}"] = {"y": "+".join(f"k{i - 1}.s{j}(x)" for j in range(20))}
-norm("kinds that double", "kinds.k3.y", "expands to more than 2000 operations", kinds=kinds)
+norm("kinds that double", "kinds.k2.y", "expands to more than 2000 operations", kinds=kinds)
 kinds = {"k0": {"y": "x*x"}} | {f"k{i}": {"y": f"k{i - 1}(x)"} for i in range(1, 40)}
 norm("kinds in kinds", "nests 9 kinds, expected at most 8", kinds=kinds)
 many = [{"attention": {"combine": "x + F" + "".join(f" + rms.n{i}(x)" for i in range(300))}, "mlp": "same"}]

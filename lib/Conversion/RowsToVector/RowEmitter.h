@@ -26,7 +26,9 @@ struct RowBuffers {
 class RowEmitter {
 public:
   RowEmitter(RowwiseOp op, const RowStages &stages, KernelBuilder &builder)
-      : op(op), stages(stages), b(builder), slot(op), buffers(stages) {}
+      : op(op), stages(stages), b(builder), slot(op), buffers(stages) {
+    planPrefetches();
+  }
 
   /// Phase 0: the rows of a task.
   void emitRows(llvm::StringRef symbol);
@@ -71,6 +73,8 @@ private:
   Value emitExp(Value x);
   Value emitColumns(Value column);
   Value loadRow(Value ptr, mlir::Type element, Value column, Value mask);
+  /// Which lines each loop fetches for later ones: see RowLoops.cpp.
+  void planPrefetches();
   void storeRow(Value value, Value ptr, mlir::Type element, Value column,
                 Value mask);
   /// A number or a row as it is in memory of `element`.
@@ -86,6 +90,13 @@ private:
   KernelBuilder &b;
   RowSlot slot;
   RowBuffers buffers;
+
+  struct Prefetch {
+    RowSource source;
+    bool ofNextPoint;
+  };
+  /// By loop.
+  llvm::SmallVector<llvm::SmallVector<Prefetch>> prefetches;
 
   Values rowBases, sharedBases, intoBases, resultBases, sumBases;
   Value workspace, scratch, partials;

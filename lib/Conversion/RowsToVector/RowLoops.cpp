@@ -7,6 +7,10 @@
 //   one masked chunk if W does not divide the row
 //   the accumulators are added pairwise, then their lanes
 //
+// Where a row has several loops, some would wait for memory and others only
+// compute; so each fetches its share of what later loops, or those of the next
+// point, read and write.
+//
 // A value does not depend on the program that computes it: each operation
 // rounds by itself, and chunk j of a row goes to accumulator j mod 4, however
 // many chunks are in flight. So joining, splitting and computing again change
@@ -116,6 +120,60 @@ std::pair<Value, Type> RowEmitter::addressOf(RowSource source) {
     return {b.offset(scratch, buffers.offsets[source.index]), b.getF32Type()};
   }
   llvm_unreachable("unknown source of a row");
+}
+
+//===----------------------------------------------------------------------===//
+// Prefetching
+//===----------------------------------------------------------------------===//
+
+/// Shorter rows overlap by themselves; longer ones would push each other out.
+static constexpr int64_t kLeastPrefetched = 2048;
+static constexpr int64_t kMostPrefetched = 256 * 1024;
+
+void RowEmitter::planPrefetches() {
+  ArrayRef<RowLoop> loops = stages.getLoops();
+  unsigned count = loops.size();
+  prefetches.resize(count);
+  if (count < 2 || !llvm::all_equal(llvm::map_range(
+                       loops, [](const RowLoop &loop) { return loop.width; })))
+    return;
+  auto isWorth = [&](Value tensor) {
+    int64_t bytes =
+        loops[0].width *
+        cast<RankedTensorType>(tensor.getType()).getElementTypeBitWidth() / 8;
+    return bytes >= kLeastPrefetched && bytes <= kMostPrefetched;
+  };
+  // What loop `first` wants is fetched before it, or after it for the next
+  // point: by the loop that fetches the least.
+  auto place = [&](RowSource source, unsigned first) {
+    unsigned begin = first > 0 ? 0 : 1, end = first > 0 ? first : count;
+    unsigned best = begin;
+    for (unsigned i = begin; i < end; ++i)
+      if (prefetches[i].size() < prefetches[best].size())
+        best = i;
+    prefetches[best].push_back({source, first == 0});
+  };
+  auto firstLoop = [&](auto wants) -> std::optional<unsigned> {
+    auto found = llvm::find_if(loops, wants);
+    if (found == loops.end())
+      return std::nullopt;
+    return found - loops.begin();
+  };
+  for (unsigned i = 0; i < numResults(); ++i)
+    if (isWorth(op.getRowResults()[i]))
+      if (auto first = firstLoop([&](const RowLoop &loop) {
+            return llvm::is_contained(loop.results, i);
+          }))
+        place({RowSource::Result, i}, *first);
+  for (unsigned i = 0; i < op.getRows().size(); ++i)
+    if (isWorth(op.getRows()[i]) && op.getRowMap(i).isIdentity())
+      if (auto first = firstLoop([&](const RowLoop &loop) {
+            return llvm::any_of(loop.loads, [&](auto &load) {
+              return load.second.kind == RowSource::Operand &&
+                     load.second.index == i;
+            });
+          }))
+        place({RowSource::Operand, i}, *first);
 }
 
 //===----------------------------------------------------------------------===//
@@ -241,6 +299,14 @@ void RowEmitter::emitChunk(const RowLoop &loop, Value column, bool masked,
     auto [ptr, element] = addressOf(source);
     rows[value] = loadRow(ptr, element, column, mask);
   }
+  if (!masked)
+    for (const Prefetch &ahead : prefetches[&loop - stages.getLoops().data()]) {
+      auto [ptr, element] = addressOf(ahead.source);
+      Value at = ahead.ofNextPoint ? b.add(column, loop.width) : column;
+      bool write = ahead.source.kind == RowSource::Result;
+      LLVM::Prefetch::create(b, elementAddress(ptr, element, at),
+                             /*rw=*/write ? 1u : 0u, /*hint=*/2u, /*cache=*/1u);
+    }
   Value columns;
   for (Operation *inner : loop.compute) {
     if (isa<vector::StepOp>(inner) && !columns)

@@ -126,9 +126,6 @@ void Chooser::trim(int64_t target) {
            std::pair(-graph.getNode(b).work, b);
   });
   for (unsigned i : chosen) {
-    if (graph.getNode(i).work <=
-        kCheapWork * static_cast<double>(graph.getNode(i).bytes))
-      continue;
     again.reset(i);
     if (graph.evaluate(again).peak > target)
       again.set(i);

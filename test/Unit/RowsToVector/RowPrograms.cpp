@@ -70,13 +70,10 @@ static RowProgramSpec residualNorm(int64_t rows, int64_t n) {
 }
 
 static RowProgramSpec rmsNorm(int64_t rows, int64_t n) {
-  return {{rows},
-          {row({rows, n}), shared(n)},
-          {},
-          {},
-          [](RowBuilder &b, Args a) {
-            return RowYields{{b.mul(normalize(b, a[0]), a[1])}, {}};
-          }};
+  return {
+      {rows}, {row({rows, n}), shared(n)}, {}, {}, [](RowBuilder &b, Args a) {
+        return RowYields{{b.mul(normalize(b, a[0]), a[1])}, {}};
+      }};
 }
 
 /// The combine of one sub-layer and the read of the next.
