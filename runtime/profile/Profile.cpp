@@ -1,7 +1,6 @@
 //===- Profile.cpp --------------------------------------------------------===//
 
 #include "profile/Profile.h"
-#include "device/CpuFeatures.h"
 
 #include <algorithm>
 #include <cstdarg>
@@ -31,7 +30,7 @@ const char *mixln::rt::boundName(Bound bound) {
 //===----------------------------------------------------------------------===//
 
 /// Whether a kernel multiplies bf16 numbers in the CPU's dot products.
-static bool usesDotProducts(const Program &program, const std::string &name) {
+static bool multipliesPairs(const Program &program, const std::string &name) {
   bool multiplies = name.starts_with("matmul") || name.starts_with("attention");
   return usesDotProducts(program) && multiplies &&
          name.find(".bf16") != std::string::npos;
@@ -118,7 +117,7 @@ Profile mixln::rt::makeProfile(const Program &program, const Recorder &recorder,
     if (row.seconds > 0)
       row.idle = std::max(0.0, 1 - busy[k] / row.seconds /
                                        std::max(1, recorder.numWorkers()));
-    findBound(row, profile.known.ceilings, usesDotProducts(program, row.name));
+    findBound(row, profile.known.ceilings, multipliesPairs(program, row.name));
     profile.kernels.push_back(row);
   }
   std::sort(profile.kernels.begin(), profile.kernels.end(),
