@@ -1,6 +1,7 @@
 //===- Profile.cpp --------------------------------------------------------===//
 
 #include "profile/Profile.h"
+#include "device/CpuFeatures.h"
 
 #include <algorithm>
 #include <cstdarg>
