@@ -131,8 +131,12 @@ mixln::importConfig(MLIRContext &context, const CompileOptions &options,
   FailureOr<NormSpec> norm = resolveNorm(request, *config, error);
   if (failed(norm))
     return failure();
-  return importModel(&context, *config, *norm, options.batchSize,
-                     options.seqLen, error);
+  FailureOr<OwningOpRef<ModuleOp>> module = importModel(
+      &context, *config, *norm, options.batchSize, options.seqLen, error);
+  if (succeeded(module) && !options.dtype.empty())
+    (**module)->setAttr("mixln.dtype",
+                        StringAttr::get(&context, options.dtype));
+  return module;
 }
 
 PhaseOptions mixln::getPhaseOptions(const CompileOptions &options,
@@ -162,10 +166,10 @@ int Compilation::readInput() {
   if (int status = addMeasurements())
     return status;
   timer.lap("import");
-  return setDtype();
+  return 0;
 }
 
-/// The types are chosen in `fuse`, by the module's attribute.
+/// The types of IR are chosen in `fuse`, by its attribute.
 int Compilation::setDtype() {
   auto present = (*module)->getAttrOfType<StringAttr>("mixln.dtype");
   if (options.dtype.empty() || (present && present == options.dtype))

@@ -13,45 +13,33 @@ using namespace mixln::report;
 
 static constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-/// What may differ within a setting: the things compared, and what changes no
-/// number.
-static bool isFree(llvm::StringRef key) {
-  static const std::set<llvm::StringRef> keys = {"flags.lr",
-                                                 "flags.seed",
-                                                 "flags.save_every",
-                                                 "flags.keep_last",
-                                                 "flags.threads",
-                                                 "flags.data",
-                                                 "flags.eval_data",
-                                                 "flags.eval_every",
-                                                 "flags.tokenizer",
-                                                 "flags.save_dir",
-                                                 "flags.resume",
-                                                 "flags.run_name",
-                                                 "flags.name",
-                                                 "flags.tags",
-                                                 "started",
-                                                 "directory",
-                                                 "program.norm",
-                                                 "program.arena_bytes",
-                                                 "program.cpu",
-                                                 "config.norm",
-                                                 "config.post_num",
-                                                 "config.norm_type",
-                                                 "config.architectures",
-                                                 "config.model_type",
-                                                 "config.norm_kind",
-                                                 "program.flops_per_token"};
-  return keys.count(key) || key.starts_with("machine.") ||
-         key.starts_with("versions.") || key.starts_with("resumed") ||
-         key.starts_with("config.norm_") || key.starts_with("config.mixln");
+/// Whether runs that differ in it are two settings: what changes the numbers
+/// of a run and is not what is compared.
+static bool isOfSetting(llvm::StringRef key) {
+  static const std::set<llvm::StringRef> compared = {
+      "flags.lr",         "flags.seed",           "config.norm",
+      "config.post_num",  "config.architectures", "config.model_type",
+      "config.norm_type", "config.norm_kind"};
+  // Files are known by their hashes.
+  static const std::set<llvm::StringRef> harmless = {
+      "flags.save_every", "flags.keep_last", "flags.threads",
+      "flags.data",       "flags.eval_data", "flags.eval_every",
+      "flags.tokenizer",  "flags.save_dir",  "flags.resume",
+      "flags.run_name",   "flags.name",      "flags.tags"};
+  if (compared.count(key) || harmless.count(key) ||
+      key.starts_with("config.norm_") || key.starts_with("config.mixln"))
+    return false;
+  return key.starts_with("flags.") || key.starts_with("config.") ||
+         key == "program.dtype" || key == "hashes.data" ||
+         key == "hashes.tokenizer";
 }
 
 std::vector<Setting> mixln::report::settingsOf(const Group &group) {
   std::map<std::map<std::string, std::string>, std::vector<Outcome>> byAbout;
   for (const Outcome &outcome : group.outcomes) {
     auto about = flatten(outcome.run->about);
-    std::erase_if(about, [](const auto &entry) { return isFree(entry.first); });
+    std::erase_if(about,
+                  [](const auto &entry) { return !isOfSetting(entry.first); });
     byAbout[about].push_back(outcome);
   }
   std::set<std::string> differing;

@@ -43,17 +43,6 @@ std::vector<Command> mixln::sweep::commandsAfter(const Sweep &sweep,
   command.words = {folder + "/exe", "layers"};
   for (std::string &word : argumentsOf(sweep.layers))
     command.words.push_back(std::move(word));
-  // What the run has, unless the sweep says otherwise.
-  for (const char *flag : {"data", "tokenizer", "packing"})
-    if (const std::string *value = findFlag(run.flags, flag);
-        value && !findFlag(sweep.layers, flag))
-      command.words.insert(command.words.end(),
-                           {std::string("--") + flag, *value});
-  if (!findFlag(sweep.layers, "weights"))
-    command.words.insert(
-        command.words.end(),
-        {"--weights",
-         folder + "/model_" + std::to_string(static_cast<int64_t>(run.steps))});
   command.output = folder + "/layers.json";
   command.words.insert(command.words.end(), {"--out", command.output});
   command.what = "layers";

@@ -39,7 +39,7 @@ private:
   std::string folder(const Job &job) const { return folderOf(sweep, *job.run); }
   void collectPending();
   void compileSteps();
-  bool waitFor(pid_t child, int &status);
+  static void waitFor(pid_t child);
   void begin(Job job);
   void startNext(Job &job);
   void reap();
@@ -108,29 +108,24 @@ void Runner::compileSteps() {
       first.push_back(&job);
   for (size_t i = 0; i < first.size() && !stopSignal(); ++i) {
     const Job &job = *first[i];
-    fs::create_directories(folder(job));
+    std::error_code code;
+    fs::create_directories(folder(job), code);
     Command compile = job.commands.front();
     compile.words.push_back("--compile_only");
     std::string log = folder(job) + "/log.txt", error;
     timeLeft.show("compiling step " + std::to_string(i + 1) + " of " +
                   std::to_string(first.size()));
-    pid_t child = start(compile, log, error);
-    int status = 0;
-    bool started = child > 0 && waitFor(child, status);
-    // What is wrong with it, the run itself says.
-    if (started && status == 0)
-      continue;
+    // What is wrong with it, the run itself will say.
+    if (pid_t child = start(compile, log, error); child > 0)
+      waitFor(child);
   }
 }
 
-/// Waits for one child, passing on a signal; false when it was stopped.
-bool Runner::waitFor(pid_t child, int &status) {
-  while (waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR)
-      return false;
+/// Waits for one child, passing on a signal.
+void Runner::waitFor(pid_t child) {
+  int status;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR)
     kill(child, SIGTERM);
-  }
-  return true;
 }
 
 void Runner::startNext(Job &job) {

@@ -4,6 +4,7 @@
 #include "cli/KernelsInfo.h"
 #include "cli/MemoryInfo.h"
 #include "cli/SharedFlags.h"
+#include "device/CpuFeatures.h"
 #include "mixln-rt/memory-map.h"
 #include "support/Errors.h"
 #include "train/Model.h"
@@ -19,10 +20,8 @@ using nlohmann::ordered_json;
 static std::string productsOf(const Program &program) {
   if (program.dtype == "fp32")
     return "fp32 multiply-adds";
-  bool hasDots = std::count(program.cpuFeatures.begin(),
-                            program.cpuFeatures.end(), "avx512bf16") != 0;
-  return hasDots ? "bf16 dot products (avx512bf16)"
-                 : "fp32 multiply-adds on bf16 numbers";
+  return usesDotProducts(program) ? "bf16 dot products (avx512bf16)"
+                                  : "fp32 multiply-adds on bf16 numbers";
 }
 
 static ordered_json describe(const Program &program) {

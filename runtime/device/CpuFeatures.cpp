@@ -2,6 +2,7 @@
 
 #include "device/CpuFeatures.h"
 
+#include <algorithm>
 #include <cpuid.h>
 #include <cstdint>
 #include <cstring>
@@ -198,6 +199,15 @@ mixln::rt::missingCpuFeatures(const std::vector<std::string> &required) {
       missing.emplace_back(name);
   }
   return missing;
+}
+
+bool mixln::rt::usesDotProducts(const Program &program) {
+  return program.dtype != "fp32" &&
+         std::any_of(program.cpuFeatures.begin(), program.cpuFeatures.end(),
+                     [](const std::string &feature) {
+                       return feature == "avx512bf16" ||
+                              feature == "+avx512bf16";
+                     });
 }
 
 std::string mixln::rt::cpuModelName() {

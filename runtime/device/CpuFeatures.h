@@ -3,6 +3,8 @@
 #ifndef MIXLN_RT_DEVICE_CPUFEATURES_H
 #define MIXLN_RT_DEVICE_CPUFEATURES_H
 
+#include "mixln-rt/program.h"
+
 #include <string>
 #include <vector>
 
@@ -12,6 +14,9 @@ namespace mixln::rt {
 /// does not offer; names that the runtime does not know count as missing.
 std::vector<std::string>
 missingCpuFeatures(const std::vector<std::string> &required);
+
+/// Whether the program multiplies bf16 numbers, and in the CPU's dot products.
+bool usesDotProducts(const Program &program);
 
 /// The name the CPU gives itself.
 std::string cpuModelName();

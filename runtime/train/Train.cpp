@@ -5,6 +5,7 @@
 #include "data/Files.h"
 #include "data/Loader.h"
 #include "device/Ceilings.h"
+#include "device/CpuFeatures.h"
 #include "layers/Measurements.h"
 #include "replay/Replay.h"
 #include "support/Errors.h"
@@ -339,10 +340,9 @@ void Trainer::reportWaiting(const Loader &loader) {
 /// Of the arithmetic that the program's matmuls are made of.
 double Trainer::measurePeak() {
   constexpr double kSeconds = 0.002;
-  double dot = model.program().dtype == "fp32"
-                   ? 0
-                   : measureDot(model.threadPool(), kSeconds);
-  return dot > 0 ? dot : measureFma(model.threadPool(), kSeconds);
+  return usesDotProducts(model.program())
+             ? measureDot(model.threadPool(), kSeconds)
+             : measureFma(model.threadPool(), kSeconds);
 }
 
 void Trainer::reportProfile() {

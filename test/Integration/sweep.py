@@ -24,7 +24,7 @@ FLAGS = {"model_config": str(config), "data": str(ids), "raw": "uint16", "packin
 SWEEP = {"out": str(work / "out"), "flags": FLAGS,
          "vary": {"norm": ["pre", "post_pre:50%"], "lr": [3e-3, 1e30], "seed": [0, 1]},
          "evaluate": {"other": {"data": str(other), "packing": "concat", "raw": "uint16"}},
-         "layers": {"raw": "uint16"}}
+         "layers": {}}
 (work / "sweep.json").write_text(json.dumps(SWEEP))
 
 
@@ -43,7 +43,8 @@ def start(*arguments):
 
 
 def wait_for(condition, what):
-    for _ in range(3000):
+    end = time.monotonic() + 400
+    while time.monotonic() < end:
         if condition():
             return
         time.sleep(0.02)
@@ -126,7 +127,6 @@ example = json.loads(re.search(r"```json\n(.*?)```", text, re.S)[1])
 small = {k: v for k, v in FLAGS.items() if k in example["flags"] or k not in ("eval_tokens", "min_lr_ratio")}
 example["flags"] = {**small, "num_training_steps": 6}
 example["evaluate"]["books"] = SWEEP["evaluate"]["other"]
-example["layers"] = SWEEP["layers"]
 (docs / "depth.json").write_text(json.dumps(example))
 commands = [line.strip() for line in text.splitlines() if line.startswith("    mixln-sweep")]
 for command in commands:

@@ -18,7 +18,7 @@ def write_run(folder, placement, lr, seed, losses, eval_loss=None, eval_id="e1",
     (folder / "run.json").write_text(json.dumps({
         "format": 1, "started": "2020-01-01T00:00:00Z", "flags": flags,
         "program": {"norm": placement}, "config": {"num_hidden_layers": layers},
-        "hashes": {"data": "d", "eval_data": "v"}}))
+        "hashes": {"data": "d", "eval_data": "v", "executable": placement}}))
     with open(folder / "metrics.jsonl", "w") as out:
         for step, loss in enumerate(losses, 1):
             out.write(json.dumps({"step": step, "loss": loss, "lr": lr, "grad_norm": 1 / step, "tokens": step * 8,

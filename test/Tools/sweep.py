@@ -39,7 +39,8 @@ for word in ("it's text/*.json.gz", "--no_shuffle", "--resume", str(work / "out"
         mt.fail(f"{word}: {words}")
 if "true" in words or "--no_shuffle" in lines[1].split():
     mt.fail(f"switches: {lines[:2]}")
-if not first[1].endswith(f"{names[0]}/eval-books.json.part") or "model_5 --out" not in first[3]:
+if not first[1].endswith(f"{names[0]}/eval-books.json.part") or \
+        not first[3].endswith(f"exe layers --out {work / 'out' / names[0] / 'layers.json'}"):
     mt.fail(f"afterwards: {first}")
 print("print: one command a line")
 
@@ -51,7 +52,7 @@ WRONG = [
     ({**GOOD, "vary": {"lr": [1, {"a": 1}]}}, "vary.lr[1]: is {\"a\":1} (an object), expected a text"),
     ({**GOOD, "vary": {"lr": [1, 1]}}, "vary.lr[1]: 1 is there twice"),
     ({**GOOD, "vary": {"seq_len": [8]}}, "vary.seq_len: is a flag of all runs as well"),
-    ({**GOOD, "vary": {"max_length": [8]}}, "vary.max_length: is a flag of all runs as well"),
+    ({**GOOD, "vary": {"max_length": [8]}}, "vary.seq_len: is a flag of all runs as well"),
     ({**GOOD, "cases": [{"lr": 1}]}, "cases[0].lr: is in \"vary\" as well"),
     ({**GOOD, "cases": {}}, "cases: is {} (an object), expected a list"),
     ({**GOOD, "flags": {**FLAGS, "save_dir": "x"}}, "flags.save_dir: is set by the sweep itself"),
@@ -116,9 +117,9 @@ for script in sorted((mt.ROOT / "scripts").glob("run_*.sh")):
     if not table.exists():
         continue
     lines = mt.run(["mixln-sweep", table, "--data", "c4/c4-train.*.json.gz", "--tokenizer", "spiece.model", "--out",
-                    work / size, "--print"]).stdout.splitlines()
+                    work / size, "--print"], cwd=mt.ROOT).stdout.splitlines()
     for line in lines:
-        other = json.loads(mt.run(["sh", "-c", f"{line} --print"]).stdout)
+        other = json.loads(mt.run(["sh", "-c", f"{line} --print"], cwd=mt.ROOT).stdout)
         differing = {k for k in run if run[k] != other["run"][k]} - {"save_dir", "resume"}
         if differing or {k for k in ("batch_size", "seq_len") if compiled[k] != other["compiled"][k]}:
             mt.fail(f"{table.name} and {script.name} differ in {differing}")

@@ -32,6 +32,8 @@
 #include "mixln/Transforms/Plan/Schedule.h"
 #include "mixln/Transforms/Plan/VerifyPlan.h"
 
+#include "llvm/ADT/StringSet.h"
+
 using namespace mlir;
 using namespace mixln;
 
@@ -68,9 +70,15 @@ void MemoryPlanner::placeVariables() {
     end += alignArena(
         kernels.getBytes(cast<RankedTensorType>(variable.getType())));
   };
+  // What one entry writes for another must outlive a call.
+  llvm::StringSet<> loaded;
+  for (auto entry : module.getOps<EntryOp>())
+    for (auto load : entry.getBody().front().getOps<LoadOp>())
+      loaded.insert(load.getVariable());
   for (auto variable : module.getOps<VariableOp>()) {
     auto type = cast<RankedTensorType>(variable.getType());
     if (variable.getRole() == Role::Output &&
+        !loaded.contains(variable.getSymName()) &&
         kernels.getBytes(type) > kLargestPersistentOutput)
       large.push_back(variable);
     else
