@@ -11,7 +11,7 @@ from refusals import Cases, mt, text
 COUNTS = {
     "data_seed": ["-1"], "shuffle_window": ["0", "16777217"], "max_epochs": ["-1"], "batch_size": ["0", "3"],
     "total_batch_size": ["0", "3", "16777218"], "gradient_accumulation": ["0", "16777217"], "seq_len": ["1", "16"],
-    "seed": ["-1"], "eval_every": ["-1"], "eval_tokens": ["0"], "save_every": ["-1"], "keep_last": ["-1"],
+    "seed": ["-1"], "log_layers_every": ["-1"], "eval_every": ["-1"], "eval_tokens": ["0"], "save_every": ["-1"], "keep_last": ["-1"],
     "num_training_steps": ["-1"], "max_train_tokens": ["0"], "warmup_steps": ["-1"], "cycle_length": ["-1"],
     "restart_warmup_steps": ["-1"], "decay_steps": ["-1"], "threads": ["0", "1025"], "steps": ["0"],
     "vocab_size": ["7"], "documents": ["0"],
