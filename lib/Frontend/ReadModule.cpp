@@ -147,12 +147,12 @@ OwningOpRef<ModuleOp> mixln::parseModule(StringRef text, StringRef file,
 
 OwningOpRef<ModuleOp> mixln::readModule(StringRef path, MLIRContext *context) {
   auto fail = [&](const Twine &message) -> OwningOpRef<ModuleOp> {
-    emitError(NameLoc::get(StringAttr::get(context, path))) << message;
+    emitError(FileLineColLoc::get(context, path, 1, 1)) << message;
     return {};
   };
   auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(path, /*IsText=*/true);
   if (!buffer)
-    return fail(buffer.getError().message());
+    return fail("cannot read this file: " + buffer.getError().message());
   if (std::string problem = checkModuleText((*buffer)->getBuffer());
       !problem.empty())
     return fail(problem);

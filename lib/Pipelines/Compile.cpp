@@ -133,7 +133,8 @@ mixln::importConfig(MLIRContext &context, const CompileOptions &options,
     return failure();
   FailureOr<OwningOpRef<ModuleOp>> module = importModel(
       &context, *config, *norm, options.batchSize, options.seqLen, error);
-  if (succeeded(module) && !options.dtype.empty())
+  // fp32 is what a module without the attribute has.
+  if (succeeded(module) && !options.dtype.empty() && options.dtype != "fp32")
     (**module)->setAttr("mixln.dtype",
                         StringAttr::get(&context, options.dtype));
   return module;

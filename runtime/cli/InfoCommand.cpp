@@ -69,8 +69,9 @@ int mixln::rt::infoCommand(const Executable &executable,
   threads.add(flags);
   if (!flags.parse(arguments))
     return ExitDone;
-  if (noRun && !kernels)
-    badInput("--no_run belongs to --kernels");
+  for (const char *name : {"no_run", "runs", "threads"})
+    if (flags.given(name) && !kernels)
+      badInput("--", name, " belongs to --kernels");
   if (kernels) {
     if (!noRun)
       checkCpu(executable.program);

@@ -16,7 +16,7 @@
 // SET: mixln-run: --set z=1: the module has no such variable
 // FILE: mixln-run: {{.*}}run.mlir: claims a header of
 // NUMBER: mixln-run: --tolerance is 'many', expected a number that is not negative
-// MODULE: mixln-run: cannot open input file '{{.*}}none.mlir'
+// MODULE: none.mlir:1:1: error: cannot read this file: No such file
 
 mixln.variable @x : tensor<2x3xf32> parameter
 mixln.variable @factor.a : tensor<1xf32> scalar

@@ -94,7 +94,13 @@ RowwiseOp RowRewrite::build(OpBuilder &builder, Location loc,
     rowTypes.push_back(yieldTypeOf(
         cast<RankedTensorType>(result.old.front().getType()), domain.size()));
   for (auto [i, sum] : llvm::enumerate(sums)) {
-    sumTypes.push_back(sum.yielded.getType());
+    // A sum may be narrower in memory than it is computed.
+    Type type = sum.yielded.getType();
+    Type element =
+        cast<RankedTensorType>(sum.old.front().getType()).getElementType();
+    auto vector = dyn_cast<VectorType>(type);
+    sumTypes.push_back(vector ? VectorType::get(vector.getShape(), element)
+                              : element);
     sumMaps.push_back(sum.map);
     if (sum.into) {
       intoSums.push_back(i);

@@ -55,7 +55,7 @@ TEST(Safetensors, BadFiles) {
       {fileOf(good, 0, 1000), "claims a header of 1000"},
       {fileOf("not json", 8), "not a JSON object"},
       {fileOf("[1]", 8), "not a JSON object"},
-      {fileOf(std::string(5000, '['), 8), "not a JSON object"},
+      {fileOf(std::string(5000, '['), 8), "nested deeper than 8 levels"},
       {fileOf(good, 4), "tensor w claims data bytes 0 to 8"},
       {fileOf(good, 12), "4 bytes after its last tensor"},
       {fileOf(tensor("F32", "[2]", "[8,0]"), 8), "claims data bytes 8 to 0"},
