@@ -257,11 +257,12 @@ FailureOr<int64_t> mixln::rematerialize(ModuleOp module,
     FailureOr<int64_t> bytes = planBytes(*trial, kernels);
     if (failed(bytes))
       return failure();
-    if (*bytes <= options.memoryLimit || !isWithin) {
+    if (*bytes <= options.memoryLimit || target == 0) {
       module.getBodyRegion().takeBody(trial->getBodyRegion());
       return *bytes;
     }
-    target = attempt + 1 < kAttempts
+    // An entry that goes no lower does not mean that the others do not.
+    target = isWithin && attempt + 1 < kAttempts
                  ? target - (*bytes - options.memoryLimit) - (1 << 16)
                  : 0;
     target = std::max<int64_t>(target, 0);
