@@ -242,12 +242,6 @@ int main(int argc, char **argv) {
   std::string executable;
   if (int status = compileCached(options, executable))
     return status;
-  // For run.json: the executable does not know what it was planned for.
-  if (options.memoryLimit > 0)
-    arguments.push_back("--memory_limit=" +
-                        std::to_string(options.memoryLimit));
-  if (options.checkpoints)
-    arguments.push_back("--activation_checkpointing");
   if (compileOnly) {
     outs() << executable << "\n";
     return 0;
