@@ -9,7 +9,7 @@ import lit.formats
 config.name = "mixln"
 config.test_format = lit.formats.ShTest(True)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["Inputs", "Unit", "support"]
+config.excludes = ["Inputs", "Unit", "support", "corpus"]
 config.test_source_root = os.path.join(config.mixln_source, "test")
 config.test_exec_root = os.path.join(config.mixln_build, "test")
 

@@ -74,6 +74,16 @@ mixln::report::placementsOf(const std::vector<Run> &runs) {
   return names;
 }
 
+std::string mixln::report::baselineOf(const std::vector<Run> &runs,
+                                      const std::string &given) {
+  if (!given.empty())
+    return given;
+  std::vector<std::string> placements = placementsOf(runs);
+  bool hasPre = std::find(placements.begin(), placements.end(), "pre") !=
+                placements.end();
+  return hasPre ? "pre" : placements.empty() ? "" : placements.front();
+}
+
 //===----------------------------------------------------------------------===//
 // Groups
 //===----------------------------------------------------------------------===//

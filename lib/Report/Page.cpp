@@ -27,17 +27,6 @@ const char *const pageStyle =
     ;
 } // namespace
 
-static std::string baselineOf(const std::vector<Run> &runs,
-                              const PageOptions &options) {
-  if (!options.baseline.empty())
-    return options.baseline;
-  std::vector<std::string> placements = placementsOf(runs);
-  if (std::find(placements.begin(), placements.end(), "pre") !=
-      placements.end())
-    return "pre";
-  return placements.empty() ? "" : placements.front();
-}
-
 std::string mixln::report::renderPage(const std::vector<Run> &runs,
                                       const PageOptions &options) {
   Looks looks(runs);
@@ -47,7 +36,7 @@ std::string mixln::report::renderPage(const std::vector<Run> &runs,
     page.paragraph(note, "warning");
   addRuns(page, runs);
   addResults(page, groups);
-  addDifferences(page, groups, baselineOf(runs, options));
+  addDifferences(page, groups, baselineOf(runs, options.baseline));
   addLearningRates(page, groups, looks);
   addCurves(page, runs, looks);
   addLayers(page, runs, looks);

@@ -2,6 +2,8 @@
 
 #include "mixln/Support/Safetensors.h"
 
+#include "mixln-rt/json-nesting.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/bit.h"
 #include "llvm/Support/Endian.h"
@@ -17,7 +19,7 @@ using namespace mixln;
 
 /// As the runtime's reader.
 static constexpr uint64_t kMaxHeaderBytes = 25'000'000;
-static constexpr unsigned kMaxNesting = 8;
+static constexpr int kMaxNesting = 8;
 /// Doubles hold every integer up to here.
 static constexpr int64_t kMaxInteger = int64_t(1) << 53;
 
@@ -30,27 +32,6 @@ static uint64_t elementBytes(StringRef type) {
   if (type == "F32" || type == "I32")
     return 4;
   return type == "F64" || type == "I64" ? 8 : 0;
-}
-
-/// The JSON parser recurses: no header needs more than a few levels.
-static bool isNestedTooDeep(StringRef json) {
-  unsigned depth = 0;
-  bool inString = false;
-  for (size_t i = 0; i < json.size(); ++i) {
-    char c = json[i];
-    if (inString) {
-      i += c == '\\';
-      inString = c != '"';
-    } else if (c == '"') {
-      inString = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kMaxNesting)
-        return true;
-    } else if ((c == '}' || c == ']') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
 }
 
 //===----------------------------------------------------------------------===//
@@ -159,7 +140,7 @@ Expected<std::vector<NamedTensor>> mixln::parseSafetensors(StringRef bytes,
   StringRef data = bytes.drop_front(8 + headerBytes);
   if (!header.starts_with("{"))
     return error(name, "has a header that does not start with '{'");
-  if (isNestedTooDeep(header))
+  if (rt::findTooDeep(header, kMaxNesting))
     return error(name, "has a header that is nested deeper than " +
                            Twine(kMaxNesting) + " levels");
   Expected<json::Value> parsed = json::parse(header);

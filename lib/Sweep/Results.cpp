@@ -14,16 +14,6 @@ using namespace mixln::sweep;
 using namespace mixln::report;
 using nlohmann::ordered_json;
 
-static std::string baselineOf(const Sweep &sweep,
-                              const std::vector<Run> &runs) {
-  std::vector<std::string> placements = placementsOf(runs);
-  std::string first = placements.empty() ? "" : placements.front();
-  for (const std::string &placement : placements)
-    if (placement == "pre")
-      first = placement;
-  return sweep.baseline.empty() ? first : sweep.baseline;
-}
-
 static ordered_json runJson(const Sweep &sweep, const RunPlan &plan,
                             const Run *run) {
   static const char *const names[] = {"not begun", "unfinished", "done",
@@ -119,7 +109,7 @@ std::string mixln::sweep::collect(const Sweep &sweep) {
   }
   PageOptions options;
   options.title = sweep.title.empty() ? "Sweep " + sweep.out : sweep.title;
-  options.baseline = baselineOf(sweep, runs);
+  options.baseline = baselineOf(runs, sweep.baseline);
   if (absent)
     options.notes.push_back(std::to_string(absent) + " of " +
                             std::to_string(sweep.runs.size()) +

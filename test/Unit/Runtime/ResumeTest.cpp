@@ -89,13 +89,18 @@ TEST(Resume, KilledAtRandomMoments) {
                                    "--total_batch_size",
                                    "12"};
   run.flags.insert(run.flags.end(), more.begin(), more.end());
+  auto start = std::chrono::steady_clock::now();
   ASSERT_EQ(run.train({"--save_dir", run.folder / "whole"}).status, 0);
+  auto whole = std::chrono::steady_clock::now() - start;
   std::mt19937 random(std::random_device{}());
+  // However fast the machine is, a third of the run at a time does not end it.
+  std::uniform_int_distribution<int64_t> delay(
+      1, std::chrono::nanoseconds(whole).count() / 3);
   int kills = 0;
   for (int i = 0; i < 6; ++i) {
     pid_t child =
         run.start({"--resume", "--threads", std::to_string(1 + i % 2)});
-    std::this_thread::sleep_for(std::chrono::milliseconds(50 + random() % 300));
+    std::this_thread::sleep_for(std::chrono::nanoseconds(delay(random)));
     kill(child, SIGKILL);
     kills += ToyRun::wait(child) == -SIGKILL;
   }
@@ -118,10 +123,12 @@ TEST(Resume, StoppedBySignalsAndContinued) {
                    {"--num_training_steps", "3000", "--threads", "1",
                     "--eval_data", run.folder / "data.json.gz", "--eval_every",
                     "1000"});
+  auto start = std::chrono::steady_clock::now();
   ASSERT_EQ(run.train({"--save_dir", run.folder / "whole"}).status, 0);
+  auto whole = std::chrono::steady_clock::now() - start;
   for (int signal : {SIGTERM, SIGUSR1}) {
     pid_t child = run.start({"--resume"});
-    std::this_thread::sleep_for(std::chrono::milliseconds(150));
+    std::this_thread::sleep_for(whole / 3);
     kill(child, signal);
     int status = ToyRun::wait(child);
     EXPECT_TRUE(status == 75 || status == -signal) << status << run.log();
