@@ -118,10 +118,10 @@ struct Kernel {
   std::vector<std::string> phases;
   int64_t firstFunction = 0;
   /// On a GPU: one for each phase.
-  std::vector<LaunchShape> launches;
+  std::vector<LaunchShape> launches = {};
   /// Empty, or what computes it instead of a function of the program: "matmul".
-  std::string library;
-  LibraryMatmul matmul;
+  std::string library = {};
+  LibraryMatmul matmul = {};
 };
 
 /// A range of arena bytes that a dispatch touches.
