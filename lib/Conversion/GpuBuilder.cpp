@@ -20,8 +20,8 @@ GpuBuilder::GpuBuilder(ModuleOp module, const GpuInfo &gpu)
 Value GpuBuilder::intrinsic(StringRef name, Type result, ValueRange arguments) {
   auto call = result ? LLVM::CallIntrinsicOp::create(
                            *this, result, getStringAttr(name), arguments)
-                     : LLVM::CallIntrinsicOp::create(
-                           *this, getStringAttr(name), arguments);
+                     : LLVM::CallIntrinsicOp::create(*this, getStringAttr(name),
+                                                     arguments);
   return result ? call.getResult(0) : Value();
 }
 
@@ -115,11 +115,11 @@ Value GpuBuilder::loadNumbers(Value ptr, int64_t count, Type element) {
   int64_t part = std::min(count, 16 / bytes);
   Value all;
   for (int64_t first = 0; first < count; first += part) {
-    Value at = first == 0 ? ptr
-                          : LLVM::GEPOp::create(
-                                *this, ptrType(), element, ptr,
-                                ArrayRef<LLVM::GEPArg>{
-                                    static_cast<int32_t>(first)});
+    Value at = first == 0
+                   ? ptr
+                   : LLVM::GEPOp::create(
+                         *this, ptrType(), element, ptr,
+                         ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(first)});
     Value value = LLVM::LoadOp::create(*this, typeInMemory(part, element), at,
                                        part * bytes);
     if (!element.isF32())
@@ -142,8 +142,8 @@ void GpuBuilder::storeNumbers(Value numbers, Value ptr, Type element) {
   auto vector = dyn_cast<VectorType>(numbers.getType());
   int64_t count = vector ? vector.getDimSize(0) : 1;
   if (!element.isF32())
-    numbers = arith::TruncFOp::create(*this, typeInMemory(count, element),
-                                      numbers);
+    numbers =
+        arith::TruncFOp::create(*this, typeInMemory(count, element), numbers);
   int64_t bytes = element.getIntOrFloatBitWidth() / 8;
   int64_t part = std::min(count, 16 / bytes);
   if (part == count) {
@@ -178,12 +178,15 @@ void GpuBuilder::gpuFunction(StringRef symbol, const GpuSignature &signature,
   SmallVector<Type> types(pointers, ptrType());
   types.append(signature.sizes, getI64Type());
   types.append(signature.values, getF32Type());
-  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(getContext()),
-                                          types);
+  auto type =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(getContext()), types);
   auto func = LLVM::LLVMFuncOp::create(*this, symbol, type);
   func.setCConv(LLVM::CConv::PTX_Kernel);
-  func.setPassthroughAttr(getArrayAttr({getStrArrayAttr(
-      {"nvvm.maxntid", std::to_string(signature.threads)})}));
+  // One block a multiprocessor suffices: without that, the assembler saves
+  // registers for a second one, and spills.
+  func.setPassthroughAttr(getArrayAttr(
+      {getStrArrayAttr({"nvvm.minctasm", "1"}),
+       getStrArrayAttr({"nvvm.maxntid", std::to_string(signature.threads)})}));
   for (auto [i, readOnly] : llvm::enumerate(signature.readOnly)) {
     func.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(),
                     getI64IntegerAttr(64));

@@ -35,6 +35,5 @@ Expected<GpuInfo> GpuInfo::create(StringRef arch) {
     }
     known += (known.empty() ? "" : ", ") + std::string(row.arch);
   }
-  return createStringError("'" + arch + "' is not an architecture, expected " +
-                           known);
+  return createStringError("is '" + arch + "', expected one of " + known);
 }

@@ -82,25 +82,45 @@ Value RowGpuEmitter::emitColumns(Value column, int64_t chunk) {
 // Operations
 //===----------------------------------------------------------------------===//
 
+/// a / c. The exact division of PTX is a call where numbers are unusual, which
+/// costs registers everywhere; so the approximate inverse is made exact by one
+/// step of Newton, and the quotient by its remainder. Where an infinity or a
+/// zero makes that a NaN, the product with the inverse is right already.
+Value RowGpuEmitter::emitDivide(Value a, Value c) {
+  Type type = a.getType();
+  auto fast = LLVM::FastmathFlags::afn;
+  if (teams.approximate)
+    return LLVM::FDivOp::create(b, type, a, c, fast);
+  Value unit = splat(1, type), minus = arith::NegFOp::create(b, c);
+  Value inverse = LLVM::FDivOp::create(b, type, unit, c, fast);
+  auto fma = [&](Value x, Value y, Value sum) -> Value {
+    return math::FmaOp::create(b, x, y, sum);
+  };
+  Value better = fma(fma(minus, inverse, unit), inverse, inverse);
+  Value first = b.mulF(a, inverse);
+  Value second = b.mulF(a, better);
+  Value quotient = fma(fma(minus, second, a), better, second);
+  Value isNumber =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::ORD, quotient, quotient);
+  return b.select(isNumber, quotient, first);
+}
+
 /// Functions that are not an instruction. Without bf16 they are as precise as
-/// f32: polynomials (lowered later) and IEEE divisions and roots. With it, the
+/// f32: polynomials (lowered later), exact roots. With it, the
 /// approximate instructions.
 Value RowGpuEmitter::emitMath(Operation *inner, ArrayRef<Value> x) {
   Type type = x[0].getType();
-  auto fast = teams.approximate ? LLVM::FastmathFlags::afn
-                                : LLVM::FastmathFlags::none;
-  auto divide = [&](Value a, Value c) -> Value {
-    return LLVM::FDivOp::create(b, type, a, c, fast);
-  };
+  auto fast =
+      teams.approximate ? LLVM::FastmathFlags::afn : LLVM::FastmathFlags::none;
+  auto divide = [&](Value a, Value c) { return emitDivide(a, c); };
   auto root = [&](Value a) -> Value {
     return LLVM::SqrtOp::create(b, type, a, fast);
   };
   auto exponential = [&](Value a) -> Value {
     if (!teams.approximate)
       return math::ExpOp::create(b, a);
-    return LLVM::Exp2Op::create(b, type,
-                                b.mulF(a, splat(1.4426950408889634, type)),
-                                fast);
+    return LLVM::Exp2Op::create(
+        b, type, b.mulF(a, splat(1.4426950408889634, type)), fast);
   };
   return TypeSwitch<Operation *, Value>(inner)
       .Case([&](arith::DivFOp) { return divide(x[0], x[1]); })
@@ -158,8 +178,8 @@ Value RowGpuEmitter::emitOp(Operation *inner, int64_t chunk,
   if (auto divide = dyn_cast<arith::DivFOp>(inner))
     if (auto splatOp = divide.getRhs().getDefiningOp<vector::BroadcastOp>()) {
       // One division a row; its columns are multiplied.
-      Value inverse =
-          arith::DivFOp::create(b, b.constantF32(1), lookup(splatOp.getSource()));
+      Value inverse = arith::DivFOp::create(b, b.constantF32(1),
+                                            lookup(splatOp.getSource()));
       return b.mulF(lookup(divide.getLhs()), splat(inverse, chunk));
     }
   SmallVector<Value> operands;
@@ -190,8 +210,8 @@ RowGpuEmitter::Place RowGpuEmitter::placeOf(const RowColumns &columns,
   if (stride * columns.turns == columns.width)
     return place;
   Value last = b.constant(columns.width - columns.chunk);
-  place.inside = arith::CmpIOp::create(b, arith::CmpIPredicate::sle,
-                                       place.column, last);
+  place.inside =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::sle, place.column, last);
   place.column = b.minimum(place.column, last);
   return place;
 }
@@ -233,8 +253,8 @@ void RowGpuEmitter::emitChunk(const RowLoop &loop, const RowColumns &columns,
     if (place.inside)
       value = b.select(place.inside, value,
                        splat(neutralElement(kind), value.getType()));
-    accumulator = vector::makeArithReduction(b, b.getLoc(), kind, accumulator,
-                                             value, flagsOf(kind, b.getContext()));
+    accumulator = vector::makeArithReduction(
+        b, b.getLoc(), kind, accumulator, value, flagsOf(kind, b.getContext()));
   }
   YieldOp yield = op.getYield();
   for (unsigned i : loop.sums) {

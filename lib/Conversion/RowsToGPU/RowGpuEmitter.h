@@ -66,6 +66,7 @@ private:
                         llvm::ArrayRef<Value> accumulators);
   Value emitOp(mlir::Operation *inner, int64_t chunk,
                llvm::function_ref<Value(Value)> lookup, Value columns);
+  Value emitDivide(Value a, Value c);
   Value emitMath(mlir::Operation *inner, llvm::ArrayRef<Value> operands);
   Value splat(Value number, int64_t chunk);
   Value splat(double number, mlir::Type like);

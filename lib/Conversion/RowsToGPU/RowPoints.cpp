@@ -272,26 +272,27 @@ void RowGpuEmitter::emitSlots(Value rowCount, Value slots) {
                       return emitRow(i, Value(), i, carried);
                     });
   } else {
-    totals = b.loop(
-        b.constant(0), b.constant(op.getDomain()[1]), 1, totals,
-        [&](Value head, ValueRange carried) {
-          // Those that each head keeps begin anew.
-          Values start = zeroTotals();
-          for (unsigned i = 0; i < op.getSumResults().size(); ++i)
-            if (!keepsHead(i))
-              for (size_t j = totalOf[i],
-                          end = i + 1 < totalOf.size() ? totalOf[i + 1]
-                                                       : start.size();
-                   j < end; ++j)
-                start[j] = carried[j];
-          Values next = b.loop(b.constant(0), count, 1, start,
-                               [&](Value i, ValueRange inner) {
-                                 Value step = b.add(b.mul(head, count), i);
-                                 return emitRow(i, head, step, inner);
-                               });
-          storeTotals(head, /*ofHead=*/true, next);
-          return next;
-        });
+    totals =
+        b.loop(b.constant(0), b.constant(op.getDomain()[1]), 1, totals,
+               [&](Value head, ValueRange carried) {
+                 // Those that each head keeps begin anew.
+                 Values start = zeroTotals();
+                 for (unsigned i = 0; i < op.getSumResults().size(); ++i)
+                   if (!keepsHead(i))
+                     for (size_t j = totalOf[i], end = i + 1 < totalOf.size()
+                                                           ? totalOf[i + 1]
+                                                           : start.size();
+                          j < end; ++j)
+                       start[j] = carried[j];
+                 Values next = b.loop(b.constant(0), count, 1, start,
+                                      [&](Value i, ValueRange inner) {
+                                        Value step =
+                                            b.add(b.mul(head, count), i);
+                                        return emitRow(i, head, step, inner);
+                                      });
+                 storeTotals(head, /*ofHead=*/true, next);
+                 return next;
+               });
   }
   storeTotals(Value(), /*ofHead=*/false, totals);
 }
@@ -305,11 +306,10 @@ void RowGpuEmitter::emitRows(StringRef symbol) {
       symbol, signature(teams.block, false),
       [&](GpuBuilder::Parameters parameters) {
         takeParameters(parameters);
-        lane = teams.team == 1 ? b.constant(0)
+        lane = teams.team == 1    ? b.constant(0)
                : teams.teams == 1 ? thread
                                   : b.remainder(thread, teams.team);
-        team = teams.teams == 1 ? b.constant(0)
-                                : b.divide(thread, teams.team);
+        team = teams.teams == 1 ? b.constant(0) : b.divide(thread, teams.team);
         numbers.clear();
         for (auto [i, operand] : llvm::enumerate(op.getShared()))
           if (BlockArgument argument = op.getSharedArgument(i);
@@ -331,7 +331,8 @@ void RowGpuEmitter::emitSums(StringRef symbol) {
     Value laneOfWarp = b.remainder(thread, 32), warp = b.divide(thread, 32);
     int64_t firstBlock = 0;
     for (unsigned i = 0; i < op.getSumResults().size(); ++i) {
-      int64_t count = slot.counts[i], blocks = llvm::divideCeilSigned(count, 32);
+      int64_t count = slot.counts[i],
+              blocks = llvm::divideCeilSigned(count, 32);
       Value from = b.constant(firstBlock);
       firstBlock += blocks;
       Value mine = b.both(
@@ -340,12 +341,12 @@ void RowGpuEmitter::emitSums(StringRef symbol) {
       b.ifThen(mine, [&] {
         Value column = b.add(b.mul(b.sub(block, from), 32), laneOfWarp);
         Value at = b.offset(b.offset(workspace, slot.offsets[i]), column);
-        Value sum =
-            b.loop(warp, slots, kSumWarps, Values{b.constantF32(0)},
-                   [&](Value number, ValueRange carried) {
-                     Value part = b.offset(at, b.mul(number, slot.elements));
-                     return Values{b.addF(carried[0], b.loadF32(part))};
-                   })[0];
+        Value sum = b.loop(warp, slots, kSumWarps, Values{b.constantF32(0)},
+                           [&](Value number, ValueRange carried) {
+                             Value part =
+                                 b.offset(at, b.mul(number, slot.elements));
+                             return Values{b.addF(carried[0], b.loadF32(part))};
+                           })[0];
         Value shared = b.shared();
         b.storeF32(sum, b.offset(shared, thread));
         b.barrier();
@@ -354,16 +355,15 @@ void RowGpuEmitter::emitSums(StringRef symbol) {
         b.ifThen(writes, [&] {
           Value total = b.loadF32(b.offset(shared, laneOfWarp));
           for (int64_t other = 1; other < kSumWarps; ++other)
-            total = b.addF(total,
-                           b.loadF32(b.offset(
-                               b.offset(shared, other * 32), laneOfWarp)));
+            total = b.addF(
+                total,
+                b.loadF32(b.offset(b.offset(shared, other * 32), laneOfWarp)));
           Type element = elementOf(op.getSumResults()[i]);
           for (auto [sumIndex, base] : llvm::zip(op.getIntoSums(), intoBases))
             if (sumIndex == static_cast<int64_t>(i))
               total = b.addF(
-                  total,
-                  b.loadNumbers(elementAddress(base, element, column), 1,
-                                element));
+                  total, b.loadNumbers(elementAddress(base, element, column), 1,
+                                       element));
           b.storeNumbers(total, elementAddress(sumBases[i], element, column),
                          element);
         });

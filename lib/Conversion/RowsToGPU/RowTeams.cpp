@@ -23,7 +23,7 @@ struct TeamRow {
 /// Two chunks a thread hide the latency of memory and keep registers free for
 /// programs with many rows; a block of 1024 is the most there is.
 static constexpr TeamRow table[] = {
-    {1, 1},   {2, 2},   {4, 4},    {8, 8},    {16, 16},
+    {1, 1},   {2, 2},    {4, 4},     {8, 8},     {16, 16},
     {64, 32}, {128, 64}, {256, 128}, {512, 256}, {1024, 512},
 };
 static constexpr int64_t kLongestTeam = 1024;
@@ -96,7 +96,8 @@ static int64_t registersPerColumn(RowwiseOp op, const RowStages &stages) {
 RowTeams::RowTeams(RowwiseOp op, const RowStages &stages) {
   int64_t chunks = 1, width = 1;
   for (const RowLoop &loop : stages.getLoops()) {
-    chunks = std::max(chunks, llvm::divideCeilSigned(loop.width, chunkOf(loop.width)));
+    chunks = std::max(chunks,
+                      llvm::divideCeilSigned(loop.width, chunkOf(loop.width)));
     width = std::max(width, loop.width);
     reductions += loop.reductions.size();
   }
@@ -122,8 +123,8 @@ RowColumns RowTeams::columnsOf(int64_t width) const {
   RowColumns columns;
   columns.width = width;
   columns.chunk = chunkOf(width);
-  columns.turns =
-      llvm::divideCeilSigned(llvm::divideCeilSigned(width, columns.chunk), team);
+  columns.turns = llvm::divideCeilSigned(
+      llvm::divideCeilSigned(width, columns.chunk), team);
   return columns;
 }
 

@@ -41,7 +41,8 @@ Launch mixln::getGpuRowLaunch(RowwiseOp op) {
   launch.shapes.push_back({teams.block, teams.sharedBytes()});
   GpuRowSlot slot(op);
   if (slot.elements == 0) {
-    launch.tasks = {llvm::divideCeilSigned(RowTeams::pointsOf(op), teams.teams)};
+    launch.tasks = {
+        llvm::divideCeilSigned(RowTeams::pointsOf(op), teams.teams)};
     launch.sizes = {rows, 0, 1};
     return launch;
   }

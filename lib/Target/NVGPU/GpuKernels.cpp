@@ -109,21 +109,27 @@ std::string GpuKernels::getKey(Operation *op) {
         return "attention_grad." + attentionSpecOf(op).name();
       })
       .Case([](EmbeddingOp op) {
-        return specOf(op).name() + alignment(isAligned(columnsOf(op.getResult())));
+        return specOf(op).name() +
+               alignment(isAligned(columnsOf(op.getResult())));
       })
       .Case([](EmbeddingGradOp op) {
-        return specOf(op).name() + alignment(isAligned(columnsOf(op.getResult())));
+        return specOf(op).name() +
+               alignment(isAligned(columnsOf(op.getResult())));
       })
       .Default([](Operation *) { return std::string(); });
 }
 
 std::string GpuKernels::getName(Operation *op) {
-  // A symbol is also a name in PTX.
-  std::string name = isa<RowwiseOp>(op) ? getRowName(cast<RowwiseOp>(op))
-                                        : getKey(op);
+  auto row = dyn_cast<RowwiseOp>(op);
+  return row ? getRowName(row) : getKey(op);
+}
+
+/// PTX has no points in names.
+static std::string ptxName(StringRef symbol) {
+  std::string name = symbol.str();
   for (char &c : name)
     if (!llvm::isAlnum(c))
-      c = '_';
+      c = c == '.' ? '$' : '_';
   return name;
 }
 
@@ -138,8 +144,11 @@ Launch GpuKernels::getLaunch(Operation *op) {
         // Leading dimensions: rows are dense.
         Launch launch;
         launch.tasks = {1};
-        launch.sizes = {op.getM(), op.getN(0), op.getK(0),
-                        columnsOf(op.getLhs()[0]), columnsOf(op.getRhs()[0]),
+        launch.sizes = {op.getM(),
+                        op.getN(0),
+                        op.getK(0),
+                        columnsOf(op.getLhs()[0]),
+                        columnsOf(op.getRhs()[0]),
                         op.getN(0)};
         launch.shapes = {{0, 0}};
         return launch;
@@ -188,9 +197,10 @@ void GpuKernels::describe(Operation *op, rt::Kernel &kernel) {
 // Code
 //===----------------------------------------------------------------------===//
 
-LogicalResult GpuKernels::emitKernel(Operation *op, StringRef symbol,
+LogicalResult GpuKernels::emitKernel(Operation *op, StringRef kernel,
                                      ModuleOp module,
                                      SmallVectorImpl<std::string> &phases) {
+  std::string symbol = ptxName(kernel);
   GpuBuilder builder(module, gpu);
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](RowwiseOp op) {
@@ -199,7 +209,7 @@ LogicalResult GpuKernels::emitKernel(Operation *op, StringRef symbol,
       .Case([&](MatmulOp op) -> LogicalResult {
         if (std::string why = whyNoLibrary(op); !why.empty())
           return op.emitError(why);
-        phases.push_back(symbol.str());
+        phases.push_back(symbol);
         return success();
       })
       .Case([&](AttentionOp op) {
@@ -212,7 +222,7 @@ LogicalResult GpuKernels::emitKernel(Operation *op, StringRef symbol,
         return success();
       })
       .Case([&](EmbeddingOp op) {
-        phases.push_back(symbol.str());
+        phases.push_back(symbol);
         emitGpuEmbeddingKernel(builder, symbol, specOf(op),
                                isAligned(columnsOf(op.getResult())));
         return success();
