@@ -67,8 +67,8 @@ void EmulatedBlock::prepareFiber(int index) {
     made.stack = static_cast<char *>(memory);
   }
   if (!made.context)
-    made.context =
-        context::make_fcontext(made.stack + kStackBytes, kStackBytes, fiberMain);
+    made.context = context::make_fcontext(made.stack + kStackBytes, kStackBytes,
+                                          fiberMain);
   made.done = false;
   made.waitsAt = nullptr;
   made.copies.clear();
@@ -187,9 +187,9 @@ std::string EmulatedBlock::describeDeadlock() const {
   std::string text = cat("kernel ", launch->name, ", block ", blockIndex,
                          ", thread ", waiting, ": waits for ever at ", place);
   if (other >= 0)
-    text += cat(", thread ", other,
-                fibers[other].done ? " is done" : " waits at ",
-                fibers[other].done ? "" : fibers[other].waitsAt);
+    text +=
+        cat(", thread ", other, fibers[other].done ? " is done" : " waits at ",
+            fibers[other].done ? "" : fibers[other].waitsAt);
   return text;
 }
 
@@ -245,8 +245,7 @@ bool EmulatedBlock::arrive(const char *operation, uint32_t mask) {
     own.arrived = 0;
   } else if (std::strcmp(own.operation, operation) != 0 || own.mask != mask) {
     fail(cat("meets others of its warp in ", operation, " while they are in ",
-             own.operation,
-             own.mask != mask ? " with another mask" : ""));
+             own.operation, own.mask != mask ? " with another mask" : ""));
   }
   own.arrived |= bit;
   fibers[fiber].waitsAt = operation;
@@ -340,8 +339,8 @@ void EmulatedBlock::failRace(const Touch &other, int64_t offset, bool isWrite,
 void EmulatedBlock::touchShared(int64_t offset, int64_t bytes, bool isWrite) {
   Touch now{running, barriersPassed,
             warps[running / EmulatedWarp::kLanes].syncs};
-  for (int64_t at = offset / kCellBytes;
-       at * kCellBytes < offset + bytes; ++at) {
+  for (int64_t at = offset / kCellBytes; at * kCellBytes < offset + bytes;
+       ++at) {
     Cell &cell = cells[at];
     if (!isOrdered(cell.writer))
       failRace(cell.writer, at * kCellBytes, isWrite, true);

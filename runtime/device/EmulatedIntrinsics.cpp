@@ -104,9 +104,8 @@ static std::pair<int, bool> sourceOf(Shuffle mode, int lane, int32_t b,
   int most = (lane & segment) | (clamp & ~segment);
   int source = mode == Shuffle::Bfly   ? lane ^ distance
                : mode == Shuffle::Down ? lane + distance
-               : mode == Shuffle::Up   ? lane - distance
-                                       : (lane & segment) |
-                                           (distance & ~segment);
+               : mode == Shuffle::Up ? lane - distance
+                                     : (lane & segment) | (distance & ~segment);
   bool valid = mode == Shuffle::Up ? source >= most : source <= most;
   return {valid ? source : lane, valid};
 }
@@ -202,9 +201,9 @@ EMULATED(int32_t, vote_ballot_sync)(int32_t mask, int32_t value) {
 
 #define REDUX(name, expression)                                                \
   EMULATED(int32_t, redux_sync_##name)(int32_t value, int32_t mask) {          \
-    return static_cast<int32_t>(                                               \
-        reduce("redux.sync." #name, mask, static_cast<uint32_t>(value),        \
-               [](uint32_t a, uint32_t b) -> uint32_t { return expression; })); \
+    return static_cast<int32_t>(reduce(                                        \
+        "redux.sync." #name, mask, static_cast<uint32_t>(value),               \
+        [](uint32_t a, uint32_t b) -> uint32_t { return expression; }));       \
   }
 REDUX(add, a + b)
 REDUX(and, a &b)
@@ -212,10 +211,10 @@ REDUX(or, a | b)
 REDUX(xor, a ^ b)
 REDUX(umin, std::min(a, b))
 REDUX(umax, std::max(a, b))
-REDUX(min, static_cast<uint32_t>(
-               std::min(static_cast<int32_t>(a), static_cast<int32_t>(b))))
-REDUX(max, static_cast<uint32_t>(
-               std::max(static_cast<int32_t>(a), static_cast<int32_t>(b))))
+REDUX(min, static_cast<uint32_t>(std::min(static_cast<int32_t>(a),
+                                          static_cast<int32_t>(b))))
+REDUX(max, static_cast<uint32_t>(std::max(static_cast<int32_t>(a),
+                                          static_cast<int32_t>(b))))
 
 //===----------------------------------------------------------------------===//
 // Tensor cores
@@ -234,24 +233,23 @@ static void loadMatrices(uint32_t *out, const char *row) {
     own.access(row, 16, /*isWrite=*/false, 16);
   auto address = reinterpret_cast<uint64_t>(row);
   std::memcpy(own.warp().in[own.lane()].data(), &address, sizeof address);
-  own.meet(transposed ? "ldmatrix.trans" : "ldmatrix", ~uint32_t(0),
-           [](EmulatedWarp &warp) {
-             for (int matrix = 0; matrix < matrices; ++matrix) {
-               uint16_t m[8][8];
-               for (int i = 0; i < 8; ++i) {
-                 uint64_t from;
-                 std::memcpy(&from, warp.in[8 * matrix + i].data(),
-                             sizeof from);
-                 std::memcpy(m[i], reinterpret_cast<const void *>(from), 16);
-               }
-               for (int lane = 0; lane < EmulatedWarp::kLanes; ++lane) {
-                 int i = lane / 4, j = 2 * (lane % 4);
-                 warp.out[lane][matrix] = transposed
-                                              ? pair(m[j][i], m[j + 1][i])
-                                              : pair(m[i][j], m[i][j + 1]);
-               }
-             }
-           });
+  own.meet(
+      transposed ? "ldmatrix.trans" : "ldmatrix", ~uint32_t(0),
+      [](EmulatedWarp &warp) {
+        for (int matrix = 0; matrix < matrices; ++matrix) {
+          uint16_t m[8][8];
+          for (int i = 0; i < 8; ++i) {
+            uint64_t from;
+            std::memcpy(&from, warp.in[8 * matrix + i].data(), sizeof from);
+            std::memcpy(m[i], reinterpret_cast<const void *>(from), 16);
+          }
+          for (int lane = 0; lane < EmulatedWarp::kLanes; ++lane) {
+            int i = lane / 4, j = 2 * (lane % 4);
+            warp.out[lane][matrix] = transposed ? pair(m[j][i], m[j + 1][i])
+                                                : pair(m[i][j], m[i][j + 1]);
+          }
+        }
+      });
   std::memcpy(out, own.warp().out[own.lane()].data(),
               matrices * sizeof(uint32_t));
 }
@@ -477,9 +475,8 @@ EMULATED(int16_t, f2bf16_rn)(float a) {
   return static_cast<int16_t>(toBF16(a));
 }
 EMULATED(int32_t, prmt)(int32_t a, int32_t b, int32_t selector) {
-  uint64_t bytes =
-      static_cast<uint32_t>(a) | static_cast<uint64_t>(static_cast<uint32_t>(b))
-                                     << 32;
+  uint64_t bytes = static_cast<uint32_t>(a) |
+                   static_cast<uint64_t>(static_cast<uint32_t>(b)) << 32;
   uint32_t result = 0;
   for (int i = 0; i < 4; ++i) {
     int nibble = selector >> 4 * i & 15;

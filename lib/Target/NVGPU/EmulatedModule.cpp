@@ -121,7 +121,8 @@ Value *Rewriter::callEmulator(StringRef name, Type *result,
   for (Value *value : values)
     types.push_back(value->getType());
   auto *type = FunctionType::get(returned, types, false);
-  FunctionCallee callee = module.getOrInsertFunction((kPrefix + name).str(), type);
+  FunctionCallee callee =
+      module.getOrInsertFunction((kPrefix + name).str(), type);
   Value *call = builder.CreateCall(type, callee.getCallee(), values);
   if (slot)
     return builder.CreateLoad(result, slot);
@@ -219,8 +220,8 @@ void Rewriter::replaceSharedMemory() {
         builder.SetInsertPoint(&entry, entry.begin());
         auto *type = FunctionType::get(global->getType(), false);
         base = builder.CreateCall(
-            type, module.getOrInsertFunction("mixln_emu_shared", type)
-                      .getCallee());
+            type,
+            module.getOrInsertFunction("mixln_emu_shared", type).getCallee());
         int64_t offset = global->isDeclaration() ? staticSharedBytes
                                                  : offsets.lookup(global);
         base = builder.CreateConstGEP1_64(builder.getInt8Ty(), base, offset);
@@ -319,10 +320,9 @@ void Rewriter::roundToBFloat16(Function &function) {
       return ConstantInt::get(typed(32), value);
     };
     Value *bits = builder.CreateBitCast(number, typed(32));
-    Value *odd =
-        builder.CreateAnd(builder.CreateLShr(bits, 16), constant(1));
-    Value *sum = builder.CreateAdd(
-        bits, builder.CreateAdd(odd, constant(0x7fff)));
+    Value *odd = builder.CreateAnd(builder.CreateLShr(bits, 16), constant(1));
+    Value *sum =
+        builder.CreateAdd(bits, builder.CreateAdd(odd, constant(0x7fff)));
     Value *isNan = builder.CreateFCmpUNO(number, number);
     Value *kept = builder.CreateSelect(isNan, constant(0x7fff),
                                        builder.CreateLShr(sum, 16));

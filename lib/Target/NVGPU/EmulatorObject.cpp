@@ -13,8 +13,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "EmulatedModule.h"
 #include "mixln/Target/EmulatorObject.h"
+#include "EmulatedModule.h"
 
 #include "llvm/AsmParser/Parser.h"
 #include "llvm/IR/IRBuilder.h"
@@ -84,18 +84,17 @@ static std::string dropAddressSpaces(StringRef text) {
   return result;
 }
 
-static Expected<std::unique_ptr<Module>> toHost(Module &module,
-                                                LLVMContext &context,
-                                                const TargetMachine &machine) {
+static Expected<std::unique_ptr<Module>>
+toHost(Module &module, LLVMContext &context, const TargetMachine &machine) {
   std::string text;
   raw_string_ostream(text) << module;
   SMDiagnostic diagnostic;
   std::unique_ptr<Module> host =
       parseAssemblyString(dropAddressSpaces(text), diagnostic, context);
   if (!host)
-    return createStringError("the emulator's code does not parse: " +
-                             diagnostic.getMessage() + ": " +
-                             diagnostic.getLineContents());
+    return createStringError(
+        "the emulator's code does not parse: " + diagnostic.getMessage() +
+        ": " + diagnostic.getLineContents());
   host->setTargetTriple(machine.getTargetTriple());
   host->setDataLayout(machine.createDataLayout());
   return host;
@@ -119,10 +118,10 @@ static Function *addWrapper(Module &module, Function &kernel) {
   unsigned counts[3] = {0, 0, 0};
   for (Argument &argument : kernel.args()) {
     Type *argumentType = argument.getType();
-    unsigned array = argumentType->isPointerTy()       ? 0
-                     : argumentType->isIntegerTy(64)   ? 1
-                     : argumentType->isFloatTy()       ? 2
-                                                       : 3;
+    unsigned array = argumentType->isPointerTy()     ? 0
+                     : argumentType->isIntegerTy(64) ? 1
+                     : argumentType->isFloatTy()     ? 2
+                                                     : 3;
     if (array == 3)
       return nullptr;
     Value *slot = builder.CreateConstInBoundsGEP1_64(
@@ -158,10 +157,10 @@ static Error addTable(Module &module, ArrayRef<std::string> phases,
                                " has a parameter that is no pointer, i64 or "
                                "float");
     PhaseFacts about = facts.lookup(phase);
-    rows.push_back(ConstantStruct::get(
-        row, {wrapper, builder.getInt64(about.waits),
-              builder.getInt64(about.staticSharedBytes),
-              builder.getInt64(about.constantPointers)}));
+    rows.push_back(
+        ConstantStruct::get(row, {wrapper, builder.getInt64(about.waits),
+                                  builder.getInt64(about.staticSharedBytes),
+                                  builder.getInt64(about.constantPointers)}));
   }
   auto *type = ArrayType::get(row, rows.size());
   new GlobalVariable(module, type, /*isConstant=*/true,
