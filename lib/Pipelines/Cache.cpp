@@ -126,6 +126,7 @@ std::string mixln::getCacheKey(const CompileOptions &options,
   key.add(options.target);
   if (options.target == "cuda")
     key.add(options.gpuArch);
+  key.add(int64_t(options.emulator));
   key.add(options.cpu == "native" ? sys::getHostCPUName()
                                   : StringRef(options.cpu));
   if (options.cpu == "native")

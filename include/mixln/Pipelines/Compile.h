@@ -36,6 +36,8 @@ struct CompileOptions {
   std::string cpu = "native";
   /// What cuda compiles for.
   std::string gpuArch = "sm_80";
+  /// GPU kernels as code of this CPU too.
+  bool emulator = false;
   std::string output;
 
   Phase done = Phase::Import;

@@ -23,11 +23,11 @@ llvm::LogicalResult addProgramGlobals(mlir::ModuleOp kernels,
 /// Adds the globals of program.h that hold code for GPUs.
 void addGpuImages(mlir::ModuleOp module, llvm::ArrayRef<DeviceImage> images);
 
-/// Links `object` (the bytes of an object file) with the runtime beside
+/// Links `objects` (the bytes of object files) with the runtime beside
 /// `toolPath` (its ../lib/mixln-link.txt) into the executable `output`, which
 /// appears whole or not at all. Returns the reason on failure, else empty.
-std::string linkExecutable(llvm::StringRef object, llvm::StringRef toolPath,
-                           llvm::StringRef output);
+std::string linkExecutable(llvm::ArrayRef<llvm::StringRef> objects,
+                           llvm::StringRef toolPath, llvm::StringRef output);
 
 } // namespace mixln
 
