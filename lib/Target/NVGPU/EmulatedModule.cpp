@@ -62,6 +62,7 @@ private:
   void replaceSharedMemory();
   void replaceApproximations(Function &function);
   void roundToBFloat16(Function &function);
+  void widenBFloat16(Function &function);
   void checkAccesses(Function &function);
   void addAccess(Value *pointer, Value *bytes, bool isWrite,
                  uint64_t alignment = 1);
@@ -332,6 +333,40 @@ void Rewriter::roundToBFloat16(Function &function) {
   }
 }
 
+/// Nor is bf16 a type that x86 keeps in registers: it is carried as integers.
+void Rewriter::widenBFloat16(Function &function) {
+  for (Instruction &inst : make_early_inc_range(instructions(function))) {
+    auto *extension = dyn_cast<FPExtInst>(&inst);
+    if (!extension ||
+        !extension->getOperand(0)->getType()->getScalarType()->isBFloatTy())
+      continue;
+    builder.SetInsertPoint(&inst);
+    Type *type = inst.getType();
+    auto typed = [&](unsigned bits) -> Type * {
+      Type *integer = builder.getIntNTy(bits);
+      if (auto *vector = dyn_cast<FixedVectorType>(type))
+        return FixedVectorType::get(integer, vector->getNumElements());
+      return integer;
+    };
+    Value *number = extension->getOperand(0);
+    Value *bits;
+    if (auto *load = dyn_cast<LoadInst>(number)) {
+      builder.SetInsertPoint(load);
+      bits = builder.CreateAlignedLoad(typed(16), load->getPointerOperand(),
+                                       load->getAlign());
+      builder.SetInsertPoint(&inst);
+    } else {
+      bits = builder.CreateBitCast(number, typed(16));
+    }
+    Value *wide = builder.CreateShl(builder.CreateZExt(bits, typed(32)),
+                                    ConstantInt::get(typed(32), 16));
+    inst.replaceAllUsesWith(builder.CreateBitCast(wide, type));
+    inst.eraseFromParent();
+    if (auto *load = dyn_cast<LoadInst>(number); load && load->use_empty())
+      load->eraseFromParent();
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // Accesses
 //===----------------------------------------------------------------------===//
@@ -426,6 +461,7 @@ Error Rewriter::run() {
   for (Function &function : module) {
     replaceApproximations(function);
     roundToBFloat16(function);
+    widenBFloat16(function);
     checkAccesses(function);
   }
   module.setTargetTriple(Triple());
