@@ -154,6 +154,7 @@ LogicalResult TableBuilder::addKernel(KernelOp kernel) {
   entry.phases.assign(it->second.begin(), it->second.end());
   entry.firstFunction = numFunctions;
   numFunctions += static_cast<int64_t>(entry.phases.size());
+  kernels.describe(kernel.getPrototype(), entry);
   kernelIndex[entry.name] = static_cast<int64_t>(program.kernels.size());
   program.kernels.push_back(std::move(entry));
   return success();
@@ -232,6 +233,7 @@ FailureOr<rt::Program> mixln::buildProgram(ModuleOp module,
   builder.program.target = target.target;
   builder.program.cpu = target.cpu;
   builder.program.cpuFeatures = target.cpuFeatures;
+  builder.program.gpuArch = target.gpuArch;
   builder.program.memoryLimit = target.memoryLimit;
   builder.program.checkpoints = target.checkpoints;
   if (failed(builder.run()))
