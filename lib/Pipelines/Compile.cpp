@@ -16,6 +16,7 @@
 #include "mixln/Target/CPU.h"
 #include "mixln/Target/CpuKernels.h"
 #include "mixln/Target/DrawMemory.h"
+#include "mixln/Target/EmulatorObject.h"
 #include "mixln/Target/Executable.h"
 #include "mixln/Target/GPU.h"
 #include "mixln/Target/GpuKernels.h"
@@ -66,6 +67,13 @@ private:
   std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
 };
 
+/// What an executable for a GPU carries beside its program.
+struct GpuCode {
+  std::vector<DeviceImage> images;
+  /// Object file of the emulator; empty where none was asked for.
+  SmallVector<char, 0> emulator;
+};
+
 class Compilation {
 public:
   explicit Compilation(const CompileOptions &options)
@@ -89,7 +97,8 @@ private:
                                         const PhaseOptions &phaseOptions);
   int drawMemory(const rt::Program &program);
   int emit(KernelGenerator &generator, const TargetInfo &target);
-  LogicalResult makeImages(ModuleOp kernels, std::vector<DeviceImage> &images);
+  LogicalResult makeImages(ModuleOp kernels, const rt::Program &program,
+                           GpuCode &code);
   std::string dumpText(StringRef name, StringRef text);
 
   std::string modeling;
@@ -287,7 +296,8 @@ std::string Compilation::dumpText(StringRef name, StringRef text) {
 /// The GPU's code: PTX for the driver to compile, and machine code where there
 /// is an assembler.
 LogicalResult Compilation::makeImages(ModuleOp kernels,
-                                      std::vector<DeviceImage> &images) {
+                                      const rt::Program &program,
+                                      GpuCode &code) {
   auto fail = [](const Twine &message) {
     report(message, kFailed);
     return failure();
@@ -299,6 +309,17 @@ LogicalResult Compilation::makeImages(ModuleOp kernels,
   auto ir = translateKernels(kernels, llvmContext);
   if (!ir)
     return fail(llvm::toString(ir.takeError()));
+  if (options.emulator) {
+    SmallVector<std::string> phases;
+    for (const rt::Kernel &kernel : program.kernels)
+      for (const std::string &phase : kernel.phases)
+        phases.push_back(kernel.library.empty() ? phase : std::string());
+    auto object = emitEmulatorObject(**ir, phases);
+    if (!object)
+      return fail(llvm::toString(object.takeError()));
+    code.emulator = std::move(*object);
+    timer.lap("emulator");
+  }
   std::string text;
   auto ptx = emitPtx(**ir, *gpu, &text);
   if (!ptx)
@@ -307,7 +328,7 @@ LogicalResult Compilation::makeImages(ModuleOp kernels,
     return fail(error);
   if (std::string error = dumpText("09-emit.ptx", *ptx); !error.empty())
     return fail(error);
-  images.push_back({gpu->arch, "ptx", *ptx});
+  code.images.push_back({gpu->arch, "ptx", *ptx});
   std::string assembler = findPtxas();
   if (assembler.empty())
     return success();
@@ -317,7 +338,7 @@ LogicalResult Compilation::makeImages(ModuleOp kernels,
     return fail(llvm::toString(cubin.takeError()));
   if (std::string error = dumpText("09-emit.ptxas.txt", said); !error.empty())
     return fail(error);
-  images.push_back({gpu->arch, "cubin", std::move(*cubin)});
+  code.images.push_back({gpu->arch, "cubin", std::move(*cubin)});
   return success();
 }
 
@@ -356,13 +377,13 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   if (failed(lowerKernelsToLLVM(*kernels)))
     return report("phase lower failed", kFailed);
   timer.lap("lower");
-  std::vector<DeviceImage> images;
+  GpuCode gpuCode;
   if (isGpu) {
     if (options.last == Phase::Lower) {
       module = std::move(kernels);
       return writeModule();
     }
-    if (failed(makeImages(*kernels, images)))
+    if (failed(makeImages(*kernels, *program, gpuCode)))
       return kFailed;
     timer.lap("images");
     // The host has the program and the images, no kernels.
@@ -370,7 +391,7 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   }
   if (failed(addProgramGlobals(*kernels, *program)))
     return report("phase lower failed", kFailed);
-  addGpuImages(*kernels, images);
+  addGpuImages(*kernels, gpuCode.images);
   if (options.last == Phase::Lower) {
     module = std::move(kernels);
     return writeModule();
@@ -379,9 +400,12 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   if (!object)
     return report(llvm::toString(object.takeError()), kFailed);
   timer.lap("code");
+  SmallVector<StringRef, 2> objects = {
+      StringRef(object->data(), object->size())};
+  if (!gpuCode.emulator.empty())
+    objects.emplace_back(gpuCode.emulator.data(), gpuCode.emulator.size());
   if (std::string error =
-          linkExecutable({StringRef(object->data(), object->size())},
-                         options.toolPath, options.output);
+          linkExecutable(objects, options.toolPath, options.output);
       !error.empty())
     return report(error, kFailed);
   timer.lap("link");
