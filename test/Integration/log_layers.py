@@ -36,7 +36,7 @@ for preset in ("post_pre", "residual"):
         mt.fail(f"{preset}: layers.jsonl has updates {[line['step'] for line in lines]}")
     for line in lines:
         for name, count in (("gradient_norm", L), ("weight_norm", L), ("stream_rms", L + 1), ("stream_max", L),
-                            ("branch_ratio", 2 * L), ("turn_cosine", L), ("own_rms", L), ("own_ratio", 2 * L), ("norm_gain", 2 * L)):
+                            ("branch_ratio", 2 * L), ("turn_angle", L), ("input_gradient", L), ("attention_max", L), ("attention_entropy", L), ("own_rms", L), ("own_ratio", 2 * L), ("norm_gain", 2 * L)):
             if len(line[name]) != count or not all(math.isfinite(value) for value in line[name]):
                 mt.fail(f"{preset}: {name} is {line[name]}, expected {count} numbers")
         # Both are sums over the same fp32 numbers in another order.

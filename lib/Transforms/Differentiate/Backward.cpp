@@ -10,6 +10,7 @@
 #include "mixln/Transforms/Differentiate/Backward.h"
 #include "mixln/IR/Sites.h"
 #include "mixln/Interfaces/Differentiable.h"
+#include "mixln/Transforms/Differentiate/Measurements.h"
 #include "mixln/Transforms/Differentiate/RowwiseBuilder.h"
 #include "mixln/Transforms/Differentiate/TensorHelpers.h"
 
@@ -54,6 +55,7 @@ private:
   StoreOp lossStore;
   DenseSet<Value> active;
   DenseMap<Value, SmallVector<Value>> cotangents;
+  DenseMap<Value, Value> totals; ///< cotangents of whole values
   llvm::StringMap<SmallVector<Value>> gradients;
   /// How often a value stands among the parts of all gradients.
   DenseMap<Value, unsigned> shares;
@@ -127,6 +129,7 @@ LogicalResult Backward::visit(Operation *op) {
       return success();
     }
     ofResults.push_back(has ? addUp(op, found->second) : Value());
+    totals[result] = ofResults.back();
   }
   if (!reached)
     return success();
@@ -272,7 +275,9 @@ LogicalResult Backward::run() {
   for (VariableOp parameter : module.getOps<VariableOp>())
     if (parameter.getRole() == Role::Parameter)
       storeGradient(parameter, gradients.lookup(parameter.getSymName()));
-  clean(forward.back());
+  Operation *last = forward.back();
+  placeMeasurements(entry, [&](Value value) { return totals.lookup(value); });
+  clean(last);
   return success();
 }
 

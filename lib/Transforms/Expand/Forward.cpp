@@ -259,11 +259,13 @@ Value Forward::attention(const SubLayer &subLayer, Value input) {
       failed(innerNorm(subLayer, "k", "attention.k_norm", k)) ||
       failed(innerNorm(subLayer, "v", "attention.v_norm", v)))
     return {};
-  auto op = AttentionOp::create(
-      builder, loc, q.getType(),
-      RankedTensorType::get({rows, heads}, builder.getF32Type()), q, k, v,
-      load("rope_cos"), load("rope_sin"), builder.getI64IntegerAttr(heads),
-      model.findDouble("attention_scale"));
+  Type ofHeads = RankedTensorType::get({rows, heads}, builder.getF32Type());
+  SmallVector<Type> ofScores(isMeasured ? 2 : 0, ofHeads);
+  auto op = AttentionOp::create(builder, loc, q.getType(), ofHeads, ofScores, q,
+                                k, v, load("rope_cos"), load("rope_sin"),
+                                builder.getI64IntegerAttr(heads),
+                                model.findDouble("attention_scale"));
+  scores = op.getScores();
   setSite(op, siteName("attention.core"), layer);
   setName(op->getResult(0), siteName("attention.context"));
   Value context = op.getCtx();
@@ -345,7 +347,12 @@ LogicalResult Forward::subLayer(const SubLayer &subLayer) {
                     cast<StringAttr>(model.getStreams()[i]).getValue().str());
   }
   streams = *joined;
-  places.push_back({before, input->front(), branch, streams.front()});
+  Place place{before, input->front(), branch, streams.front()};
+  if (isMeasured && !subLayer.sites.isMlp) {
+    place.peak = scores[0];
+    place.entropy = scores[1];
+  }
+  places.push_back(place);
   return success();
 }
 
