@@ -234,9 +234,8 @@ LogicalResult PlacementOp::verifyRegions() {
 }
 
 ArrayRef<StringLiteral> mixln::getMeasureInputs(StringRef per) {
-  static const StringLiteral layer[] = {"x", "y", "e", "dx", "dy"};
-  static const StringLiteral subLayer[] = {"x",  "y",  "e",  "h", "F",
-                                           "dx", "dy", "dh", "dF"};
+  static const StringLiteral layer[] = {"x", "y", "e", "dx"};
+  static const StringLiteral subLayer[] = {"x", "y", "e", "h", "F", "dx"};
   static const StringLiteral attention[] = {"peak", "entropy"};
   static const StringLiteral parameter[] = {"w", "g", "u"};
   return StringSwitch<ArrayRef<StringLiteral>>(per)

@@ -184,8 +184,7 @@ def Mixln_MeasureOp : Mixln_Op<"measure", [
     | "attention" | `peak`, `entropy` of a position's probabilities, by head |
     | "parameter" | rows of `w`, of its gradient `g`, of its latest update `u` |
 
-    `dx`, `dy`, `dh`, `dF` are the gradients of the loss by those. The region
-    yields one f32 a position or row; the host reduces them by `reduce`: mean,
+    `dx` is the gradient of the loss by `x`. The region yields one f32 a position or row; the host reduces them by `reduce`: mean,
     rms, max, min, root_sum (the root of their sum) or angle (the mean angle of
     chords of the unit circle, in half turns). A second f32 is reduced likewise
     and divides the first. Parameters of a layer are reduced together where they

@@ -252,8 +252,8 @@ def Mixln_MeasureAtOp : Mixln_Op<"measure_at", [Pure]> {
   let summary = "a measurement that reads gradients, before there are any";
   let description = [{
     Stands for the row program of a `measure` on `values`, in the order of its
-    inputs: an input `dx` is the gradient of the loss by that value.
-    `differentiate` puts the row program behind the backward. Until then it is
+    inputs: an input `dx` is the gradient of the loss by that value, a loaded
+    tensor of zeros that the entry adds to what is measured. `differentiate` puts the row program behind the backward. Until then it is
     zero: an entry without a backward has no gradients.
 
     Example:

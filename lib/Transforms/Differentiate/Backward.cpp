@@ -55,7 +55,7 @@ private:
   StoreOp lossStore;
   DenseSet<Value> active;
   DenseMap<Value, SmallVector<Value>> cotangents;
-  DenseMap<Value, Value> totals; ///< cotangents of whole values
+  DenseMap<Value, Value> totals; ///< of whole values, as far as measured
   llvm::StringMap<SmallVector<Value>> gradients;
   /// How often a value stands among the parts of all gradients.
   DenseMap<Value, unsigned> shares;
@@ -67,12 +67,19 @@ static bool isFloat(Value value) {
   return isa<FloatType>(getElementTypeOrSelf(value.getType()));
 }
 
+/// What is loaded only to see its gradient.
+static bool isTap(LoadOp load) {
+  return llvm::any_of(load->getUsers(),
+                      [](Operation *user) { return isa<MeasureAtOp>(user); });
+}
+
 void Backward::findActive(ArrayRef<Operation *> forward) {
   for (Operation *op : forward) {
     bool depends = false;
     if (auto load = dyn_cast<LoadOp>(op)) {
       auto variable = module.lookupSymbol<VariableOp>(load.getVariable());
-      depends = variable && variable.getRole() == Role::Parameter;
+      depends =
+          (variable && variable.getRole() == Role::Parameter) || isTap(load);
     }
     depends |= llvm::any_of(op->getOperands(), [&](Value operand) {
       return active.contains(operand);
@@ -124,7 +131,9 @@ LogicalResult Backward::visit(Operation *op) {
     bool has = found != cotangents.end() && !found->second.empty();
     reached |= has;
     if (auto load = dyn_cast<LoadOp>(op)) {
-      if (has)
+      if (has && isTap(load))
+        totals[result] = addUp(op, found->second);
+      else if (has)
         gradients[load.getVariable()].append(found->second);
       return success();
     }

@@ -96,6 +96,8 @@ private:
   int64_t operations = 0; ///< of all row programs
   llvm::StringMap<mlir::Value> loaded;
   mlir::Value embedding, blockInput, branch;
+  mlir::Value tap;
+  bool tapsLayers = false, tapsSubLayers = false;
   bool isMeasured = false; ///< attention also gives what is measured of it
   mlir::ValueRange scores; ///< of the latest attention
   Streams streams;
@@ -103,9 +105,11 @@ private:
   /// What a measurement may read at a sub-layer.
   struct Place {
     mlir::Value x, h, F, y;
+    mlir::Value tap = {};                ///< whose gradient is that of x
     mlir::Value peak = {}, entropy = {}; ///< of attention's probabilities
   };
   llvm::SmallVector<Place> places; ///< attention, MLP, attention, ...
+  mlir::LogicalResult tapStream(const mlir::Twine &site);
   mlir::Value measuredValue(mlir::StringRef input, const Place &place);
   mlir::LogicalResult measureAt(MeasureOp op, const Place &place,
                                 int64_t index);

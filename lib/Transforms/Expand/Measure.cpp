@@ -8,6 +8,13 @@
 // What reads gradients is a mixln.measure_at until there are some. It and what
 // is measured of parameters go on to `differentiate`, so those stay.
 //
+// The gradient of the loss by a stream is that by zeros that are added to it:
+//
+//   %z = mixln.load @measured_zeros
+//   %x' = mixln.rowwise [R] rows(%x, %z) {... x + z ...}
+//
+// so that it is a result of the backward program, however much is joined.
+//
 //===----------------------------------------------------------------------===//
 
 #include "mixln/IR/Measure.h"
@@ -20,9 +27,8 @@ using namespace mlir;
 using namespace mixln;
 
 Value Forward::measuredValue(StringRef input, const Place &place) {
-  if (isMeasuredGradient(input))
-    input = input.drop_front();
   return StringSwitch<Value>(input)
+      .Case("dx", place.tap)
       .Case("x", place.x)
       .Case("y", place.y)
       .Case("h", place.h)
@@ -78,7 +84,46 @@ LogicalResult Forward::measureAt(MeasureOp op, const Place &place,
   return success();
 }
 
+LogicalResult Forward::tapStream(const Twine &site) {
+  // Nothing is joined with a lookup: its cotangent is whole as it is.
+  if (streams.front().getDefiningOp<EmbeddingOp>()) {
+    tap = streams.front();
+    return success();
+  }
+  constexpr StringLiteral kZeros = "measured_zeros";
+  if (failed(variables.declare(model.getLoc(), kZeros,
+                               variables.f32({rows, hidden}), Role::Constant,
+                               variables.init(InitKind::Constant, 0))))
+    return failure();
+  // A value of its own for each place: its cotangent is what is measured.
+  auto zeros = LoadOp::create(builder, loc, variables.getType(kZeros), kZeros);
+  setSite(zeros, site.str(), layer);
+  tap = zeros;
+  Type row = VectorType::get(hidden, builder.getF32Type());
+  auto op = RowwiseOp::create(
+      builder, loc, ArrayRef<int64_t>{rows}, ValueRange{streams.front(), tap},
+      ArrayRef<AffineMap>(), ValueRange(), ArrayRef<double>(), TypeRange(row),
+      TypeRange(), ArrayRef<AffineMap>());
+  setSite(op, site.str(), layer);
+  OpBuilder body = OpBuilder::atBlockEnd(op.getBodyBlock());
+  RowBuilder b(body, loc);
+  Value sum = b.add(op.getRowArgument(0), op.getRowArgument(1));
+  YieldOp::create(body, loc, ValueRange(sum), ValueRange());
+  // Whatever is the same value stays so, and gradients are added in the order
+  // of the plain step.
+  Value before = streams.front();
+  for (Value &stream : streams)
+    if (stream == before)
+      stream = op.getRowResults()[0];
+  if (embedding == before)
+    embedding = op.getRowResults()[0];
+  return success();
+}
+
 void Forward::beginMeasuring() {
+  for (MeasureOp op : model.getBody().getOps<MeasureOp>())
+    if (op.getPer() != "parameter" && isMeasuredLater(op))
+      (op.getPer() == "layer" ? tapsLayers : tapsSubLayers) = true;
   isMeasured =
       llvm::any_of(model.getBody().getOps<MeasureOp>(),
                    [](MeasureOp op) { return op.getPer() == "attention"; });
@@ -93,7 +138,8 @@ LogicalResult Forward::measure() {
     for (int64_t i = 0, e = places.size() / (isSubLayer ? 1 : 2); i < e; ++i) {
       Place place = isSubLayer ? places[i] : places[2 * i];
       if (per == "layer")
-        place = Place{places[2 * i].x, {}, {}, places[2 * i + 1].y};
+        place = Place{
+            places[2 * i].x, {}, {}, places[2 * i + 1].y, places[2 * i].tap};
       if (failed(measureAt(op, place, i)))
         return failure();
     }
