@@ -17,12 +17,16 @@ void ThreadFlags::add(Flags &flags) {
               "worker threads; default: the CPUs this process may use");
 }
 
+static std::string countOf(int64_t threads) {
+  return cat(threads, threads == 1 ? " thread" : " threads");
+}
+
 int ThreadFlags::resolve() {
   constexpr int64_t kMost = 1024;
   if (threads > kMost)
     badInput("--threads is ", threads, ", expected at most ", kMost);
   if (threads != 0) {
-    text = cat(threads, " threads (--threads)");
+    text = countOf(threads) + " (--threads)";
     return static_cast<int>(threads);
   }
   CpuBudget budget = cpuBudget();
@@ -32,13 +36,28 @@ int ThreadFlags::resolve() {
   if (slurm && parseCount(slurm, given) && given > 0)
     threads = std::min(threads, given);
   threads = std::min(threads, kMost);
-  text = cat(threads, " threads (affinity ", budget.affinity);
+  text = cat(countOf(threads), " (affinity ", budget.affinity);
   if (budget.quota)
     text += cat(", cgroup quota ", budget.quota);
   if (given > 0)
     text += cat(", SLURM_CPUS_PER_TASK ", given);
   text += ")";
   return static_cast<int>(threads);
+}
+
+void DeviceFlags::add(Flags &flags) {
+  flags.choice("device", choice.name, {"auto", "cpu", "cuda", "emulator"},
+               "what it runs on; auto: what it was compiled for; emulator: GPU "
+               "kernels on this CPU, with every access checked");
+  flags.count("emulator_seed", seed, 0,
+              "with --device emulator: the order in which GPU threads go on");
+}
+
+const DeviceChoice &DeviceFlags::resolve(const Flags &flags) {
+  if (flags.given("emulator_seed") && choice.name != "emulator")
+    badInput("--emulator_seed belongs to --device emulator");
+  choice.emulatorSeed = static_cast<uint64_t>(seed);
+  return choice;
 }
 
 void OptimizerFlags::add(Flags &flags) {
