@@ -34,6 +34,8 @@ struct MatmulTraits {
   /// One kernel computes a list of products; otherwise each is its own
   /// operation.
   bool lists = true;
+  /// Rows of bf16 may have any length; otherwise only multiples of 16 bytes.
+  bool oddRows = true;
 };
 
 /// How one operation launches its kernel.

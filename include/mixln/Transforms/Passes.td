@@ -112,6 +112,15 @@ def MixlnCastSides : Pass<"mixln-cast-sides", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mixln::MixlnDialect"];
 }
 
+def MixlnWidenOdd : Pass<"mixln-widen-odd", "::mlir::ModuleOp"> {
+  let summary = "form products with odd rows of bf16 in f32";
+  let description = [{
+    For targets whose products need rows of bf16 that are multiples of 16 bytes:
+    the operands of the others are cast to f32 before, the results back behind.
+  }];
+  let dependentDialects = ["::mixln::MixlnDialect"];
+}
+
 def MixlnReuseRows : Pass<"mixln-reuse-rows", "::mlir::ModuleOp"> {
   let summary = "read rows that are stored instead of computing them again";
   let description = [{
