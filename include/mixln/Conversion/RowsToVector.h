@@ -46,6 +46,11 @@ std::string getRowKey(RowwiseOp op);
 /// initial value.
 bool canRowWriteInPlace(RowwiseOp op, unsigned operand, unsigned result);
 
+/// Row results may lie in pairs of rows, as gradients of weights read them:
+/// #mixln.paired or #mixln.packed of bf16, not transposed.
+bool canRowWriteLayout(RowwiseOp op, unsigned result,
+                       mlir::RankedTensorType type);
+
 } // namespace mixln
 
 #endif // MIXLN_CONVERSION_ROWSTOVECTOR_H

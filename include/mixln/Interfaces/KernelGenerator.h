@@ -54,6 +54,13 @@ public:
   virtual bool canWriteInPlace(mlir::Operation *op, unsigned operand,
                                unsigned result) = 0;
 
+  /// Whether the kernel of `op`, with a result more, could write what result
+  /// `result` holds there as `type`, a layout of the same values.
+  virtual bool canWriteLayout(mlir::Operation *op, unsigned result,
+                              mlir::RankedTensorType type) {
+    return false;
+  }
+
   /// Writes the kernel of `op` into `module` as functions whose names start
   /// with `symbol`; appends one symbol a phase to `phases`.
   virtual llvm::LogicalResult

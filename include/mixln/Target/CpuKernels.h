@@ -22,6 +22,8 @@ public:
   int64_t getBytes(mlir::RankedTensorType type) override;
   bool canWriteInPlace(mlir::Operation *op, unsigned operand,
                        unsigned result) override;
+  bool canWriteLayout(mlir::Operation *op, unsigned result,
+                      mlir::RankedTensorType type) override;
   llvm::LogicalResult
   emitKernel(mlir::Operation *op, llvm::StringRef symbol, mlir::ModuleOp module,
              llvm::SmallVectorImpl<std::string> &phases) override;

@@ -23,10 +23,30 @@ struct RowBuffers {
   int64_t elements = 0;
 };
 
+/// Row results in a layout of pairs of rows: their rows are put side by side
+/// when both are there. They lie in scratch until then, or in the plain bf16
+/// result that holds the same rows.
+struct RowLayouts {
+  RowLayouts(RowwiseOp op, const RowBuffers &buffers);
+  /// Whether result `i` is one of them.
+  bool contains(unsigned i) const { return sources[i].has_value(); }
+  struct Source {
+    /// The plain result, or where the rows lie in scratch, in elements of f32.
+    std::optional<unsigned> result;
+    int64_t offset = 0;
+  };
+  /// By row result.
+  llvm::SmallVector<std::optional<Source>> sources;
+  bool any = false;
+  /// Of the scratch memory, buffers included, in elements of f32.
+  int64_t elements = 0;
+};
+
 class RowEmitter {
 public:
   RowEmitter(RowwiseOp op, const RowStages &stages, KernelBuilder &builder)
-      : op(op), stages(stages), b(builder), slot(op), buffers(stages) {
+      : op(op), stages(stages), b(builder), slot(op), buffers(stages),
+        layouts(op, buffers) {
     planPrefetches();
   }
 
@@ -48,6 +68,9 @@ private:
   /// over all points so far, and are replaced by the new ones.
   void emitPoint(Value row, Value head, Values &totals);
   Value loadNumber(Value ptr, mlir::Type element);
+  /// Puts rows [row, row + count) of all results in a layout of pairs there;
+  /// `count` is 1 or 2.
+  void storeLayouts(Value row, Value count, Value numRows);
   /// Addresses and numbers of the operands at a point.
   void loadNumbers(mlir::ValueRange point);
   Value emitIndex(mlir::AffineExpr expr, mlir::ValueRange point);
@@ -90,6 +113,9 @@ private:
   KernelBuilder &b;
   RowSlot slot;
   RowBuffers buffers;
+  RowLayouts layouts;
+  /// Which of a pair of rows the present point is.
+  Value rowOfPair;
 
   struct Prefetch {
     RowSource source;

@@ -6,6 +6,7 @@
 //   for row in my part of the rows
 //     for head in heads
 //       addresses, numbers; for each stage: numbers, loops
+//     behind a pair of rows: results that lie in pairs
 //   store the sums of numbers to my slot
 //
 // Phase 1, my part of the columns of each sum:
@@ -15,6 +16,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "RowEmitter.h"
+
+#include "mixln/Conversion/MatmulToVector.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -42,6 +45,31 @@ RowBuffers::RowBuffers(const RowStages &stages) {
 
 static Type elementOf(Value tensor) {
   return cast<RankedTensorType>(tensor.getType()).getElementType();
+}
+
+RowLayouts::RowLayouts(RowwiseOp op, const RowBuffers &buffers)
+    : elements(buffers.elements) {
+  auto typeOf = [&](unsigned i) {
+    return cast<RankedTensorType>(op.getRowResults()[i].getType());
+  };
+  auto yielded = op.getYield().getRows();
+  unsigned count = op.getRowResults().size();
+  sources.resize(count);
+  for (unsigned i = 0; i < count; ++i) {
+    if (!typeOf(i).getEncoding())
+      continue;
+    any = true;
+    Source source;
+    for (unsigned j = 0; j < count && !source.result; ++j)
+      if (yielded[j] == yielded[i] && !typeOf(j).getEncoding() &&
+          typeOf(j).getElementType().isBF16())
+        source.result = j;
+    if (!source.result) {
+      source.offset = elements;
+      elements += llvm::alignTo(typeOf(i).getShape().back(), kLine);
+    }
+    sources[i] = source;
+  }
 }
 
 void RowEmitter::loadPointers(KernelBuilder::Arguments args) {
@@ -121,10 +149,17 @@ void RowEmitter::loadNumbers(ValueRange point) {
     if (!isa<VectorType>(argument.getType()) && stages.isLive(argument))
       numbers[argument] = loadNumber(rowPtrs.back(), elementOf(operand));
   }
-  for (auto [base, result] : llvm::zip(resultBases, op.getRowResults()))
-    resultPtrs.push_back(emitAddress(base,
-                                     cast<RankedTensorType>(result.getType()),
-                                     llvm::to_vector(point)));
+  for (auto [i, base] : llvm::enumerate(resultBases)) {
+    auto type = cast<RankedTensorType>(op.getRowResults()[i].getType());
+    if (!layouts.contains(i)) {
+      resultPtrs.push_back(emitAddress(base, type, llvm::to_vector(point)));
+      continue;
+    }
+    Value rows = b.offset(scratch, layouts.sources[i]->offset);
+    resultPtrs.push_back(elementAddress(
+        rows, type.getElementType(),
+        b.mul(rowOfPair, type.getShape().back())));
+  }
   for (auto [i, result] : llvm::enumerate(op.getSumResults())) {
     Values indices;
     for (AffineExpr expr : op.getSumMap(i).getResults())
@@ -204,6 +239,29 @@ void RowEmitter::emitPoint(Value row, Value head, Values &totals) {
   numbers = std::move(outer);
 }
 
+void RowEmitter::storeLayouts(Value row, Value count, Value numRows) {
+  int64_t width = panelColumns(b.getTarget());
+  Value pair = b.divide(row, b.constant(2));
+  for (unsigned i = 0; i < numResults(); ++i) {
+    if (!layouts.contains(i))
+      continue;
+    const RowLayouts::Source &source = *layouts.sources[i];
+    auto type = cast<RankedTensorType>(op.getRowResults()[i].getType());
+    int64_t columns = type.getShape().back();
+    Value from = source.result
+                     ? elementAddress(resultBases[*source.result],
+                                      type.getElementType(),
+                                      b.mul(row, columns))
+                     : b.offset(scratch, source.offset);
+    bool panels = isa<PackedAttr>(type.getEncoding());
+    Value to =
+        b.offset(resultBases[i], b.mul(pair, panels ? width : columns));
+    Value stride = b.mul(b.ceilDivide(numRows, 2), width);
+    b.call(pairRowsFunction(b, panels), {from, b.constant(columns), to, stride,
+                                         count, b.constant(columns)});
+  }
+}
+
 void RowEmitter::emitRows(StringRef symbol) {
   b.kernelFunction(symbol, [&](KernelBuilder::Arguments args) {
     loadPointers(args);
@@ -230,23 +288,42 @@ void RowEmitter::emitRows(StringRef symbol) {
                                                         : b.constantF32(0));
       }
 
-    auto [begin, end] =
-        b.partition(b.loadI64(args.sizes, 0), args.task, args.tasks);
+    // Pairs of rows are dealt out, in every program, so that a sum does not
+    // depend on what else its program stores.
+    Value numRows = b.loadI64(args.sizes, 0);
+    auto [firstPair, lastPair] =
+        b.partition(b.ceilDivide(numRows, 2), args.task, args.tasks);
+    Value begin = b.mul(firstPair, 2);
+    Value end = b.minimum(b.mul(lastPair, 2), numRows);
     bool hasHeads = op.getDomain().size() > 1;
-    Values totals =
-        b.loop(begin, end, 1, zeros, [&](Value row, ValueRange carried) {
-          Values next(carried);
-          if (!hasHeads) {
-            emitPoint(row, Value(), next);
+    auto emitRow = [&](Value row, ValueRange carried) {
+      Values next(carried);
+      if (!hasHeads) {
+        emitPoint(row, Value(), next);
+        return next;
+      }
+      return b.loop(b.constant(0), b.constant(op.getDomain()[1]), 1, next,
+                    [&](Value head, ValueRange inner) {
+                      Values sums(inner);
+                      emitPoint(row, head, sums);
+                      return sums;
+                    });
+    };
+    Values totals;
+    if (!layouts.any)
+      totals = b.loop(begin, end, 1, zeros, emitRow);
+    else
+      totals = b.loop(
+          begin, end, 2, zeros, [&](Value pair, ValueRange carried) {
+            Value last = b.minimum(b.add(pair, 2), end);
+            Values next = b.loop(pair, last, 1, carried,
+                                 [&](Value row, ValueRange inner) {
+                                   rowOfPair = b.sub(row, pair);
+                                   return emitRow(row, inner);
+                                 });
+            storeLayouts(pair, b.sub(last, pair), numRows);
             return next;
-          }
-          return b.loop(b.constant(0), b.constant(op.getDomain()[1]), 1, next,
-                        [&](Value head, ValueRange inner) {
-                          Values sums(inner);
-                          emitPoint(row, head, sums);
-                          return sums;
-                        });
-        });
+          });
     unsigned carried = 0;
     for (unsigned i = 0; i < op.getSumResults().size(); ++i)
       if (isCarried(i)) {

@@ -68,7 +68,7 @@ Launch mixln::getRowLaunch(RowwiseOp op) {
 
   RowSlot slot(op);
   int64_t tasks = std::min<int64_t>(kMaxTasks, time / kTaskTime);
-  tasks = std::min(tasks, rows);
+  tasks = std::min(tasks, (rows + 1) / 2);
   if (slot.elements > 0)
     tasks = std::min(kMaxTasks, rows / kSumRows);
   // A power of two divides most numbers of threads well.
@@ -76,7 +76,7 @@ Launch mixln::getRowLaunch(RowwiseOp op) {
 
   launch.tasks.push_back(tasks);
   launch.sizes = {rows, tasks};
-  launch.scratchBytes = RowBuffers(*stages).elements * 4;
+  launch.scratchBytes = RowLayouts(op, RowBuffers(*stages)).elements * 4;
   if (slot.elements > 0) {
     launch.workspaceBytes = tasks * slot.elements * 4;
     double sumTime = static_cast<double>(launch.workspaceBytes) * kByteTime;
@@ -98,6 +98,8 @@ static void printTypes(raw_ostream &os, TypeRange types, bool dropRows) {
     for (int64_t extent : tensor.getShape().drop_front(dropRows ? 1 : 0))
       os << extent << "x";
     os << tensor.getElementType() << ",";
+    if (tensor.getEncoding())
+      os << tensor.getEncoding() << ",";
   }
   os << ";";
 }
@@ -163,4 +165,18 @@ bool mixln::canRowWriteInPlace(RowwiseOp op, unsigned operand,
                                       !stages->isReadBeforeWrite(i, result)))
       return false;
   return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Layouts
+//===----------------------------------------------------------------------===//
+
+bool mixln::canRowWriteLayout(RowwiseOp op, unsigned result,
+                              RankedTensorType type) {
+  auto plain = cast<RankedTensorType>(op.getRowResults()[result].getType());
+  if (op.getDomain().size() != 1 || plain.getRank() != 2 ||
+      plain.getEncoding() || !type.getElementType().isBF16())
+    return false;
+  auto packed = dyn_cast<PackedAttr>(type.getEncoding());
+  return packed ? !packed.getTransposed() : isa<PairedAttr>(type.getEncoding());
 }

@@ -276,6 +276,12 @@ bool CpuKernels::canWriteInPlace(Operation *op, unsigned operand,
   return false;
 }
 
+bool CpuKernels::canWriteLayout(Operation *op, unsigned result,
+                                RankedTensorType type) {
+  auto row = dyn_cast<RowwiseOp>(op);
+  return row && canRowWriteLayout(row, result, type);
+}
+
 //===----------------------------------------------------------------------===//
 // Code
 //===----------------------------------------------------------------------===//
