@@ -81,6 +81,8 @@ void mixln::buildPhase(Phase phase, OpPassManager &manager,
     manager.addPass(createMixlnTypes());
     // Packs after chunks: one packed weight serves all chunks.
     manager.addPass(createMixlnPack());
+    if (options.keepPacks)
+      manager.addPass(createMixlnKeepPacks());
     return;
   }
   case Phase::Rematerialize:

@@ -146,6 +146,11 @@ mlir::LLVM::LLVMFuncOp blockFunction(KernelBuilder &b, const BlockSpec &spec);
 /// (B, ldb, packed, N, K, firstPanel, lastPanel) packs those panels.
 mlir::LLVM::LLVMFuncOp packFunction(KernelBuilder &b, const PackSpec &spec);
 
+/// (from, ld, to, columns, K) packs `lanes` columns of a panel from as many
+/// rows of a transposed B, of which `columns` exist.
+mlir::LLVM::LLVMFuncOp packSquareFunction(KernelBuilder &b,
+                                          const PackSpec &spec);
+
 /// (from, ld, to, ldTo, R, D, firstPair, lastPair) pairs those rows; `ldTo`
 /// counts words.
 mlir::LLVM::LLVMFuncOp pairFunction(KernelBuilder &b, const PairSpec &spec);

@@ -115,9 +115,8 @@ static Value loadColumnWords(KernelBuilder &b, const PackSpec &spec, Value row,
 // Panels
 //===----------------------------------------------------------------------===//
 
-/// (from, ld, to, columns, K): `lanes` columns of a panel, of which `columns`
-/// exist.
-static LLVM::LLVMFuncOp packTransposed(KernelBuilder &b, const PackSpec &spec) {
+LLVM::LLVMFuncOp mixln::packSquareFunction(KernelBuilder &b,
+                                           const PackSpec &spec) {
   Type ptr = b.ptrType(), i64 = b.getI64Type();
   return b.privateFunction(
       "mixln." + spec.name() + ".square", {ptr, i64, ptr, i64, i64},
@@ -171,7 +170,7 @@ LLVM::LLVMFuncOp mixln::packFunction(KernelBuilder &b, const PackSpec &spec) {
           if (spec.transposed) {
             b.loop(b.constant(0), b.constant(width), lanes, [&](Value i) {
               Value at = b.add(column, i);
-              b.call(packTransposed(b, spec),
+              b.call(packSquareFunction(b, spec),
                      {b.offset(from, b.mul(at, ld), spec.from), ld,
                       b.offset(panelTo, i), b.sub(n, at), depth});
             });

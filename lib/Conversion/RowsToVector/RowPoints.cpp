@@ -6,7 +6,7 @@
 //   for row in my part of the rows
 //     for head in heads
 //       addresses, numbers; for each stage: numbers, loops
-//     behind a pair of rows: results that lie in pairs
+//     behind the rows of a unit: results in a matmul's layout
 //   store the sums of numbers to my slot
 //
 // Phase 1, my part of the columns of each sum:
@@ -47,7 +47,13 @@ static Type elementOf(Value tensor) {
   return cast<RankedTensorType>(tensor.getType()).getElementType();
 }
 
-RowLayouts::RowLayouts(RowwiseOp op, const RowBuffers &buffers)
+static bool isTransposed(Type type) {
+  auto packed =
+      dyn_cast_or_null<PackedAttr>(cast<RankedTensorType>(type).getEncoding());
+  return packed && packed.getTransposed();
+}
+
+RowLayouts::RowLayouts(RowwiseOp op, const RowBuffers &buffers, int64_t lanes)
     : elements(buffers.elements) {
   auto typeOf = [&](unsigned i) {
     return cast<RankedTensorType>(op.getRowResults()[i].getType());
@@ -55,18 +61,28 @@ RowLayouts::RowLayouts(RowwiseOp op, const RowBuffers &buffers)
   auto yielded = op.getYield().getRows();
   unsigned count = op.getRowResults().size();
   sources.resize(count);
+  for (Type type : op.getRowResults().getTypes())
+    if (cast<RankedTensorType>(type).getEncoding())
+      unit = std::max<int64_t>(unit, isTransposed(type) ? lanes : 2);
   for (unsigned i = 0; i < count; ++i) {
     if (!typeOf(i).getEncoding())
       continue;
-    any = true;
     Source source;
     for (unsigned j = 0; j < count && !source.result; ++j)
       if (yielded[j] == yielded[i] && !typeOf(j).getEncoding() &&
           typeOf(j).getElementType().isBF16())
         source.result = j;
+    unsigned same = 0;
+    while (yielded[same] != yielded[i] || (same < i && !sources[same]))
+      ++same;
+    if (same < i) {
+      sources[i] = sources[same];
+      continue;
+    }
     if (!source.result) {
       source.offset = elements;
-      elements += llvm::alignTo(typeOf(i).getShape().back(), kLine);
+      elements +=
+          llvm::alignTo(typeOf(i).getShape().back() * unit / 2, kLine);
     }
     sources[i] = source;
   }
@@ -158,7 +174,7 @@ void RowEmitter::loadNumbers(ValueRange point) {
     Value rows = b.offset(scratch, layouts.sources[i]->offset);
     resultPtrs.push_back(elementAddress(
         rows, type.getElementType(),
-        b.mul(rowOfPair, type.getShape().back())));
+        b.mul(rowOfUnit, type.getShape().back())));
   }
   for (auto [i, result] : llvm::enumerate(op.getSumResults())) {
     Values indices;
@@ -239,26 +255,64 @@ void RowEmitter::emitPoint(Value row, Value head, Values &totals) {
   numbers = std::move(outer);
 }
 
-void RowEmitter::storeLayouts(Value row, Value count, Value numRows) {
+void RowEmitter::storePairs(unsigned result, Value from, Value row,
+                            Value count, Value numRows) {
+  auto type = cast<RankedTensorType>(op.getRowResults()[result].getType());
+  bool panels = isa<PackedAttr>(type.getEncoding());
+  int64_t columns = type.getShape().back();
   int64_t width = panelColumns(b.getTarget());
-  Value pair = b.divide(row, b.constant(2));
+  Value stride = b.mul(b.ceilDivide(numRows, 2), width);
+  b.loop(b.constant(0), count, 2, [&](Value at) {
+    Value pair = b.divide(b.add(row, at), b.constant(2));
+    Value to =
+        b.offset(resultBases[result], b.mul(pair, panels ? width : columns));
+    b.call(pairRowsFunction(b, panels),
+           {elementAddress(from, type.getElementType(), b.mul(at, columns)),
+            b.constant(columns), to, stride, b.sub(count, at),
+            b.constant(columns)});
+  });
+}
+
+void RowEmitter::storeSquare(unsigned result, Value from, Value row,
+                             Value count, Value numRows) {
+  auto type = cast<RankedTensorType>(op.getRowResults()[result].getType());
+  int64_t columns = type.getShape().back(), words = (columns + 1) / 2;
+  int64_t width = panelColumns(b.getTarget());
+  PackSpec spec;
+  spec.from = spec.to = Element::BF16;
+  auto store = [&](Value at, Value exist) {
+    Value panel = b.divide(at, b.constant(width));
+    Value inPanel = b.sub(at, b.mul(panel, width));
+    Value to = b.offset(resultBases[result],
+                        b.add(b.mul(panel, width * words), inPanel));
+    b.call(packSquareFunction(b, spec),
+           {from, b.constant(columns), to, exist, b.constant(columns)});
+  };
+  store(row, count);
+  // Panels have zeros behind the last row.
+  Value isLast = b.equal(b.add(row, count), numRows);
+  b.ifThen(isLast, [&] {
+    Value end = b.mul(b.ceilDivide(numRows, width), width);
+    b.loop(b.add(row, b.lanes()), end, b.lanes(),
+           [&](Value at) { store(at, b.constant(0)); });
+  });
+}
+
+void RowEmitter::storeLayouts(Value row, Value count, Value numRows) {
   for (unsigned i = 0; i < numResults(); ++i) {
     if (!layouts.contains(i))
       continue;
     const RowLayouts::Source &source = *layouts.sources[i];
     auto type = cast<RankedTensorType>(op.getRowResults()[i].getType());
-    int64_t columns = type.getShape().back();
     Value from = source.result
                      ? elementAddress(resultBases[*source.result],
                                       type.getElementType(),
-                                      b.mul(row, columns))
+                                      b.mul(row, type.getShape().back()))
                      : b.offset(scratch, source.offset);
-    bool panels = isa<PackedAttr>(type.getEncoding());
-    Value to =
-        b.offset(resultBases[i], b.mul(pair, panels ? width : columns));
-    Value stride = b.mul(b.ceilDivide(numRows, 2), width);
-    b.call(pairRowsFunction(b, panels), {from, b.constant(columns), to, stride,
-                                         count, b.constant(columns)});
+    if (isTransposed(type))
+      storeSquare(i, from, row, count, numRows);
+    else
+      storePairs(i, from, row, count, numRows);
   }
 }
 
@@ -288,13 +342,14 @@ void RowEmitter::emitRows(StringRef symbol) {
                                                         : b.constantF32(0));
       }
 
-    // Pairs of rows are dealt out, in every program, so that a sum does not
-    // depend on what else its program stores.
+    // Pairs of rows at least are dealt out, in every program, so that a sum
+    // does not depend on what else its program stores.
+    int64_t unit = std::max<int64_t>(layouts.unit, 2);
     Value numRows = b.loadI64(args.sizes, 0);
-    auto [firstPair, lastPair] =
-        b.partition(b.ceilDivide(numRows, 2), args.task, args.tasks);
-    Value begin = b.mul(firstPair, 2);
-    Value end = b.minimum(b.mul(lastPair, 2), numRows);
+    auto [firstUnit, lastUnit] =
+        b.partition(b.ceilDivide(numRows, unit), args.task, args.tasks);
+    Value begin = b.mul(firstUnit, unit);
+    Value end = b.minimum(b.mul(lastUnit, unit), numRows);
     bool hasHeads = op.getDomain().size() > 1;
     auto emitRow = [&](Value row, ValueRange carried) {
       Values next(carried);
@@ -310,18 +365,18 @@ void RowEmitter::emitRows(StringRef symbol) {
                     });
     };
     Values totals;
-    if (!layouts.any)
+    if (layouts.unit == 0)
       totals = b.loop(begin, end, 1, zeros, emitRow);
     else
       totals = b.loop(
-          begin, end, 2, zeros, [&](Value pair, ValueRange carried) {
-            Value last = b.minimum(b.add(pair, 2), end);
-            Values next = b.loop(pair, last, 1, carried,
+          begin, end, unit, zeros, [&](Value first, ValueRange carried) {
+            Value last = b.minimum(b.add(first, unit), end);
+            Values next = b.loop(first, last, 1, carried,
                                  [&](Value row, ValueRange inner) {
-                                   rowOfPair = b.sub(row, pair);
+                                   rowOfUnit = b.sub(row, first);
                                    return emitRow(row, inner);
                                  });
-            storeLayouts(pair, b.sub(last, pair), numRows);
+            storeLayouts(first, b.sub(last, first), numRows);
             return next;
           });
     unsigned carried = 0;

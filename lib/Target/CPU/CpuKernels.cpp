@@ -191,7 +191,7 @@ Launch CpuKernels::getLaunch(Operation *op) {
   auto rowsOf = [](Value value) { return typeOf(value).getDimSize(0); };
   auto columnsOf = [](Value value) { return typeOf(value).getDimSize(1); };
   return TypeSwitch<Operation *, Launch>(op)
-      .Case([](RowwiseOp op) { return getRowLaunch(op); })
+      .Case([&](RowwiseOp op) { return getRowLaunch(op, target.lanes); })
       .Case([&](MatmulOp op) {
         MatmulLaunch matmul = matmulLaunchOf(op, target);
         Launch launch;
