@@ -115,13 +115,13 @@ struct Kernel {
   std::string name; ///< e.g. rows.residual_rms.512.f32
   /// Symbols of its phases, in order. The functions themselves stand in
   /// `mixln_kernel_table` (see below) at [firstFunction, + phases.size()).
-  std::vector<std::string> phases;
+  std::vector<std::string> phases = {};
   int64_t firstFunction = 0;
   /// On a GPU: one for each phase.
-  std::vector<LaunchShape> launches;
+  std::vector<LaunchShape> launches = {};
   /// Empty, or what computes it instead of a function of the program: "matmul".
-  std::string library;
-  LibraryMatmul matmul;
+  std::string library = {};
+  LibraryMatmul matmul = {};
 };
 
 /// A range of arena bytes that a dispatch touches.
