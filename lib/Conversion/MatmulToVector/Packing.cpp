@@ -255,9 +255,9 @@ LLVM::LLVMFuncOp mixln::pairRowsFunction(KernelBuilder &b, bool panels) {
         Value hasNext = b.less(b.constant(1), args[4]);
         int64_t lanes = b.lanes(), width = panelColumns(b.getTarget());
         auto chunk = [&](Value column, Value target, Value mask) {
-          Value pairs = loadColumnWords(
-              b, words, b.offset(from, column, Element::BF16), ld, mask,
-              hasNext);
+          Value pairs =
+              loadColumnWords(b, words, b.offset(from, column, Element::BF16),
+                              ld, mask, hasNext);
           // Panels have zeros to the right of the last column.
           b.storeVector(pairs, target, panels ? Value() : mask);
         };

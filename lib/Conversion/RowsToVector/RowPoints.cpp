@@ -81,8 +81,7 @@ RowLayouts::RowLayouts(RowwiseOp op, const RowBuffers &buffers, int64_t lanes)
     }
     if (!source.result) {
       source.offset = elements;
-      elements +=
-          llvm::alignTo(typeOf(i).getShape().back() * unit / 2, kLine);
+      elements += llvm::alignTo(typeOf(i).getShape().back() * unit / 2, kLine);
     }
     sources[i] = source;
   }
@@ -173,8 +172,7 @@ void RowEmitter::loadNumbers(ValueRange point) {
     }
     Value rows = b.offset(scratch, layouts.sources[i]->offset);
     resultPtrs.push_back(elementAddress(
-        rows, type.getElementType(),
-        b.mul(rowOfUnit, type.getShape().back())));
+        rows, type.getElementType(), b.mul(rowOfUnit, type.getShape().back())));
   }
   for (auto [i, result] : llvm::enumerate(op.getSumResults())) {
     Values indices;
@@ -255,8 +253,8 @@ void RowEmitter::emitPoint(Value row, Value head, Values &totals) {
   numbers = std::move(outer);
 }
 
-void RowEmitter::storePairs(unsigned result, Value from, Value row,
-                            Value count, Value numRows) {
+void RowEmitter::storePairs(unsigned result, Value from, Value row, Value count,
+                            Value numRows) {
   auto type = cast<RankedTensorType>(op.getRowResults()[result].getType());
   bool panels = isa<PackedAttr>(type.getEncoding());
   int64_t columns = type.getShape().back();
@@ -304,11 +302,11 @@ void RowEmitter::storeLayouts(Value row, Value count, Value numRows) {
       continue;
     const RowLayouts::Source &source = *layouts.sources[i];
     auto type = cast<RankedTensorType>(op.getRowResults()[i].getType());
-    Value from = source.result
-                     ? elementAddress(resultBases[*source.result],
-                                      type.getElementType(),
-                                      b.mul(row, type.getShape().back()))
-                     : b.offset(scratch, source.offset);
+    Value from =
+        source.result
+            ? elementAddress(resultBases[*source.result], type.getElementType(),
+                             b.mul(row, type.getShape().back()))
+            : b.offset(scratch, source.offset);
     if (isTransposed(type))
       storeSquare(i, from, row, count, numRows);
     else
@@ -368,8 +366,8 @@ void RowEmitter::emitRows(StringRef symbol) {
     if (layouts.unit == 0)
       totals = b.loop(begin, end, 1, zeros, emitRow);
     else
-      totals = b.loop(
-          begin, end, unit, zeros, [&](Value first, ValueRange carried) {
+      totals =
+          b.loop(begin, end, unit, zeros, [&](Value first, ValueRange carried) {
             Value last = b.minimum(b.add(first, unit), end);
             Values next = b.loop(first, last, 1, carried,
                                  [&](Value row, ValueRange inner) {

@@ -49,14 +49,14 @@ struct KeepPacks : mixln::impl::MixlnKeepPacksBase<KeepPacks> {
     if (!update)
       return;
     for (auto entry : getOperation().getOps<EntryOp>())
-      for (auto pack : llvm::make_early_inc_range(
-               entry.getBody().front().getOps<PackOp>()))
+      for (auto pack :
+           llvm::make_early_inc_range(entry.getBody().front().getOps<PackOp>()))
         keep(pack);
     if (auto prepare = getOperation().lookupSymbol<EntryOp>("prepare"))
       for (auto &[key, variable] : kept)
         packLoaded(prepare, variable);
-    for (auto store : llvm::make_early_inc_range(
-             update.getBody().front().getOps<StoreOp>()))
+    for (auto store :
+         llvm::make_early_inc_range(update.getBody().front().getOps<StoreOp>()))
       for (auto &[key, variable] : kept)
         if (variable.getOf() == store.getVariable())
           packStored(store, variable);
@@ -75,10 +75,12 @@ struct KeepPacks : mixln::impl::MixlnKeepPacksBase<KeepPacks> {
     if (!variable)
       variable = declare(parameter, cast<RankedTensorType>(type));
     OpBuilder builder(pack);
-    Value loaded = LoadOp::create(builder, pack.getLoc(), type,
-                                  variable.getSymName());
+    Value loaded =
+        LoadOp::create(builder, pack.getLoc(), type, variable.getSymName());
     pack.getResult().replaceAllUsesWith(loaded);
     pack.erase();
+    if (load->use_empty())
+      load.erase();
   }
 
   VariableOp declare(VariableOp parameter, RankedTensorType type) {
@@ -97,9 +99,8 @@ struct KeepPacks : mixln::impl::MixlnKeepPacksBase<KeepPacks> {
   void packLoaded(EntryOp prepare, VariableOp variable) {
     auto builder = OpBuilder::atBlockEnd(&prepare.getBody().front());
     auto parameter = getOperation().lookupSymbol<VariableOp>(*variable.getOf());
-    Value loaded =
-        LoadOp::create(builder, variable.getLoc(), parameter.getType(),
-                       parameter.getSymName());
+    Value loaded = LoadOp::create(builder, variable.getLoc(),
+                                  parameter.getType(), parameter.getSymName());
     storePacked(builder, loaded, variable);
   }
 
