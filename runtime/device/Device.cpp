@@ -43,5 +43,7 @@ std::unique_ptr<Device> mixln::rt::makeDevice(const Program &program,
   if (name != program.target)
     badInput("--device ", name, ": this executable was compiled for ",
              program.target, "; compile it with --target ", name);
+  if (name == "cuda")
+    return makeCudaDevice(program, code.images, code.imageCount);
   return makeCpuDevice(program, code.kernels, code.kernelCount, pool);
 }

@@ -21,8 +21,8 @@ class Device {
 public:
   virtual ~Device() = default;
 
-  /// Runs the dispatches [first, last) of an entry, in order; returns when they
-  /// are done. `stop`, asked between tasks, ends it early, with the result
+  /// Runs the dispatches [first, last) of an entry, in order; read() sees what
+  /// they did. `stop`, asked between tasks, ends it early, with the result
   /// false and the arena in no state to go on from.
   virtual bool run(int64_t entry, int64_t first = 0,
                    int64_t last = kAllDispatches, bool (*stop)() = nullptr) = 0;
@@ -52,6 +52,12 @@ std::unique_ptr<Device> makeEmulatorDevice(const Program &program,
                                            const EmulatedPhase *phases,
                                            int64_t phaseCount, ThreadPool &pool,
                                            uint64_t seed);
+
+/// On the first NVIDIA GPU. run() does not wait for it, read() does. An
+/// InputError where driver, GPU or code for it are missing.
+std::unique_ptr<Device> makeCudaDevice(const Program &program,
+                                       const GpuImage *images,
+                                       int64_t imageCount);
 
 /// The kernel of a dispatch; a RunError where the program is damaged: no such
 /// kernel, tasks for other phases than it has, operands outside the arena.
