@@ -28,7 +28,7 @@ TABLES = ["init_std", "lr_mult", "decay"]
 TEXTS = {
     "data": ["none*.jsonl", "."], "tokenizer": ["none.model", "."], "save_dir": ["config.json"], "weights": ["none"],
     "continue_from": ["none"], "rerun": ["none", "."], "eval_data": ["none*.jsonl", "."], "dtype": ["fp8", "bf16"],
-    "batch": ["none", "."], "out": ["none/out", "."], "fetch": ["test", "train:9-8", "validation:8"],
+    "batch": ["none", "."], "save_at": ["0", "2,1", "1,x"], "out": ["none/out", "."], "fetch": ["test", "train:9-8", "validation:8"],
     "export out": [".", "initial"], "remove-layer out": [".", "initial"],
 }
 # Recorded as they are, or folders that are created: only an empty value is refused.
