@@ -118,6 +118,7 @@ LogicalResult mixln::interpretAttention(AttentionOp op, Operands operands,
   int64_t count = list->size(), n = sizes.headDim;
   Array ctx = Array::full({count, q.shape[1]}, 0);
   Array lse = Array::undefined({count, sizes.heads});
+  Array peaks = lse, entropies = lse;
   for (auto [position, row] : llvm::enumerate(*list)) {
     for (int64_t head = 0; head < sizes.heads; ++head) {
       int64_t kvHead = sizes.kvHeadOf(head), first = sizes.firstRow(row);
@@ -133,11 +134,21 @@ LogicalResult mixln::interpretAttention(AttentionOp op, Operands operands,
         addScaled(headOf(ctx, position, head, sizes),
                   std::exp(score - largest) / sum,
                   headOf(v, first + i, kvHead, sizes), n);
-      lse.data[position * sizes.heads + head] = largest + std::log(sum);
+      int64_t at = position * sizes.heads + head;
+      lse.data[at] = largest + std::log(sum);
+      peaks.data[at] = largest;
+      double mean = 0;
+      for (double score : scores)
+        mean += std::exp(score - largest) / sum * score;
+      entropies.data[at] = lse.data[at] - mean;
     }
   }
   results.push_back(std::move(ctx));
   results.push_back(std::move(lse));
+  if (!op.getScores().empty()) {
+    results.push_back(std::move(peaks));
+    results.push_back(std::move(entropies));
+  }
   return success();
 }
 

@@ -207,11 +207,22 @@ int Compilation::addMeasurements() {
   ModelOp model = *module->getOps<ModelOp>().begin();
   if (failed(addMeasures(model, getBuiltinMeasures(), "measures.json", error)))
     return report(error, kFailed);
+  // The attention kernel of a GPU gives nothing about its scores yet.
+  if (options.target != "cpu")
+    for (MeasureOp op :
+         llvm::make_early_inc_range(model.getBody().getOps<MeasureOp>()))
+      if (op.getPer() == "attention")
+        op.erase();
   if (options.measure.empty())
     return 0;
   FailureOr<std::string> text = readMeasures(options.measure, error);
   if (failed(text) || failed(addMeasures(model, *text, options.measure, error)))
     return report(error, kBadInput);
+  for (MeasureOp op : model.getBody().getOps<MeasureOp>())
+    if (options.target != "cpu" && op.getPer() == "attention")
+      return report(options.measure + ": " + op.getSymName().str() +
+                        " is per attention, which --target cuda cannot measure",
+                    kBadInput);
   return 0;
 }
 
@@ -316,9 +327,13 @@ LogicalResult Compilation::makeImages(ModuleOp kernels,
     for (const rt::Kernel &kernel : program.kernels)
       for (const std::string &phase : kernel.phases)
         phases.push_back(kernel.library.empty() ? phase : std::string());
-    auto object = emitEmulatorObject(**ir, phases);
+    std::string rewritten;
+    auto object = emitEmulatorObject(**ir, phases, &rewritten);
     if (!object)
       return fail(llvm::toString(object.takeError()));
+    if (std::string error = dumpText("08-emulator.ll", rewritten);
+        !error.empty())
+      return fail(error);
     code.emulator = std::move(*object);
     timer.lap("emulator");
   }

@@ -28,7 +28,7 @@ TABLES = ["init_std", "lr_mult", "decay"]
 TEXTS = {
     "data": ["none*.jsonl", "."], "tokenizer": ["none.model", "."], "save_dir": ["config.json"], "weights": ["none"],
     "continue_from": ["none"], "rerun": ["none", "."], "eval_data": ["none*.jsonl", "."], "dtype": ["fp8", "bf16"],
-    "batch": ["none", "."], "out": ["none/out", "."], "fetch": ["test", "train:9-8", "validation:8"],
+    "batch": ["none", "."], "save_at": ["0", "2,1", "1,x"], "out": ["none/out", "."], "fetch": ["test", "train:9-8", "validation:8"],
     "export out": [".", "initial"], "remove-layer out": [".", "initial"],
 }
 # Recorded as they are, or folders that are created: only an empty value is refused.
@@ -38,7 +38,7 @@ FREE = {"run_name", "name", "tags", "dir"}
 COMPILED = {
     "model_config": ["none.json", "."], "norm": ["none", "post_pre:99", "3xpost"], "post_num": ["-1", "x", "99"],
     "norm_kind": ["none"], "batch_size": ["0", "-1", "x", "1.5"], "seq_len": ["0", "-1", "x"],
-    "dtype": ["fp8", "none"], "target": ["tpu"], "mcpu": ["none"], "compile_from": ["none"], "compile_to": ["none"],
+    "dtype": ["fp8", "none"], "target": ["tpu"], "gpu_arch": ["sm_1", "h100"], "mcpu": ["none"], "compile_from": ["none"], "compile_to": ["none"],
     "dump_phases_to": ["config.json"], "chunk_rows": ["0", "x"], "chunk_threshold": ["0", "x"],
     "attention_scale": ["1/", "none"], "logit_scale": ["1/", "none"], "measure": ["none.json", "."],
     "memory_limit": ["0", "-1", "x", "1XiB"], "activation_checkpointing": ["maybe"],
