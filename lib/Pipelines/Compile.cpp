@@ -162,6 +162,8 @@ PhaseOptions mixln::getPhaseOptions(const CompileOptions &options,
   phases.chunkRows = options.chunkRows;
   phases.chunkThreshold = options.chunkThreshold;
   phases.rematerialize = {options.memoryLimit, options.checkpoints};
+  // Whoever saves memory packs weights where they are read.
+  phases.keepPacks = options.memoryLimit == 0 && !options.checkpoints;
   return phases;
 }
 

@@ -91,6 +91,8 @@ void mixln::buildPhase(Phase phase, OpPassManager &manager,
       manager.addPass(createMixlnPack());
     else
       manager.addPass(createMixlnCastSides());
+    if (options.keepPacks)
+      manager.addPass(createMixlnKeepPacks());
     return;
   }
   case Phase::Rematerialize:

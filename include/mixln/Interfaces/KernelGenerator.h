@@ -79,6 +79,13 @@ public:
   virtual bool canWriteInPlace(mlir::Operation *op, unsigned operand,
                                unsigned result) = 0;
 
+  /// Whether the kernel of `op`, with a result more, could write what result
+  /// `result` holds there as `type`, a layout of the same values.
+  virtual bool canWriteLayout(mlir::Operation *op, unsigned result,
+                              mlir::RankedTensorType type) {
+    return false;
+  }
+
   virtual MatmulTraits getMatmulTraits() { return {}; }
 
   /// Adds to `kernel` what the program says of the kernel of `op` beside its

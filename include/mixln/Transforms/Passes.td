@@ -94,6 +94,17 @@ def MixlnPack : Pass<"mixln-pack", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mixln::MixlnDialect"];
 }
 
+def MixlnKeepPacks : Pass<"mixln-keep-packs", "::mlir::ModuleOp"> {
+  let summary = "pack weights once an update, into variables";
+  let description = [{
+    For models in bf16: what `mixln.pack` makes of a parameter becomes a
+    variable of role `packed` that `prepare` and `update` write, where the
+    optimizer's row program can lay it out itself. Two copies weigh as much as
+    the f32 parameter.
+  }];
+  let dependentDialects = ["::mixln::MixlnDialect"];
+}
+
 def MixlnSplitProducts : Pass<"mixln-split-products", "::mlir::ModuleOp"> {
   let summary = "one matmul for each product of a list";
   let description = [{
