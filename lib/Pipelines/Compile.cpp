@@ -147,6 +147,7 @@ PhaseOptions mixln::getPhaseOptions(const CompileOptions &options,
   phases.chunkRows = options.chunkRows;
   phases.chunkThreshold = options.chunkThreshold;
   phases.rematerialize = {options.memoryLimit, options.checkpoints};
+  phases.generation = options.generation;
   return phases;
 }
 

@@ -54,6 +54,7 @@ void EvalFlags::takeFromRun(const OwnRun &run, const Flags &flags) {
     data.packing = run.flag("eval_packing");
   if (!flags.given("raw"))
     data.raw = run.flag("raw");
+  data.takeFormat(run, flags);
   int64_t recorded;
   if (!flags.given("eval_tokens") &&
       parseCount(run.flag("eval_tokens"), recorded) && recorded > 0)

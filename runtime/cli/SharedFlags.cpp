@@ -75,6 +75,9 @@ void DataFlags::add(Flags &flags, bool evaluation) {
              " pattern",
              evaluation ? Names{"eval_data"} : Names{});
   flags.text("tokenizer", tokenizer, "sentencepiece model");
+  flags.choice("data_format", format, {"text", "chat"},
+               "text: a \"text\" a line; chat: prompts and responses, of which"
+               " responses count (docs/FineTuning.md)");
   flags.choice("packing", packing, {"pad", "concat"},
                "pad: a document a row; concat: documents end to end",
                evaluation ? Names{"eval_packing"} : Names{});
@@ -94,6 +97,12 @@ void DataFlags::takeFromRun(const OwnRun &run, const Flags &flags) {
     packing = run.flag("packing");
   if (!flags.given("raw"))
     raw = run.flag("raw");
+  takeFormat(run, flags);
+}
+
+void DataFlags::takeFormat(const OwnRun &run, const Flags &flags) {
+  if (!flags.given("data_format") && !run.flag("data_format").empty())
+    format = run.flag("data_format");
 }
 
 void StreamFlags::add(Flags &flags) {
@@ -125,6 +134,7 @@ RowOptions DataFlags::rowOptions(const Program &program) const {
   options.length = program.seqLen;
   options.vocabSize = program.vocabSize;
   options.packing = packingOf(packing);
+  options.format = format == "chat" ? DataFormat::Chat : DataFormat::Text;
   options.rawBits = raw.empty() ? 0 : raw == "uint16" ? 16 : 32;
   return options;
 }

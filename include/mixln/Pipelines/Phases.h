@@ -55,6 +55,8 @@ struct PhaseOptions {
   /// intermediate is computed in chunks.
   int64_t chunkRows = 512;
   int64_t chunkThreshold = int64_t(32) << 20;
+  /// Whether there are entries that generate text.
+  bool generation = false;
   /// What may be computed again in the backward.
   RematerializeOptions rematerialize;
 };
