@@ -41,6 +41,7 @@ void EvalFlags::takeFromRun(const OwnRun &run, const Flags &flags) {
   }
   if (data.tokenizer.empty())
     data.tokenizer = run.tokenizer();
+  data.takeFormat(run, flags);
   if (!data.data.empty())
     return;
   data.data = run.path("eval_data");
@@ -54,7 +55,6 @@ void EvalFlags::takeFromRun(const OwnRun &run, const Flags &flags) {
     data.packing = run.flag("eval_packing");
   if (!flags.given("raw"))
     data.raw = run.flag("raw");
-  data.takeFormat(run, flags);
   int64_t recorded;
   if (!flags.given("eval_tokens") &&
       parseCount(run.flag("eval_tokens"), recorded) && recorded > 0)

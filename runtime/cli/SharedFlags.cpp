@@ -88,6 +88,7 @@ void DataFlags::add(Flags &flags, bool evaluation) {
 void DataFlags::takeFromRun(const OwnRun &run, const Flags &flags) {
   if (tokenizer.empty())
     tokenizer = run.tokenizer();
+  takeFormat(run, flags);
   if (!data.empty())
     return;
   data = run.path("data");
@@ -97,7 +98,6 @@ void DataFlags::takeFromRun(const OwnRun &run, const Flags &flags) {
     packing = run.flag("packing");
   if (!flags.given("raw"))
     raw = run.flag("raw");
-  takeFormat(run, flags);
 }
 
 void DataFlags::takeFormat(const OwnRun &run, const Flags &flags) {
