@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(
   clang-22 clang-format-22 lld-22 llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools libclang-rt-22-dev
   cmake ninja-build ccache python3 python3-pip git curl ca-certificates
-  nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev zlib1g-dev libxxhash-dev
+  nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev zlib1g-dev libxxhash-dev libboost-context-dev
   libjs-chart.js
   bible-kjv
 )

@@ -306,7 +306,7 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
     return report(llvm::toString(object.takeError()), kFailed);
   timer.lap("code");
   if (std::string error =
-          linkExecutable(StringRef(object->data(), object->size()),
+          linkExecutable({StringRef(object->data(), object->size())},
                          options.toolPath, options.output);
       !error.empty())
     return report(error, kFailed);
@@ -324,6 +324,8 @@ int Compilation::run() {
     if (std::string error = checkOutput(options.output); !error.empty())
       return report(error, kBadInput);
   }
+  if (options.emulator && options.target != "cuda")
+    return report("--emulator belongs to --target cuda", kBadInput);
   if (options.remarks && failed(enableRemarks()))
     return report("cannot report remarks", kFailed);
   auto target = TargetInfo::create(options.cpu);

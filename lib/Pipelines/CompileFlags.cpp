@@ -129,6 +129,15 @@ static const CompileFlag flags[] = {
        o.cpu = v.str();
        return std::string();
      }},
+    {"emulator", "",
+     "with --target cuda: the kernels as code of this CPU too, for --device "
+     "emulator",
+     [](CompileOptions &o, StringRef v) {
+       o.emulator = v != "false";
+       return v.empty() || v == "true" || v == "false"
+                  ? std::string()
+                  : "is '" + v.str() + "', expected no value, true or false";
+     }},
     {"compile_from", "PHASE", "the input is IR at the end of the phase before",
      [](CompileOptions &o, StringRef v) {
        Phase first = Phase::Expand;

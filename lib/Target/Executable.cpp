@@ -100,8 +100,22 @@ static std::string readLinkLine(StringRef library,
   return {};
 }
 
-std::string mixln::linkExecutable(StringRef object, StringRef toolPath,
-                                  StringRef output) {
+static std::string writeObject(StringRef object, SmallVectorImpl<char> &path) {
+  int descriptor;
+  if (auto error = llvm::sys::fs::createTemporaryFile("mixln-program", "o",
+                                                      descriptor, path))
+    return "cannot create a temporary file: " + error.message();
+  llvm::raw_fd_ostream stream(descriptor, /*shouldClose=*/true);
+  stream << object;
+  stream.close();
+  if (stream.has_error())
+    return ("cannot write " + Twine(path) + ": " + stream.error().message())
+        .str();
+  return {};
+}
+
+std::string mixln::linkExecutable(ArrayRef<StringRef> objects,
+                                  StringRef toolPath, StringRef output) {
   SmallString<128> library(
       llvm::sys::path::parent_path(llvm::sys::path::parent_path(toolPath)));
   llvm::sys::path::append(library, "lib");
@@ -113,19 +127,15 @@ std::string mixln::linkExecutable(StringRef object, StringRef toolPath,
     return "no C++ compiler found to link with (looked for clang++-22, "
            "clang++, g++, c++); set MIXLN_LINKER to one";
 
-  SmallString<128> objectPath, errorPath, partial;
-  int descriptor;
-  if (auto error = llvm::sys::fs::createTemporaryFile("mixln-program", "o",
-                                                      descriptor, objectPath))
-    return "cannot create a temporary file: " + error.message();
-  llvm::FileRemover removeObject(objectPath);
-  {
-    llvm::raw_fd_ostream stream(descriptor, /*shouldClose=*/true);
-    stream << object;
-    stream.close();
-    if (stream.has_error())
-      return ("cannot write " + objectPath + ": " + stream.error().message())
-          .str();
+  SmallString<128> errorPath, partial;
+  SmallVector<SmallString<128>, 2> objectPaths(objects.size());
+  SmallVector<std::unique_ptr<llvm::FileRemover>, 2> removers;
+  for (auto [object, path] : llvm::zip(objects, objectPaths)) {
+    std::string error = writeObject(object, path);
+    if (!path.empty())
+      removers.push_back(std::make_unique<llvm::FileRemover>(path));
+    if (!error.empty())
+      return error;
   }
   if (auto error =
           llvm::sys::fs::createTemporaryFile("mixln-link", "log", errorPath))
@@ -136,7 +146,8 @@ std::string mixln::linkExecutable(StringRef object, StringRef toolPath,
     return ("cannot write " + output + ": " + error.message()).str();
   llvm::FileRemover removePartial(partial);
 
-  SmallVector<StringRef> arguments = {linker, objectPath};
+  SmallVector<StringRef> arguments = {linker};
+  llvm::append_range(arguments, objectPaths);
   llvm::append_range(arguments, runtime);
   SmallVector<StringRef> tail = {"-static-libstdc++",
                                  "-static-libgcc",

@@ -3,6 +3,7 @@
 #ifndef MIXLN_RT_CLI_COMMANDS_H
 #define MIXLN_RT_CLI_COMMANDS_H
 
+#include "device/Device.h"
 #include "mixln-rt/program.h"
 
 #include <string>
@@ -16,6 +17,15 @@ struct Executable {
   const KernelFunction *kernels;
   int64_t kernelCount;
   std::string name; ///< as it was started
+  // Of programs for GPUs.
+  const EmulatedPhase *emulated = nullptr;
+  int64_t emulatedCount = 0;
+  const GpuImage *images = nullptr;
+  int64_t imageCount = 0;
+
+  DeviceCode code() const {
+    return {kernels, kernelCount, emulated, emulatedCount, images, imageCount};
+  }
 };
 
 using Arguments = std::vector<std::string>;

@@ -23,6 +23,7 @@ struct EvalFlags {
   std::string weights;
   DataFlags data;
   ThreadFlags threads;
+  DeviceFlags device;
   int64_t tokens = 10'000'000;
   bool perDocument = false;
 
@@ -83,6 +84,7 @@ int mixln::rt::evalCommand(const Executable &executable,
   flags.toggle("per_document", eval.perDocument,
                "first a JSON line for each document (--packing pad)");
   eval.threads.add(flags);
+  eval.device.add(flags);
   if (!flags.parse(arguments))
     return ExitDone;
   if (auto run = findOwnRun(executable))
@@ -105,7 +107,7 @@ int mixln::rt::evalCommand(const Executable &executable,
              " several documents");
 
   catchStopSignals();
-  Model model(executable.program, executable.kernels, executable.kernelCount,
+  Model model(executable.program, executable.code(), eval.device.resolve(flags),
               eval.threads.resolve());
   model.load(eval.weights);
   model.prepare();

@@ -60,6 +60,7 @@ int mixln::rt::infoCommand(const Executable &executable,
   bool kernels = false, noRun = false;
   int64_t runs = 3;
   ThreadFlags threads;
+  DeviceFlags device;
   flags.toggle("kernels", kernels,
                "a row for each kernel: time, FLOPs, bytes and the share of the "
                "ceiling that bounds it, measured on random rows");
@@ -67,15 +68,18 @@ int mixln::rt::infoCommand(const Executable &executable,
                "with --kernels: what is known without running");
   flags.count("runs", runs, 1, "with --kernels: updates that are measured");
   threads.add(flags);
+  device.add(flags);
   if (!flags.parse(arguments))
     return ExitDone;
-  for (const char *name : {"no_run", "runs", "threads"})
+  for (const char *name :
+       {"no_run", "runs", "threads", "device", "emulator_seed"})
     if (flags.given(name) && !kernels)
       badInput("--", name, " belongs to --kernels");
   if (kernels) {
     if (!noRun)
       checkCpu(executable.program);
-    printKernels(executable, threads.resolve(), noRun ? 0 : runs, asJson);
+    printKernels(executable, device.resolve(flags), threads.resolve(),
+                 noRun ? 0 : runs, asJson);
     return ExitDone;
   }
   ordered_json info = describe(executable.program);

@@ -23,7 +23,8 @@ static UpdateBatch randomBatch(const Program &program) {
   return batch;
 }
 
-void mixln::rt::printKernels(const Executable &executable, int threads,
+void mixln::rt::printKernels(const Executable &executable,
+                             const DeviceChoice &device, int threads,
                              int64_t runs, bool asJson) {
   const Program &program = executable.program;
   if (runs == 0) {
@@ -35,7 +36,7 @@ void mixln::rt::printKernels(const Executable &executable, int threads,
     return;
   }
   note(cat("runs ", runs + 1, " updates of initial weights on random rows"));
-  Model model(program, executable.kernels, executable.kernelCount, threads);
+  Model model(program, executable.code(), device, threads);
   model.initialise(0);
   model.prepare();
   UpdateBatch batch = randomBatch(program);

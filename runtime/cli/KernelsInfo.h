@@ -9,8 +9,8 @@ namespace mixln::rt {
 
 /// Prints a row for each kernel, measured in `runs` updates on random rows; 0:
 /// what is known without running.
-void printKernels(const Executable &executable, int threads, int64_t runs,
-                  bool asJson);
+void printKernels(const Executable &executable, const DeviceChoice &device,
+                  int threads, int64_t runs, bool asJson);
 
 } // namespace mixln::rt
 

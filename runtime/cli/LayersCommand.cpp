@@ -121,6 +121,7 @@ int mixln::rt::layersCommand(const Executable &executable,
   int64_t seed = 0, rows = 0;
   DataFlags data;
   ThreadFlags threads;
+  DeviceFlags device;
   flags.text("weights", weights,
              "folder with model.safetensors; absent: initial values");
   flags.count("seed", seed, 0, "of the initial values");
@@ -135,6 +136,7 @@ int mixln::rt::layersCommand(const Executable &executable,
   flags.text("out", out, "JSON file to write; absent: draw only");
   data.add(flags);
   threads.add(flags);
+  device.add(flags);
   if (!flags.parse(arguments))
     return ExitDone;
   if (auto run = findOwnRun(executable)) {
@@ -153,7 +155,7 @@ int mixln::rt::layersCommand(const Executable &executable,
   UpdateBatch batch = batchFile.empty()
                           ? firstBatch(executable, data, rows)
                           : readBatch(batchFile, executable.program);
-  Model model(executable.program, executable.kernels, executable.kernelCount,
+  Model model(executable.program, executable.code(), device.resolve(flags),
               threads.resolve());
   if (weights.empty())
     model.initialise(static_cast<uint64_t>(seed));

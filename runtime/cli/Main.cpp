@@ -11,9 +11,21 @@
 
 using namespace mixln::rt;
 
+// Weak: programs for CPUs have none.
+extern const GpuImage mixln_gpu_images[] __attribute__((weak));
+extern const int64_t mixln_gpu_image_count __attribute__((weak));
+
 static int start(const Program &program, int argc, char **argv) {
   Executable executable{program, mixln_kernel_table, mixln_kernel_count,
                         argc > 0 ? argv[0] : "mixln"};
+  if (&mixln_emulated_count) {
+    executable.emulated = mixln_emulated_kernels;
+    executable.emulatedCount = mixln_emulated_count;
+  }
+  if (&mixln_gpu_image_count) {
+    executable.images = mixln_gpu_images;
+    executable.imageCount = mixln_gpu_image_count;
+  }
   return runExecutable(executable,
                        Arguments(argv + (argc > 0 ? 1 : 0), argv + argc));
 }

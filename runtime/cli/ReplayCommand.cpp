@@ -16,6 +16,7 @@ int mixln::rt::replayCommand(const Executable &executable,
   ReplayOptions options;
   std::string weights;
   ThreadFlags threads;
+  DeviceFlags device;
   OptimizerFlags optimizer;
   flags.text("weights", weights, "folder with model.safetensors");
   flags.text("batch", options.batch,
@@ -27,6 +28,7 @@ int mixln::rt::replayCommand(const Executable &executable,
   flags.toggle("logits", options.logits, "also write the first step's logits");
   optimizer.add(flags);
   threads.add(flags);
+  device.add(flags);
   if (!flags.parse(arguments))
     return ExitDone;
   for (auto &[name, value] :
@@ -38,7 +40,7 @@ int mixln::rt::replayCommand(const Executable &executable,
   options.zLoss = optimizer.zLoss;
 
   checkWritableFile(options.out);
-  Model model(executable.program, executable.kernels, executable.kernelCount,
+  Model model(executable.program, executable.code(), device.resolve(flags),
               threads.resolve());
   model.load(weights);
   model.prepare();

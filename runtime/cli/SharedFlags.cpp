@@ -41,6 +41,21 @@ int ThreadFlags::resolve() {
   return static_cast<int>(threads);
 }
 
+void DeviceFlags::add(Flags &flags) {
+  flags.choice("device", choice.name, {"auto", "cpu", "cuda", "emulator"},
+               "what it runs on; auto: what it was compiled for; emulator: GPU "
+               "kernels on this CPU, with every access checked");
+  flags.count("emulator_seed", seed, 0,
+              "with --device emulator: the order in which GPU threads go on");
+}
+
+const DeviceChoice &DeviceFlags::resolve(const Flags &flags) {
+  if (flags.given("emulator_seed") && choice.name != "emulator")
+    badInput("--emulator_seed belongs to --device emulator");
+  choice.emulatorSeed = static_cast<uint64_t>(seed);
+  return choice;
+}
+
 void OptimizerFlags::add(Flags &flags) {
   flags.choice("optimizer", kind, {"adam", "adamw"},
                "adam (coupled decay) or adamw (decoupled decay)");

@@ -27,6 +27,15 @@ struct ThreadFlags {
   std::string text;
 };
 
+/// --device, --emulator_seed.
+struct DeviceFlags {
+  DeviceChoice choice;
+  int64_t seed = 1;
+  void add(Flags &flags);
+  /// After parsing.
+  const DeviceChoice &resolve(const Flags &flags);
+};
+
 /// --optimizer and its constants, --z_loss.
 struct OptimizerFlags {
   std::string kind = "adam";

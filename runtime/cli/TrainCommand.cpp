@@ -27,6 +27,7 @@ struct TrainFlags {
   DataFlags data;
   StreamFlags stream;
   ThreadFlags threads;
+  DeviceFlags device;
   OptimizerFlags optimizer;
   TrainOptions options;
 
@@ -69,6 +70,7 @@ TrainFlags::TrainFlags(const Executable &executable)
   addScheduleFlags();
   optimizer.add(flags);
   threads.add(flags);
+  device.add(flags);
   addForeignFlags();
 }
 
@@ -324,8 +326,8 @@ static int trainWith(const Executable &executable, TrainFlags &train) {
   train.options.flags = train.flags.resolved();
 
   catchStopSignals();
-  Model model(executable.program, executable.kernels, executable.kernelCount,
-              threads);
+  Model model(executable.program, executable.code(),
+              train.device.resolve(train.flags), threads);
   setUp(model, train, folder);
   note(cat(model.parameterCount(), " parameters, norm ",
            executable.program.norm, ", ", train.totalBatchSize, " rows of ",

@@ -92,14 +92,9 @@ CpuDevice::CpuDevice(const Program &program, const KernelFunction *kernels,
 
 Step CpuDevice::resolve(const Dispatch &dispatch, const KernelFunction *kernels,
                         int64_t kernelCount) {
-  if (dispatch.kernel < 0 ||
-      dispatch.kernel >= static_cast<int64_t>(program.kernels.size()))
-    runFailed("damaged program: dispatch of kernel ", dispatch.kernel, " of ",
-              program.kernels.size());
-  const Kernel &kernel = program.kernels[dispatch.kernel];
+  const Kernel &kernel = kernelOf(program, dispatch);
   int64_t phases = kernel.phases.size();
-  if (kernel.firstFunction < 0 || kernel.firstFunction + phases > kernelCount ||
-      static_cast<int64_t>(dispatch.tasks.size()) != phases)
+  if (kernel.firstFunction < 0 || kernel.firstFunction + phases > kernelCount)
     runFailed("damaged program: kernel ", kernel.name, " has ", phases,
               " phases at ", kernel.firstFunction, " of ", kernelCount,
               " functions, and its dispatch ", dispatch.tasks.size());
@@ -109,14 +104,8 @@ Step CpuDevice::resolve(const Dispatch &dispatch, const KernelFunction *kernels,
   step.tasks = dispatch.tasks;
   step.sizes = dispatch.sizes.data();
   step.values = dispatch.values.data();
-  for (const Operand &operand : dispatch.operands) {
-    if (operand.offset < 0 || operand.bytes < 0 ||
-        operand.offset > program.arenaBytes - operand.bytes)
-      runFailed("damaged program: kernel ", kernel.name, " touches bytes ",
-                operand.offset, " to ", operand.offset + operand.bytes,
-                " of an arena of ", program.arenaBytes);
+  for (const Operand &operand : dispatch.operands)
     step.pointers.push_back(arena.data() + operand.offset);
-  }
   return step;
 }
 

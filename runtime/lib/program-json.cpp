@@ -101,15 +101,37 @@ static json toJson(const Dispatch &dispatch) {
   return out;
 }
 
+static json toJson(const Kernel &kernel) {
+  json out = {{"name", kernel.name},
+              {"phases", kernel.phases},
+              {"first_function", kernel.firstFunction}};
+  if (!kernel.launches.empty()) {
+    json launches = json::array();
+    for (const LaunchShape &launch : kernel.launches)
+      launches.push_back({launch.threads, launch.sharedBytes});
+    out["launches"] = std::move(launches);
+  }
+  if (!kernel.library.empty()) {
+    const LibraryMatmul &matmul = kernel.matmul;
+    out["library"] = kernel.library;
+    out["matmul"] = {{"transpose_a", matmul.transposeA},
+                     {"transpose_b", matmul.transposeB},
+                     {"a", typeNames[static_cast<int>(matmul.a)]},
+                     {"b", typeNames[static_cast<int>(matmul.b)]},
+                     {"d", typeNames[static_cast<int>(matmul.d)]},
+                     {"epilogue", matmul.epilogue},
+                     {"accumulate", matmul.accumulate}};
+  }
+  return out;
+}
+
 std::string mixln::rt::serialize(const Program &program) {
   json tensors = json::array(), kernels = json::array(),
        entries = json::array();
   for (const Tensor &tensor : program.tensors)
     tensors.push_back(toJson(tensor));
   for (const Kernel &kernel : program.kernels)
-    kernels.push_back({{"name", kernel.name},
-                       {"phases", kernel.phases},
-                       {"first_function", kernel.firstFunction}});
+    kernels.push_back(toJson(kernel));
   for (const Entry &entry : program.entries) {
     json dispatches = json::array();
     for (const Dispatch &dispatch : entry.dispatches)
@@ -126,6 +148,7 @@ std::string mixln::rt::serialize(const Program &program) {
               {"target", program.target},
               {"cpu", program.cpu},
               {"cpu_features", program.cpuFeatures},
+              {"gpu_arch", program.gpuArch},
               {"batch_size", program.batchSize},
               {"seq_len", program.seqLen},
               {"vocab_size", program.vocabSize},
@@ -187,6 +210,30 @@ static Dispatch dispatchFromJson(const json &in) {
   return dispatch;
 }
 
+static Kernel kernelFromJson(const json &in) {
+  Kernel kernel;
+  in.at("name").get_to(kernel.name);
+  in.at("phases").get_to(kernel.phases);
+  in.at("first_function").get_to(kernel.firstFunction);
+  if (in.contains("launches"))
+    for (const json &item : in["launches"])
+      kernel.launches.push_back(
+          {item.at(0).get<int64_t>(), item.at(1).get<int64_t>()});
+  kernel.library = in.value("library", "");
+  if (in.contains("matmul")) {
+    const json &item = in["matmul"];
+    LibraryMatmul &matmul = kernel.matmul;
+    item.at("transpose_a").get_to(matmul.transposeA);
+    item.at("transpose_b").get_to(matmul.transposeB);
+    matmul.a = enumFromJson<ElementType>(item.at("a"), typeNames);
+    matmul.b = enumFromJson<ElementType>(item.at("b"), typeNames);
+    matmul.d = enumFromJson<ElementType>(item.at("d"), typeNames);
+    item.at("epilogue").get_to(matmul.epilogue);
+    item.at("accumulate").get_to(matmul.accumulate);
+  }
+  return kernel;
+}
+
 static Program programFromJson(const json &in) {
   Program program;
   in.at("version").get_to(program.version);
@@ -201,6 +248,7 @@ static Program programFromJson(const json &in) {
   in.at("target").get_to(program.target);
   in.at("cpu").get_to(program.cpu);
   in.at("cpu_features").get_to(program.cpuFeatures);
+  program.gpuArch = in.value("gpu_arch", "");
   in.at("batch_size").get_to(program.batchSize);
   in.at("seq_len").get_to(program.seqLen);
   in.at("vocab_size").get_to(program.vocabSize);
@@ -213,13 +261,8 @@ static Program programFromJson(const json &in) {
   program.checkpoints = in.value("checkpoints", false);
   for (const json &tensor : in.at("tensors"))
     program.tensors.push_back(tensorFromJson(tensor));
-  for (const json &item : in.at("kernels")) {
-    Kernel kernel;
-    item.at("name").get_to(kernel.name);
-    item.at("phases").get_to(kernel.phases);
-    item.at("first_function").get_to(kernel.firstFunction);
-    program.kernels.push_back(std::move(kernel));
-  }
+  for (const json &item : in.at("kernels"))
+    program.kernels.push_back(kernelFromJson(item));
   for (const json &item : in.at("entries")) {
     Entry entry;
     item.at("name").get_to(entry.name);

@@ -27,15 +27,26 @@ Model::Model(const Program &program, const KernelFunction *kernels,
              int64_t kernelCount, int threads)
     : theProgram(program), pool(threads),
       theDevice(makeCpuDevice(program, kernels, kernelCount, pool)) {
-  for (const Tensor &tensor : program.tensors) {
+  index();
+}
+
+Model::Model(const Program &program, const DeviceCode &code,
+             const DeviceChoice &choice, int threads)
+    : theProgram(program), pool(threads),
+      theDevice(makeDevice(program, code, choice, pool)) {
+  index();
+}
+
+void Model::index() {
+  for (const Tensor &tensor : theProgram.tensors) {
     if (tensor.offset < 0 ||
-        tensor.offset > program.arenaBytes - byteCount(tensor))
+        tensor.offset > theProgram.arenaBytes - byteCount(tensor))
       runFailed("damaged program: tensor ", tensor.name,
                 " lies outside the arena");
     tensors.emplace(tensor.name, &tensor);
   }
-  for (size_t i = 0; i < program.entries.size(); ++i)
-    entries.emplace(program.entries[i].name, i);
+  for (size_t i = 0; i < theProgram.entries.size(); ++i)
+    entries.emplace(theProgram.entries[i].name, i);
   findUpdateSplit();
 }
 

@@ -20,6 +20,9 @@ class Model {
 public:
   Model(const Program &program, const KernelFunction *kernels,
         int64_t kernelCount, int threads);
+  /// On the device of that name; an InputError where it cannot be had.
+  Model(const Program &program, const DeviceCode &code,
+        const DeviceChoice &choice, int threads);
 
   /// Fills parameters by their initialisers. `deviations` overrides the
   /// standard deviation of parameter classes.
@@ -62,6 +65,7 @@ public:
   int64_t parameterCount() const;
 
 private:
+  void index();
   void findUpdateSplit();
   const Tensor &get(const std::string &name) const;
   /// From element `first` on, in the tensor's type.

@@ -11,27 +11,36 @@ double mixln::rt::accumulateGradients(Model &model, const UpdateBatch &batch,
                                       bool (*stop)(), ZLoss *zLoss,
                                       bool measured) {
   double loss = 0, weight = zLoss ? zLoss->weight : 0, squares = 0;
-  bool first = true;
-  for (const MicroBatch &micro : batch.micro) {
-    if (stop && stop())
-      return std::numeric_limits<double>::quiet_NaN();
+  auto scaleOf = [&](const MicroBatch &micro) {
     double count = normalization == LossNormalization::Total
                        ? double(batch.counted)
                        : double(micro.counted) * double(batch.micro.size());
     // A batch of padding alone has loss 0 and no gradient.
-    double scale = count > 0 ? 1 / count : 0;
+    return count > 0 ? 1 / count : 0;
+  };
+  auto write = [&](const MicroBatch &micro) {
+    double scale = scaleOf(micro);
     model.setScalar("loss_scale", scale);
     model.setScalar("z_loss_scale", weight * scale);
     model.writeInputs(micro);
-    const char *entry = !first     ? "gradient_add"
+  };
+  for (size_t i = 0; i < batch.micro.size(); ++i) {
+    if (stop && stop())
+      return std::numeric_limits<double>::quiet_NaN();
+    if (i == 0)
+      write(batch.micro[i]);
+    const char *entry = i > 0      ? "gradient_add"
                         : measured ? "gradient.measured"
                                    : "gradient";
     if (!model.run(entry, stop))
       return std::numeric_limits<double>::quiet_NaN();
+    // A GPU still works: the next rows travel meanwhile. Reading waits.
+    if (i + 1 < batch.micro.size())
+      write(batch.micro[i + 1]);
+    double scale = scaleOf(batch.micro[i]);
     loss += model.read("loss_sum")[0] * scale;
     if (weight > 0)
       squares += model.read("z_loss_sum")[0] * scale;
-    first = false;
   }
   if (zLoss)
     zLoss->value = weight * squares;

@@ -33,6 +33,8 @@ struct CompileOptions {
   std::string dtype;
   std::string target = "cpu";
   std::string cpu = "native";
+  /// GPU kernels as code of this CPU too.
+  bool emulator = false;
   std::string output;
 
   Phase done = Phase::Import;

@@ -18,11 +18,11 @@ namespace mixln {
 llvm::LogicalResult addProgramGlobals(mlir::ModuleOp kernels,
                                       const rt::Program &program);
 
-/// Links `object` (the bytes of an object file) with the runtime beside
+/// Links `objects` (the bytes of object files) with the runtime beside
 /// `toolPath` (its ../lib/mixln-link.txt) into the executable `output`, which
 /// appears whole or not at all. Returns the reason on failure, else empty.
-std::string linkExecutable(llvm::StringRef object, llvm::StringRef toolPath,
-                           llvm::StringRef output);
+std::string linkExecutable(llvm::ArrayRef<llvm::StringRef> objects,
+                           llvm::StringRef toolPath, llvm::StringRef output);
 
 } // namespace mixln
 

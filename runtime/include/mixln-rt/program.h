@@ -94,12 +94,36 @@ struct Tensor {
   bool decay = true;
 };
 
+/// How a phase is launched on a GPU: 1-D blocks, as many as the phase has
+/// tasks.
+struct LaunchShape {
+  int64_t threads = 0;     ///< of a block
+  int64_t sharedBytes = 0; ///< dynamic shared memory of a block
+};
+
+/// A product that a library computes: D[m, n] (+)= op(A)[m, k] op(B)[k, n],
+/// all row major. The operands of a dispatch are A, B, D and, where the
+/// epilogue has one, the bias; its sizes are m, n, k and the leading dimensions
+/// of A, B and D.
+struct LibraryMatmul {
+  bool transposeA = false; ///< A is stored [k, m]
+  bool transposeB = false; ///< B is stored [n, k]
+  ElementType a = ElementType::F32, b = ElementType::F32, d = ElementType::F32;
+  std::string epilogue;    ///< empty or "bias"
+  bool accumulate = false; ///< adds to D
+};
+
 struct Kernel {
   std::string name; ///< e.g. rows.residual_rms.512.f32
   /// Symbols of its phases, in order. The functions themselves stand in
   /// `mixln_kernel_table` (see below) at [firstFunction, + phases.size()).
-  std::vector<std::string> phases;
+  std::vector<std::string> phases = {};
   int64_t firstFunction = 0;
+  /// On a GPU: one for each phase.
+  std::vector<LaunchShape> launches = {};
+  /// Empty, or what computes it instead of a function of the program: "matmul".
+  std::string library = {};
+  LibraryMatmul matmul = {};
 };
 
 /// A range of arena bytes that a dispatch touches.
@@ -143,6 +167,7 @@ struct Program {
   /// CPU features (LLVM's names) without which the kernels do not run; the
   /// executable refuses to start on a CPU that lacks one.
   std::vector<std::string> cpuFeatures;
+  std::string gpuArch; ///< sm_80, sm_90a ...: what the images are made for
 
   int64_t batchSize = 0; ///< rows (sequences) of a micro-batch
   int64_t seqLen = 0;    ///< T
@@ -208,7 +233,26 @@ struct Program {
 
 } // namespace mixln::rt
 
+//===----------------------------------------------------------------------===//
+// Code for GPUs
+//===----------------------------------------------------------------------===//
+//
+// Each phase of a kernel is a GPU function of its symbol's name. Parameters: a
+// pointer an operand of the dispatch, its sizes as i64, its values as f32. The
+// task is blockIdx.x of gridDim.x tasks. Phases follow each other in stream
+// order. `mixln_kernel_table` is then empty.
+
 extern "C" {
+/// The kernels in one of the forms that a driver loads.
+struct GpuImage {
+  const char *arch; ///< e.g. sm_80
+  const char *kind; ///< ptx (zero terminated) or cubin
+  const char *data;
+  int64_t size;
+};
+extern const GpuImage mixln_gpu_images[];
+extern const int64_t mixln_gpu_image_count;
+
 /// The program's text (see program-json.h), not zero terminated.
 extern const char mixln_program_text[];
 extern const int64_t mixln_program_size;

@@ -36,6 +36,30 @@ TEST(ProgramJson, RoundTrip) {
   EXPECT_TRUE(dispatch.operands[7].writes);
 }
 
+TEST(ProgramJson, KernelsOfGpus) {
+  Program program = toy::makeProgram(2, 4, 8);
+  program.gpuArch = "sm_90a";
+  program.kernels[0].launches = {{128, 0}, {256, 4096}};
+  program.kernels[1].library = "matmul";
+  program.kernels[1].matmul = {
+      false,  true, ElementType::BF16, ElementType::BF16, ElementType::F32,
+      "bias", true};
+  std::string text = serialize(program);
+  Program again = parse(text.data(), text.size());
+  EXPECT_EQ(serialize(again), text);
+  EXPECT_EQ(again.gpuArch, "sm_90a");
+  ASSERT_EQ(again.kernels[0].launches.size(), 2u);
+  EXPECT_EQ(again.kernels[0].launches[1].threads, 256);
+  EXPECT_EQ(again.kernels[0].launches[1].sharedBytes, 4096);
+  EXPECT_EQ(again.kernels[0].library, "");
+  EXPECT_EQ(again.kernels[1].library, "matmul");
+  EXPECT_TRUE(again.kernels[1].matmul.transposeB);
+  EXPECT_EQ(again.kernels[1].matmul.b, ElementType::BF16);
+  EXPECT_EQ(again.kernels[1].matmul.d, ElementType::F32);
+  EXPECT_EQ(again.kernels[1].matmul.epilogue, "bias");
+  EXPECT_TRUE(again.kernels[1].matmul.accumulate);
+}
+
 static std::string failure(const std::string &text) {
   try {
     parse(text.data(), text.size());
