@@ -147,7 +147,8 @@ PhaseOptions mixln::getPhaseOptions(const CompileOptions &options,
   phases.chunkRows = options.chunkRows;
   phases.chunkThreshold = options.chunkThreshold;
   phases.rematerialize = {options.memoryLimit, options.checkpoints};
-  phases.generation = options.generation;
+  // A GPU has no kernels for one position yet.
+  phases.generation = options.generation && options.target == "cpu";
   return phases;
 }
 

@@ -174,8 +174,7 @@ static const CompileFlag flags[] = {
                   : "is '" + v.str() + "', expected no value, true or false";
      }},
     {"entries", "WHICH",
-     "all; train: without those that generate text, which cost a little "
-     "compile time (all)",
+     "all; train: without those that generate text, which only a CPU has (all)",
      [](CompileOptions &o, StringRef v) {
        o.generation = v != "train";
        return v == "all" || v == "train"

@@ -121,8 +121,9 @@ static std::vector<int32_t> parseIds(const std::string &text,
     int64_t id = -1;
     std::string one = text.substr(at, end - at);
     if (!parseCount(one, id) || id < 0 || id >= vocabSize)
-      badInput("--prompt_ids has '", one, "', expected ids from 0 to ",
-               vocabSize - 1, " separated by commas");
+      badInput("--prompt_ids ", text, " has '", one,
+               "', expected ids from 0 to ", vocabSize - 1,
+               " separated by commas");
     ids.push_back(static_cast<int32_t>(id));
     at = end + 1;
   }
