@@ -29,6 +29,9 @@ parser.add_argument("--seq_len", type=int, default=256)
 parser.add_argument("--lr", type=float, default=2e-3)
 parser.add_argument("--seed", type=int, default=1)
 parser.add_argument("--threads", type=int, default=2)
+parser.add_argument("--perturbed", action="store_true",
+                    help="also train in the first type with the learning rate a millionth larger: how much the loss "
+                         "depends on rounding alone, whatever the type")
 parser.add_argument("--out", type=pathlib.Path)
 args = parser.parse_args()
 
@@ -41,15 +44,17 @@ def losses(run):
     return [r["loss"] for r in records if "loss" in r]
 
 
-def train(dtype, norm):
-    name = f"{dtype}-{norm.replace(':', '-')}"
-    run, exe = args.work / f"run-{name}", args.work / f"exe-{name}"
+def train(label, norm):
+    dtype, _, perturbed = label.partition(" ")
+    placement = norm.replace(":", "-")
+    run, exe = args.work / f"run-{label.replace(' ', '-')}-{placement}", args.work / f"exe-{dtype}-{placement}"
+    lr = args.lr * (1 + 1e-6 * bool(perturbed))
     if len(losses(run)) < args.steps:
         subprocess.run([args.bin / "mixlnc", args.config, "--norm", norm, "--dtype", dtype, "--batch_size",
                         str(args.batch_size), "--seq_len", str(args.seq_len), "-o", exe], check=True)
         subprocess.run([exe, "train", "--data", args.data, "--packing", "concat", "--total_batch_size",
                         str(args.batch_size), "--num_training_steps", str(args.steps), "--warmup_steps",
-                        str(args.steps // 10), "--lr", str(args.lr), "--seed", str(args.seed), "--threads",
+                        str(args.steps // 10), "--lr", str(lr), "--seed", str(args.seed), "--threads",
                         str(args.threads), "--save_dir", run, "--resume"], check=True)
     found = losses(run)
     if len(found) != args.steps:
@@ -58,16 +63,17 @@ def train(dtype, norm):
 
 
 args.work.mkdir(parents=True, exist_ok=True)
-runs = {(dtype, norm): train(dtype, norm) for dtype in args.dtypes for norm in args.norms}
+labels = args.dtypes + [f"{args.dtypes[0]} perturbed"] * args.perturbed
+runs = {(label, norm): train(label, norm) for label in labels for norm in args.norms}
 mean = {key: sum(run[-args.last:]) / args.last for key, run in runs.items()}
 result = {
     "config": args.config.name, "batch_size": args.batch_size, "seq_len": args.seq_len, "steps": args.steps,
     "lr": args.lr, "seed": args.seed, "packing": "concat", "last": args.last,
     "mean_loss": {f"{dtype} {norm}": value for (dtype, norm), value in mean.items()},
     "relative_difference": {f"{dtype} {norm}": mean[dtype, norm] / mean[args.dtypes[0], norm] - 1
-                            for dtype in args.dtypes[1:] for norm in args.norms},
+                            for dtype in labels[1:] for norm in args.norms},
     "placement_difference": {f"{norm} - {args.norms[0]}, {dtype}": mean[dtype, norm] - mean[dtype, args.norms[0]]
-                             for dtype in args.dtypes for norm in args.norms[1:]},
+                             for dtype in labels for norm in args.norms[1:]},
     "losses": {f"{dtype} {norm}": run for (dtype, norm), run in runs.items()},
 }
 for key in ("mean_loss", "relative_difference", "placement_difference"):

@@ -17,12 +17,16 @@ void ThreadFlags::add(Flags &flags) {
               "worker threads; default: the CPUs this process may use");
 }
 
+static std::string countOf(int64_t threads) {
+  return cat(threads, threads == 1 ? " thread" : " threads");
+}
+
 int ThreadFlags::resolve() {
   constexpr int64_t kMost = 1024;
   if (threads > kMost)
     badInput("--threads is ", threads, ", expected at most ", kMost);
   if (threads != 0) {
-    text = cat(threads, " threads (--threads)");
+    text = countOf(threads) + " (--threads)";
     return static_cast<int>(threads);
   }
   CpuBudget budget = cpuBudget();
@@ -32,7 +36,7 @@ int ThreadFlags::resolve() {
   if (slurm && parseCount(slurm, given) && given > 0)
     threads = std::min(threads, given);
   threads = std::min(threads, kMost);
-  text = cat(threads, " threads (affinity ", budget.affinity);
+  text = cat(countOf(threads), " (affinity ", budget.affinity);
   if (budget.quota)
     text += cat(", cgroup quota ", budget.quota);
   if (given > 0)

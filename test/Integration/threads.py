@@ -1,5 +1,7 @@
-"""Training is bit-identical for 1, 2 and 3 threads: losses, gradient norms and weights."""
+"""Training is bit-identical for 1, 2 and 3 threads: losses, gradient norms and weights. Without --threads a run takes
+what the affinity and SLURM_CPUS_PER_TASK leave, and says so."""
 import json
+import os
 import pathlib
 import sys
 
@@ -37,3 +39,13 @@ for spec, extra in (("post_pre:1", ()), ("siamese", ("--chunk_rows", "20", "--ch
     if not last < first:
         mt.fail(f"{spec}: the loss went from {first} to {last}")
     print(f"{spec}: losses and weights of 1, 2 and 3 threads are the same bits ({split} dispatches with several tasks)")
+
+affinity = os.sched_getaffinity(0)
+for name, cpus, environment, expected in (
+        ("slurm", affinity, {"SLURM_CPUS_PER_TASK": "1"}, f"1 thread (affinity {len(affinity)}, SLURM_CPUS_PER_TASK 1"),
+        ("affinity", {min(affinity)}, {}, "1 thread (affinity 1")):
+    said = mt.run([exe, "train", "--num_training_steps", "0", "--save_dir", work / name],
+                  env={**os.environ, **environment}, preexec_fn=lambda: os.sched_setaffinity(0, cpus))
+    if expected not in said.stdout + said.stderr:
+        mt.fail(f"{name}: expected '{expected}' in\n{said.stdout}{said.stderr}")
+print("threads follow the affinity and SLURM_CPUS_PER_TASK")

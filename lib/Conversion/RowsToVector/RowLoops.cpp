@@ -128,7 +128,7 @@ std::pair<Value, Type> RowEmitter::addressOf(RowSource source) {
 
 /// Shorter rows overlap by themselves; longer ones would push each other out.
 static constexpr int64_t kLeastPrefetched = 2048;
-static constexpr int64_t kMostPrefetched = 256 * 1024;
+static constexpr int64_t kMostPrefetched = int64_t{256} * 1024;
 
 void RowEmitter::planPrefetches() {
   ArrayRef<RowLoop> loops = stages.getLoops();
