@@ -16,7 +16,10 @@
 #include "mixln/Target/CPU.h"
 #include "mixln/Target/CpuKernels.h"
 #include "mixln/Target/DrawMemory.h"
+#include "mixln/Target/EmulatorObject.h"
 #include "mixln/Target/Executable.h"
+#include "mixln/Target/GPU.h"
+#include "mixln/Target/GpuKernels.h"
 #include "mixln/Target/PlanTable.h"
 #include "mixln/Target/PrintPlan.h"
 #include "mixln/Target/PrintPython.h"
@@ -26,6 +29,8 @@
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/ToolOutputFile.h"
@@ -62,6 +67,13 @@ private:
   std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
 };
 
+/// What an executable for a GPU carries beside its program.
+struct GpuCode {
+  std::vector<DeviceImage> images;
+  /// Object file of the emulator; empty where none was asked for.
+  SmallVector<char, 0> emulator;
+};
+
 class Compilation {
 public:
   explicit Compilation(const CompileOptions &options)
@@ -85,6 +97,9 @@ private:
                                         const PhaseOptions &phaseOptions);
   int drawMemory(const rt::Program &program);
   int emit(KernelGenerator &generator, const TargetInfo &target);
+  LogicalResult makeImages(ModuleOp kernels, const rt::Program &program,
+                           GpuCode &code);
+  std::string dumpText(StringRef name, StringRef text);
 
   std::string modeling;
   const CompileOptions &options;
@@ -265,6 +280,70 @@ int Compilation::drawMemory(const rt::Program &program) {
   return 0;
 }
 
+/// Writes `text` into the folder of dumped phases, if there is one.
+std::string Compilation::dumpText(StringRef name, StringRef text) {
+  if (options.dumpDirectory.empty())
+    return {};
+  SmallString<128> path(options.dumpDirectory);
+  llvm::sys::path::append(path, name);
+  std::error_code code;
+  llvm::ToolOutputFile file(path, code, llvm::sys::fs::OF_None);
+  if (code)
+    return ("cannot write " + path + ": " + code.message()).str();
+  file.os() << text;
+  file.keep();
+  return {};
+}
+
+/// The GPU's code: PTX for the driver to compile, and machine code where there
+/// is an assembler.
+LogicalResult Compilation::makeImages(ModuleOp kernels,
+                                      const rt::Program &program,
+                                      GpuCode &code) {
+  auto fail = [](const Twine &message) {
+    report(message, kFailed);
+    return failure();
+  };
+  auto gpu = GpuInfo::create(options.gpuArch);
+  if (!gpu)
+    return fail("--gpu_arch " + llvm::toString(gpu.takeError()));
+  llvm::LLVMContext llvmContext;
+  auto ir = translateKernels(kernels, llvmContext);
+  if (!ir)
+    return fail(llvm::toString(ir.takeError()));
+  if (options.emulator) {
+    SmallVector<std::string> phases;
+    for (const rt::Kernel &kernel : program.kernels)
+      for (const std::string &phase : kernel.phases)
+        phases.push_back(kernel.library.empty() ? phase : std::string());
+    auto object = emitEmulatorObject(**ir, phases);
+    if (!object)
+      return fail(llvm::toString(object.takeError()));
+    code.emulator = std::move(*object);
+    timer.lap("emulator");
+  }
+  std::string text;
+  auto ptx = emitPtx(**ir, *gpu, &text);
+  if (!ptx)
+    return fail(llvm::toString(ptx.takeError()));
+  if (std::string error = dumpText("08-lower.ll", text); !error.empty())
+    return fail(error);
+  if (std::string error = dumpText("09-emit.ptx", *ptx); !error.empty())
+    return fail(error);
+  code.images.push_back({gpu->arch, "ptx", *ptx});
+  std::string assembler = findPtxas();
+  if (assembler.empty())
+    return success();
+  std::string said;
+  auto cubin = assemblePtx(assembler, *ptx, gpu->arch, &said);
+  if (!cubin)
+    return fail(llvm::toString(cubin.takeError()));
+  if (std::string error = dumpText("09-emit.ptxas.txt", said); !error.empty())
+    return fail(error);
+  code.images.push_back({gpu->arch, "cubin", std::move(*cubin)});
+  return success();
+}
+
 int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   OwningOpRef<ModuleOp> kernels = ModuleOp::create(UnknownLoc::get(&context));
   KernelPhases phases;
@@ -280,6 +359,9 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   ProgramTarget about;
   about.compiler = "mixln 0.1.0";
   about.target = options.target;
+  bool isGpu = options.target == "cuda";
+  if (isGpu)
+    about.gpuArch = options.gpuArch;
   about.cpu = target.cpu;
   about.cpuFeatures = target.requiredFeatures();
   about.memoryLimit = options.memoryLimit;
@@ -294,10 +376,24 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   if (!options.drawMemory.empty())
     return drawMemory(*program);
 
-  if (failed(lowerKernelsToLLVM(*kernels)) ||
-      failed(addProgramGlobals(*kernels, *program)))
+  if (failed(lowerKernelsToLLVM(*kernels)))
     return report("phase lower failed", kFailed);
   timer.lap("lower");
+  GpuCode gpuCode;
+  if (isGpu) {
+    if (options.last == Phase::Lower) {
+      module = std::move(kernels);
+      return writeModule();
+    }
+    if (failed(makeImages(*kernels, *program, gpuCode)))
+      return kFailed;
+    timer.lap("images");
+    // The host has the program and the images, no kernels.
+    kernels = ModuleOp::create(UnknownLoc::get(&context));
+  }
+  if (failed(addProgramGlobals(*kernels, *program)))
+    return report("phase lower failed", kFailed);
+  addGpuImages(*kernels, gpuCode.images);
   if (options.last == Phase::Lower) {
     module = std::move(kernels);
     return writeModule();
@@ -306,9 +402,12 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   if (!object)
     return report(llvm::toString(object.takeError()), kFailed);
   timer.lap("code");
+  SmallVector<StringRef, 2> objects = {
+      StringRef(object->data(), object->size())};
+  if (!gpuCode.emulator.empty())
+    objects.emplace_back(gpuCode.emulator.data(), gpuCode.emulator.size());
   if (std::string error =
-          linkExecutable({StringRef(object->data(), object->size())},
-                         options.toolPath, options.output);
+          linkExecutable(objects, options.toolPath, options.output);
       !error.empty())
     return report(error, kFailed);
   timer.lap("link");
@@ -360,7 +459,16 @@ int Compilation::run() {
     return 0;
   }
 
-  CpuKernels generator(*target);
+  std::unique_ptr<KernelGenerator> kernels;
+  if (options.target == "cuda") {
+    auto gpu = GpuInfo::create(options.gpuArch);
+    if (!gpu)
+      return report("--gpu_arch " + llvm::toString(gpu.takeError()), kBadInput);
+    kernels = std::make_unique<GpuKernels>(*gpu);
+  } else {
+    kernels = std::make_unique<CpuKernels>(*target);
+  }
+  KernelGenerator &generator = *kernels;
   PhaseOptions phaseOptions = getPhaseOptions(options, generator);
   PhaseRun phaseRun;
   phaseRun.done = options.done;

@@ -2,8 +2,11 @@
 
 #include "mixln/Pipelines/CompileFlags.h"
 
+#include "mixln/Support/GpuInfo.h"
+
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/Twine.h"
+#include "llvm/Support/FileSystem.h"
 
 using namespace llvm;
 using namespace mixln;
@@ -119,10 +122,20 @@ static const CompileFlag flags[] = {
                   ? "is '" + v.str() + "', expected fp32, bf16 or bf16_pure"
                   : std::string();
      }},
-    {"target", "cpu", "what to compile for",
+    {"target", "cpu|cuda|auto",
+     "what to compile for (cpu); auto is cuda where a driver is loaded",
      [](CompileOptions &o, StringRef v) {
-       o.target = v.str();
-       return v == "cpu" ? std::string() : "is '" + v.str() + "', expected cpu";
+       bool hasDriver = sys::fs::exists("/dev/nvidiactl");
+       o.target = v != "auto" ? v.str() : hasDriver ? "cuda" : "cpu";
+       return o.target == "cpu" || o.target == "cuda"
+                  ? std::string()
+                  : "is '" + v.str() + "', expected cpu, cuda or auto";
+     }},
+    {"gpu_arch", "ARCH", "GPU to compile for with --target cuda (sm_80)",
+     [](CompileOptions &o, StringRef v) {
+       o.gpuArch = v.str();
+       Expected<GpuInfo> gpu = GpuInfo::create(v);
+       return gpu ? std::string() : toString(gpu.takeError());
      }},
     {"mcpu", "NAME", "CPU to compile for (native)",
      [](CompileOptions &o, StringRef v) {

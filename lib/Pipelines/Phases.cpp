@@ -1,6 +1,7 @@
 //===- Phases.cpp - The one list of phases --------------------------------===//
 
 #include "mixln/Pipelines/Phases.h"
+#include "mixln/Interfaces/KernelGenerator.h"
 #include "mixln/Transforms/Passes.h"
 #include "mixln/Transforms/Plan/PlanMemory.h"
 
@@ -79,8 +80,17 @@ void mixln::buildPhase(Phase phase, OpPassManager &manager,
     // Types after joining: what is carried from one row program to another is
     // known. Before packs, which narrow the weights.
     manager.addPass(createMixlnTypes());
+    MatmulTraits matmuls = options.generator
+                               ? options.generator->getMatmulTraits()
+                               : MatmulTraits();
+    // Lists are taken apart after types: the parts of a sum have its type.
+    if (!matmuls.lists)
+      manager.addPass(createMixlnSplitProducts());
     // Packs after chunks: one packed weight serves all chunks.
-    manager.addPass(createMixlnPack());
+    if (matmuls.packs)
+      manager.addPass(createMixlnPack());
+    else
+      manager.addPass(createMixlnCastSides());
     return;
   }
   case Phase::Rematerialize:

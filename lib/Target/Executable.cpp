@@ -44,8 +44,9 @@ LogicalResult mixln::addProgramGlobals(ModuleOp kernels,
   addInteger(builder, loc, "mixln_program_size", text.size());
 
   SmallVector<StringRef> phases;
-  for (const rt::Kernel &kernel : program.kernels)
-    llvm::append_range(phases, kernel.phases);
+  if (program.target != "cuda")
+    for (const rt::Kernel &kernel : program.kernels)
+      llvm::append_range(phases, kernel.phases);
   addInteger(builder, loc, "mixln_kernel_count", phases.size());
   auto pointer = LLVM::LLVMPointerType::get(kernels.getContext());
   auto tableType = LLVM::LLVMArrayType::get(pointer, phases.size());
@@ -65,6 +66,56 @@ LogicalResult mixln::addProgramGlobals(ModuleOp kernels,
   }
   LLVM::ReturnOp::create(builder, loc, entries);
   return success();
+}
+
+/// `text` as a private global with a zero behind it; returns its symbol.
+static std::string addBytes(OpBuilder &builder, Location loc,
+                            const Twine &symbol, StringRef text) {
+  std::string name = symbol.str(), bytes = text.str();
+  bytes.push_back('\0');
+  LLVM::GlobalOp::create(
+      builder, loc, LLVM::LLVMArrayType::get(builder.getI8Type(), bytes.size()),
+      /*isConstant=*/true, LLVM::Linkage::Private, name,
+      builder.getStringAttr(bytes), /*alignment=*/64);
+  return name;
+}
+
+void mixln::addGpuImages(ModuleOp module, ArrayRef<DeviceImage> images) {
+  OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+  Location loc = module.getLoc();
+  MLIRContext *context = module.getContext();
+  auto pointer = LLVM::LLVMPointerType::get(context);
+  auto imageType = LLVM::LLVMStructType::getLiteral(
+      context, {pointer, pointer, pointer, builder.getI64Type()});
+  SmallVector<std::array<std::string, 3>> symbols;
+  for (auto [i, image] : llvm::enumerate(images))
+    symbols.push_back(
+        {addBytes(builder, loc, "mixln_gpu_arch_" + Twine(i), image.arch),
+         addBytes(builder, loc, "mixln_gpu_kind_" + Twine(i), image.kind),
+         addBytes(builder, loc, "mixln_gpu_data_" + Twine(i), image.data)});
+  addInteger(builder, loc, "mixln_gpu_image_count", images.size());
+  auto tableType = LLVM::LLVMArrayType::get(imageType, images.size());
+  auto table = LLVM::GlobalOp::create(
+      builder, loc, tableType, /*isConstant=*/true, LLVM::Linkage::External,
+      "mixln_gpu_images", Attribute());
+  Block *block = builder.createBlock(&table.getInitializerRegion());
+  builder.setInsertionPointToStart(block);
+  Value entries = LLVM::UndefOp::create(builder, loc, tableType);
+  for (auto [i, image] : llvm::enumerate(images)) {
+    Value entry = LLVM::UndefOp::create(builder, loc, imageType);
+    for (int64_t field = 0; field < 3; ++field)
+      entry = LLVM::InsertValueOp::create(
+          builder, loc, entry,
+          LLVM::AddressOfOp::create(builder, loc, pointer, symbols[i][field]),
+          field);
+    Value size =
+        LLVM::ConstantOp::create(builder, loc, builder.getI64Type(),
+                                 builder.getI64IntegerAttr(image.data.size()));
+    entry = LLVM::InsertValueOp::create(builder, loc, entry, size, 3);
+    entries = LLVM::InsertValueOp::create(builder, loc, entries, entry,
+                                          static_cast<int64_t>(i));
+  }
+  LLVM::ReturnOp::create(builder, loc, entries);
 }
 
 //===----------------------------------------------------------------------===//

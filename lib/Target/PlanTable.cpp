@@ -156,6 +156,7 @@ LogicalResult TableBuilder::addKernel(KernelOp kernel) {
   entry.phases.assign(it->second.begin(), it->second.end());
   entry.firstFunction = numFunctions;
   numFunctions += static_cast<int64_t>(entry.phases.size());
+  kernels.describe(kernel.getPrototype(), entry);
   kernelIndex[entry.name] = static_cast<int64_t>(program.kernels.size());
   program.kernels.push_back(std::move(entry));
   return success();
@@ -173,6 +174,12 @@ LogicalResult TableBuilder::addDispatch(DispatchOp op, rt::Entry &entry) {
   };
   addOperands(op.getReads(), op.getReadTypes(), false);
   addOperands(op.getWrites(), op.getWriteTypes(), true);
+  if (const rt::Kernel &kernel = program.kernels[dispatch.kernel];
+      !kernel.library.empty() && kernel.matmul.accumulate) {
+    // What is added to is the result itself, at its place.
+    dispatch.operands.erase(dispatch.operands.end() - 2);
+    dispatch.operands.back().reads = true;
+  }
   if (std::optional<ArrayRef<int64_t>> workspace = op.getWorkspace())
     dispatch.operands.push_back({(*workspace)[0], (*workspace)[1], true, true});
   if (std::optional<ArrayRef<int64_t>> tasks = op.getTasks())
@@ -234,6 +241,7 @@ FailureOr<rt::Program> mixln::buildProgram(ModuleOp module,
   builder.program.target = target.target;
   builder.program.cpu = target.cpu;
   builder.program.cpuFeatures = target.cpuFeatures;
+  builder.program.gpuArch = target.gpuArch;
   builder.program.memoryLimit = target.memoryLimit;
   builder.program.checkpoints = target.checkpoints;
   if (failed(builder.run()))

@@ -37,6 +37,8 @@ void EmulatedBlock::fiberMain(Transfer transfer) {
     block.runThreads();
     block.fibers[index].done = true;
     block.yield();
+    // The last run may have been of all threads.
+    block.running = index;
   }
 }
 

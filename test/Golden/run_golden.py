@@ -125,6 +125,7 @@ def main():
     parser.add_argument("--mcpu", default="native")
     parser.add_argument("--dtype", choices=sorted(LIMITS), default="fp32")
     parser.add_argument("--compile", action="append", default=[], help="a further argument for mixlnc")
+    parser.add_argument("--replay", action="append", default=[], help="a further argument for replay")
     args = parser.parse_args()
     cases = sorted(p.parent for p in args.cases.glob("*/case.json"))
     if args.case:
@@ -142,7 +143,7 @@ def main():
                      "--mcpu", args.mcpu, "--dtype", args.dtype, "-o", exe, *args.compile])
                 run([exe, "replay", "--weights", case, "--batch", case / "batch.safetensors", "--steps",
                      str(about["N"]), "--lr", str(about["lr"]), "--grad_clipping", str(about["clip"]), "--z_loss",
-                     str(about.get("z_loss", 0)), "--logits", "--out", out])
+                     str(about.get("z_loss", 0)), "--logits", "--out", out, *args.replay])
                 comparison = Comparison(case, out, args.dtype)
                 comparison.run()
                 print(f"{about['name']} at batch size {batch or rows}: {comparison.compared} compared, "

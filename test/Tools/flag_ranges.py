@@ -17,7 +17,7 @@ COUNTS = {
     "vocab_size": ["7"], "documents": ["0"],
     "runs": ["0"], "rows": ["-1"], "layer": ["-1", "2"], "batches total_batch_size": ["0", "4294967296"], "batches steps": ["0", "1B"],
     "tokenize seq_len": ["1", "1048577"],
-    "max_new_tokens": ["-1", "8"], "top_k": ["-1"], "num_samples": ["0"],
+    "emulator_seed": ["-1"], "max_new_tokens": ["-1", "8"], "top_k": ["-1"], "num_samples": ["0"],
 }
 # Numbers: likewise, beside those that are no finite numbers.
 NUMBERS = {

@@ -14,7 +14,27 @@
 
 #include <string>
 
+namespace mixln::rt {
+struct Kernel;
+} // namespace mixln::rt
+
 namespace mixln {
+
+/// The blocks of threads of one phase, on a target that has them.
+struct BlockShape {
+  int64_t threads = 0;
+  int64_t sharedBytes = 0;
+};
+
+/// What a target asks of matmuls before the plan is made.
+struct MatmulTraits {
+  /// Sides are read in the layouts of `mixln.pack`; otherwise as they are, and
+  /// only their types are made equal.
+  bool packs = true;
+  /// One kernel computes a list of products; otherwise each is its own
+  /// operation.
+  bool lists = true;
+};
 
 /// How one operation launches its kernel.
 struct Launch {
@@ -28,6 +48,9 @@ struct Launch {
   int64_t workspaceBytes = 0;
   /// Bytes that each worker must have.
   int64_t scratchBytes = 0;
+  /// One a phase, where the target has blocks; the same for all operations of
+  /// a kernel.
+  llvm::SmallVector<BlockShape> shapes;
 };
 
 /// Kernels receive pointers in this order: the operands of the operation, its
@@ -53,6 +76,12 @@ public:
   /// that element and nothing else later.
   virtual bool canWriteInPlace(mlir::Operation *op, unsigned operand,
                                unsigned result) = 0;
+
+  virtual MatmulTraits getMatmulTraits() { return {}; }
+
+  /// Adds to `kernel` what the program says of the kernel of `op` beside its
+  /// name and its phases.
+  virtual void describe(mlir::Operation *op, rt::Kernel &kernel) {}
 
   /// Writes the kernel of `op` into `module` as functions whose names start
   /// with `symbol`; appends one symbol a phase to `phases`.

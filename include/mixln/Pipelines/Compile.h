@@ -31,8 +31,11 @@ struct CompileOptions {
   int64_t seqLen = 256;
   /// fp32, bf16 or bf16_pure; empty: fp32, or what IR says of itself.
   std::string dtype;
+  /// cpu or cuda; auto is resolved when it is set.
   std::string target = "cpu";
   std::string cpu = "native";
+  /// What cuda compiles for.
+  std::string gpuArch = "sm_80";
   /// GPU kernels as code of this CPU too.
   bool emulator = false;
   std::string output;

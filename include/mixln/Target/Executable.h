@@ -3,6 +3,8 @@
 #ifndef MIXLN_TARGET_EXECUTABLE_H
 #define MIXLN_TARGET_EXECUTABLE_H
 
+#include "mixln/Target/GPU.h"
+
 #include "mlir/IR/BuiltinOps.h"
 
 #include <string>
@@ -14,9 +16,12 @@ struct Program;
 namespace mixln {
 
 /// Adds to `kernels` (LLVM dialect) the globals that program.h names: the
-/// program's text and the table of the kernels' functions.
+/// program's text and the table of the kernels' functions, empty for a GPU.
 llvm::LogicalResult addProgramGlobals(mlir::ModuleOp kernels,
                                       const rt::Program &program);
+
+/// Adds the globals of program.h that hold code for GPUs.
+void addGpuImages(mlir::ModuleOp module, llvm::ArrayRef<DeviceImage> images);
 
 /// Links `objects` (the bytes of object files) with the runtime beside
 /// `toolPath` (its ../lib/mixln-link.txt) into the executable `output`, which

@@ -21,6 +21,7 @@ struct ProgramTarget {
   std::string target;   ///< cpu or cuda
   std::string cpu;
   std::vector<std::string> cpuFeatures;
+  std::string gpuArch;
   /// What the plan was asked to fit into.
   int64_t memoryLimit = 0;
   bool checkpoints = false;

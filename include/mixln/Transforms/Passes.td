@@ -98,6 +98,24 @@ def MixlnPack : Pass<"mixln-pack", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mixln::MixlnDialect"];
 }
 
+def MixlnSplitProducts : Pass<"mixln-split-products", "::mlir::ModuleOp"> {
+  let summary = "one matmul for each product of a list";
+  let description = [{
+    For targets without a kernel for lists. The sum of several products becomes
+    a chain in which each adds to the one before.
+  }];
+  let dependentDialects = ["::mixln::MixlnDialect"];
+}
+
+def MixlnCastSides : Pass<"mixln-cast-sides", "::mlir::ModuleOp"> {
+  let summary = "round the f32 sides of matmuls whose other side is bf16";
+  let description = [{
+    For targets that read the sides of matmuls as they are, instead of
+    `mixln-pack`: one row program for each value of an entry.
+  }];
+  let dependentDialects = ["::mixln::MixlnDialect"];
+}
+
 def MixlnReuseRows : Pass<"mixln-reuse-rows", "::mlir::ModuleOp"> {
   let summary = "read rows that are stored instead of computing them again";
   let description = [{

@@ -50,7 +50,6 @@ private:
   Value loadNumber(Value ptr, mlir::Type element);
   /// Addresses and numbers of the operands at a point.
   void loadNumbers(mlir::ValueRange point);
-  Value emitIndex(mlir::AffineExpr expr, mlir::ValueRange point);
   /// The element of `type` (leading dimensions `indices`) as an address.
   Value emitAddress(Value base, mlir::RankedTensorType type,
                     llvm::ArrayRef<Value> indices);

@@ -21,12 +21,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../RowOps.h"
 #include "RowEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -46,31 +46,6 @@ static int64_t chooseUnroll(const RowLoop &loop) {
   if (loop.cost > 24)
     return 2;
   return loop.reductions.empty() ? 2 : kAccumulators;
-}
-
-/// The larger of two zeros may have either sign, which saves half the
-/// instructions of a maximum.
-static arith::FastMathFlagsAttr flagsOf(vector::CombiningKind kind,
-                                        MLIRContext *context) {
-  bool isSum =
-      kind == vector::CombiningKind::ADD || kind == vector::CombiningKind::MUL;
-  return arith::FastMathFlagsAttr::get(
-      context, isSum ? arith::FastMathFlags::none : arith::FastMathFlags::nsz);
-}
-
-static double neutralElement(vector::CombiningKind kind) {
-  switch (kind) {
-  case vector::CombiningKind::MAXIMUMF:
-  case vector::CombiningKind::MAXNUMF:
-    return -std::numeric_limits<double>::infinity();
-  case vector::CombiningKind::MINIMUMF:
-  case vector::CombiningKind::MINNUMF:
-    return std::numeric_limits<double>::infinity();
-  case vector::CombiningKind::MUL:
-    return 1;
-  default:
-    return 0;
-  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -200,25 +175,11 @@ Value RowEmitter::emitColumns(Value column) {
   return arith::AddIOp::create(b, first, iota);
 }
 
-static Value emitConstant(KernelBuilder &b, arith::ConstantOp op, Type type) {
-  Attribute value = op.getValue();
-  if (auto dense = dyn_cast<DenseElementsAttr>(value))
-    value = dense.getSplatValue<Attribute>();
-  if (auto integer = dyn_cast<IntegerAttr>(value)) {
-    Type element = getElementTypeOrSelf(type);
-    value = IntegerAttr::get(element, integer.getValue().sextOrTrunc(
-                                          element.getIntOrFloatBitWidth()));
-  }
-  if (auto vector = dyn_cast<VectorType>(type))
-    value = DenseElementsAttr::get(vector, value);
-  return arith::ConstantOp::create(b, cast<TypedAttr>(value));
-}
-
 Value RowEmitter::emitOp(Operation *inner, function_ref<Value(Value)> lookup,
                          Value columns) {
   Type type = convertType(inner->getResult(0).getType());
   if (auto constant = dyn_cast<arith::ConstantOp>(inner))
-    return emitConstant(b, constant, type);
+    return emitRowConstant(b, constant, type);
   if (isa<vector::StepOp>(inner))
     return columns;
   if (isa<StopGradientOp>(inner))
@@ -250,29 +211,9 @@ Value RowEmitter::emitOp(Operation *inner, function_ref<Value(Value)> lookup,
     }
   if (isa<math::ExpOp>(inner) && isa<VectorType>(type) && b.lanes() == 16)
     return emitExp(lookup(inner->getOperand(0)));
-  if (isa<arith::IndexCastOp>(inner)) {
-    Value source = lookup(inner->getOperand(0));
-    unsigned from =
-        getElementTypeOrSelf(source.getType()).getIntOrFloatBitWidth();
-    unsigned to = getElementTypeOrSelf(type).getIntOrFloatBitWidth();
-    if (from < to)
-      return arith::ExtSIOp::create(b, type, source);
-    return from > to ? arith::TruncIOp::create(b, type, source).getResult()
-                     : source;
-  }
-  IRMapping mapping;
-  for (Value operand : inner->getOperands())
-    mapping.map(operand, lookup(operand));
-  Operation *clone = inner->clone(mapping);
-  clone->getResult(0).setType(type);
-  if (auto fast = dyn_cast<arith::ArithFastMathInterface>(clone)) {
-    auto kind = isa<arith::MaximumFOp, arith::MinimumFOp>(clone)
-                    ? vector::CombiningKind::MAXIMUMF
-                    : vector::CombiningKind::ADD;
-    clone->setAttr(fast.getFastMathAttrName(), flagsOf(kind, b.getContext()));
-  }
-  b.insert(clone);
-  return clone->getResult(0);
+  if (isa<arith::IndexCastOp>(inner))
+    return emitIndexCast(b, lookup(inner->getOperand(0)), type);
+  return emitRowClone(b, inner, type, lookup);
 }
 
 //===----------------------------------------------------------------------===//

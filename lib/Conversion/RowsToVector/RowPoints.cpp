@@ -14,6 +14,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../RowOps.h"
 #include "RowEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -65,28 +66,6 @@ void RowEmitter::loadPointers(KernelBuilder::Arguments args) {
 // Addresses
 //===----------------------------------------------------------------------===//
 
-Value RowEmitter::emitIndex(AffineExpr expr, ValueRange point) {
-  if (auto dim = dyn_cast<AffineDimExpr>(expr))
-    return point[dim.getPosition()];
-  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
-    return b.constant(constant.getValue());
-  auto binary = cast<AffineBinaryOpExpr>(expr);
-  Value lhs = emitIndex(binary.getLHS(), point);
-  Value rhs = emitIndex(binary.getRHS(), point);
-  switch (expr.getKind()) {
-  case AffineExprKind::Add:
-    return b.add(lhs, rhs);
-  case AffineExprKind::Mul:
-    return b.mul(lhs, rhs);
-  case AffineExprKind::Mod:
-    return arith::RemUIOp::create(b, lhs, rhs);
-  case AffineExprKind::FloorDiv:
-    return b.divide(lhs, rhs);
-  default:
-    return arith::CeilDivUIOp::create(b, lhs, rhs);
-  }
-}
-
 Value RowEmitter::emitAddress(Value base, RankedTensorType type,
                               ArrayRef<Value> indices) {
   Value linear;
@@ -114,7 +93,7 @@ void RowEmitter::loadNumbers(ValueRange point) {
   for (auto [i, operand] : llvm::enumerate(op.getRows())) {
     Values indices;
     for (AffineExpr expr : op.getRowMap(i).getResults())
-      indices.push_back(emitIndex(expr, point));
+      indices.push_back(emitMapIndex(b, expr, point));
     rowPtrs.push_back(emitAddress(
         rowBases[i], cast<RankedTensorType>(operand.getType()), indices));
     BlockArgument argument = op.getRowArgument(i);
@@ -128,7 +107,7 @@ void RowEmitter::loadNumbers(ValueRange point) {
   for (auto [i, result] : llvm::enumerate(op.getSumResults())) {
     Values indices;
     for (AffineExpr expr : op.getSumMap(i).getResults())
-      indices.push_back(emitIndex(expr, point));
+      indices.push_back(emitMapIndex(b, expr, point));
     // Partial sums are f32 whatever the result is.
     auto type = cast<RankedTensorType>(result.getType());
     sumPtrs.push_back(emitAddress(b.offset(partials, slot.offsets[i]),

@@ -14,7 +14,7 @@
 #include "mixln/Conversion/MatvecToVector.h"
 #include "mixln/Conversion/RowsToVector.h"
 #include "mixln/IR/Mixln.h"
-#include "mixln/IR/Sites.h"
+#include "mixln/Target/OperationNames.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -158,34 +158,6 @@ static MatmulLaunch matmulLaunchOf(MatmulOp op, const TargetInfo &target) {
 // Keys and names
 //===----------------------------------------------------------------------===//
 
-/// A short name from the operation's site, for readers of profiles.
-static std::string rowName(RowwiseOp op) {
-  std::string site = getSite(op).str();
-  // Equal layers share the kernel: its name has no layer.
-  std::string name;
-  for (StringRef part : llvm::split(site, '+')) {
-    SmallVector<StringRef> words;
-    part.split(words, '.');
-    std::string piece;
-    for (StringRef word : words)
-      if (word != "layers" && !llvm::all_of(word, llvm::isDigit))
-        piece += (piece.empty() ? "" : "_") + word.str();
-    if (!name.empty())
-      name += "+";
-    name += piece;
-  }
-  int64_t width = 1;
-  for (Value row : op.getRows())
-    if (auto vector =
-            dyn_cast_or_null<VectorType>(op.getRowArgument(0).getType());
-        vector && row)
-      width = vector.getDimSize(0);
-  if (name.size() > 48)
-    name.resize(48);
-  return "rows." + (name.empty() ? "program" : name) + "." +
-         std::to_string(width);
-}
-
 std::string CpuKernels::getKey(Operation *op) {
   return TypeSwitch<Operation *, std::string>(op)
       .Case([](RowwiseOp op) { return getRowKey(op); })
@@ -212,7 +184,7 @@ std::string CpuKernels::getKey(Operation *op) {
 
 std::string CpuKernels::getName(Operation *op) {
   if (auto row = dyn_cast<RowwiseOp>(op))
-    return rowName(row);
+    return getRowName(row);
   return getKey(op);
 }
 

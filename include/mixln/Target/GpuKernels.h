@@ -1,0 +1,37 @@
+//===- GpuKernels.h - Kernels of the GPU target -----------------*- C++ -*-===//
+
+#ifndef MIXLN_TARGET_GPUKERNELS_H
+#define MIXLN_TARGET_GPUKERNELS_H
+
+#include "mixln/Interfaces/KernelGenerator.h"
+#include "mixln/Support/GpuInfo.h"
+
+namespace mixln {
+
+/// A GPU's answers: which operations share a kernel, how one is launched, and
+/// its code. Products of matrices are the library's.
+class GpuKernels : public KernelGenerator {
+public:
+  explicit GpuKernels(GpuInfo gpu) : gpu(std::move(gpu)) {}
+
+  const GpuInfo &getGpu() const { return gpu; }
+
+  std::string getKey(mlir::Operation *op) override;
+  std::string getName(mlir::Operation *op) override;
+  Launch getLaunch(mlir::Operation *op) override;
+  int64_t getBytes(mlir::RankedTensorType type) override;
+  bool canWriteInPlace(mlir::Operation *op, unsigned operand,
+                       unsigned result) override;
+  MatmulTraits getMatmulTraits() override { return {false, false}; }
+  void describe(mlir::Operation *op, rt::Kernel &kernel) override;
+  llvm::LogicalResult
+  emitKernel(mlir::Operation *op, llvm::StringRef symbol, mlir::ModuleOp module,
+             llvm::SmallVectorImpl<std::string> &phases) override;
+
+private:
+  GpuInfo gpu;
+};
+
+} // namespace mixln
+
+#endif // MIXLN_TARGET_GPUKERNELS_H

@@ -1,0 +1,239 @@
+//===- GpuKernels.cpp - Kernels of the GPU target -------------------------===//
+
+#include "mixln/Target/GpuKernels.h"
+
+#include "mixln-rt/program.h"
+#include "mixln/Conversion/AttentionToNVVM.h"
+#include "mixln/Conversion/EmbeddingToGPU.h"
+#include "mixln/Conversion/RowsToGPU.h"
+#include "mixln/Conversion/RowsToVector.h"
+#include "mixln/IR/Mixln.h"
+#include "mixln/Target/OperationNames.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mixln;
+
+static RankedTensorType typeOf(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+static Element elementOf(Value value) {
+  return typeOf(value).getElementType().isBF16() ? Element::BF16 : Element::F32;
+}
+
+static int64_t rowsOf(Value value) { return typeOf(value).getDimSize(0); }
+static int64_t columnsOf(Value value) { return typeOf(value).getDimSize(1); }
+
+//===----------------------------------------------------------------------===//
+// Specifications
+//===----------------------------------------------------------------------===//
+
+static EmbeddingSpec specOf(EmbeddingOp op) {
+  return {elementOf(op.getTable()), elementOf(op.getResult())};
+}
+
+static EmbeddingGradSpec specOf(EmbeddingGradOp op) {
+  return {/*accumulate=*/op.getInto() != nullptr, elementOf(op.getDy())};
+}
+
+/// Whether rows are multiples of what a thread loads at once.
+static bool isAligned(int64_t columns) { return columns % 8 == 0; }
+
+template <typename OpTy> static AttentionSpec attentionSpecOf(OpTy op) {
+  AttentionSpec spec;
+  spec.seqLen = op.getSeqLen();
+  spec.headDim = op.getHeadDim();
+  spec.heads = op.getHeads();
+  spec.kvHeads = op.getKvHeads();
+  spec.element = elementOf(op.getQ());
+  spec.scale = op.getScoreScale();
+  return spec;
+}
+
+static rt::ElementType runtimeType(Value value) {
+  return elementOf(value) == Element::BF16 ? rt::ElementType::BF16
+                                           : rt::ElementType::F32;
+}
+
+static rt::LibraryMatmul specOf(MatmulOp op) {
+  rt::LibraryMatmul spec;
+  spec.transposeA = op.getTransposeLhs();
+  spec.transposeB = op.getTransposeRhs();
+  spec.a = runtimeType(op.getLhs().front());
+  spec.b = runtimeType(op.getRhs().front());
+  spec.d = runtimeType(op.getResults().front());
+  spec.accumulate = !op.getInto().empty();
+  return spec;
+}
+
+static std::string nameOf(const rt::LibraryMatmul &spec) {
+  auto letter = [](bool transposed) { return transposed ? "t" : "n"; };
+  auto type = [](rt::ElementType element) {
+    return element == rt::ElementType::BF16 ? "bf16" : "f32";
+  };
+  std::string name = std::string("matmul.") + letter(spec.transposeA) +
+                     letter(spec.transposeB) + "." + type(spec.a) + "." +
+                     type(spec.d);
+  return name + (spec.accumulate ? ".add" : "");
+}
+
+/// Why the library does not compute `op`; empty if it does.
+static std::string whyNoLibrary(MatmulOp op) {
+  if (op.getNumProducts() != 1)
+    return "is a list of products, expected one: mixln-split-products is "
+           "missing";
+  if (elementOf(op.getLhs()[0]) != elementOf(op.getRhs()[0]))
+    return "multiplies f32 with bf16: a cast of the f32 side is missing";
+  for (Value side : op->getOperands())
+    if (typeOf(side).getEncoding())
+      return "reads a packed side, which only kernels of a CPU do";
+  return "";
+}
+
+//===----------------------------------------------------------------------===//
+// Keys and names
+//===----------------------------------------------------------------------===//
+
+static std::string alignment(bool aligned) { return aligned ? "" : ".odd"; }
+
+std::string GpuKernels::getKey(Operation *op) {
+  return TypeSwitch<Operation *, std::string>(op)
+      .Case([](RowwiseOp op) { return getRowKey(op); })
+      .Case([](MatmulOp op) { return nameOf(specOf(op)); })
+      .Case([](AttentionOp op) {
+        return "attention." + attentionSpecOf(op).name();
+      })
+      .Case([](AttentionGradOp op) {
+        return "attention_grad." + attentionSpecOf(op).name();
+      })
+      .Case([](EmbeddingOp op) {
+        return specOf(op).name() +
+               alignment(isAligned(columnsOf(op.getResult())));
+      })
+      .Case([](EmbeddingGradOp op) {
+        return specOf(op).name() +
+               alignment(isAligned(columnsOf(op.getResult())));
+      })
+      .Default([](Operation *) { return std::string(); });
+}
+
+std::string GpuKernels::getName(Operation *op) {
+  auto row = dyn_cast<RowwiseOp>(op);
+  return row ? getRowName(row) : getKey(op);
+}
+
+/// PTX has no points in names.
+static std::string ptxName(StringRef symbol) {
+  std::string name = symbol.str();
+  for (char &c : name)
+    if (!llvm::isAlnum(c))
+      c = c == '.' ? '$' : '_';
+  return name;
+}
+
+//===----------------------------------------------------------------------===//
+// Launches
+//===----------------------------------------------------------------------===//
+
+Launch GpuKernels::getLaunch(Operation *op) {
+  return TypeSwitch<Operation *, Launch>(op)
+      .Case([](RowwiseOp op) { return getGpuRowLaunch(op); })
+      .Case([](MatmulOp op) {
+        // Leading dimensions: rows are dense.
+        Launch launch;
+        launch.tasks = {1};
+        launch.sizes = {op.getM(),
+                        op.getN(0),
+                        op.getK(0),
+                        columnsOf(op.getLhs()[0]),
+                        columnsOf(op.getRhs()[0]),
+                        op.getN(0)};
+        launch.shapes = {{0, 0}};
+        return launch;
+      })
+      .Case([&](AttentionOp op) {
+        AttentionSpec spec = attentionSpecOf(op);
+        return gpuAttentionLaunch(spec, gpu, rowsOf(op.getQ()) / spec.seqLen);
+      })
+      .Case([&](AttentionGradOp op) {
+        AttentionSpec spec = attentionSpecOf(op);
+        return gpuAttentionGradLaunch(spec, gpu,
+                                      rowsOf(op.getQ()) / spec.seqLen);
+      })
+      .Case([](EmbeddingOp op) {
+        return gpuEmbeddingLaunch(rowsOf(op.getResult()),
+                                  columnsOf(op.getResult()));
+      })
+      .Case([](EmbeddingGradOp op) {
+        return gpuEmbeddingGradLaunch(specOf(op), rowsOf(op.getDy()),
+                                      columnsOf(op.getDy()),
+                                      rowsOf(op.getResult()));
+      })
+      .Default([](Operation *) { return Launch(); });
+}
+
+int64_t GpuKernels::getBytes(RankedTensorType type) {
+  return type.getNumElements() * type.getElementTypeBitWidth() / 8;
+}
+
+bool GpuKernels::canWriteInPlace(Operation *op, unsigned operand,
+                                 unsigned result) {
+  auto row = dyn_cast<RowwiseOp>(op);
+  return row && canGpuRowWriteInPlace(row, operand, result);
+}
+
+void GpuKernels::describe(Operation *op, rt::Kernel &kernel) {
+  for (const BlockShape &shape : getLaunch(op).shapes)
+    kernel.launches.push_back({shape.threads, shape.sharedBytes});
+  if (auto matmul = dyn_cast<MatmulOp>(op)) {
+    kernel.library = "matmul";
+    kernel.matmul = specOf(matmul);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Code
+//===----------------------------------------------------------------------===//
+
+LogicalResult GpuKernels::emitKernel(Operation *op, StringRef kernel,
+                                     ModuleOp module,
+                                     SmallVectorImpl<std::string> &phases) {
+  std::string symbol = ptxName(kernel);
+  GpuBuilder builder(module, gpu);
+  return TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](RowwiseOp op) {
+        return emitGpuRowKernel(op, symbol, builder, phases);
+      })
+      .Case([&](MatmulOp op) -> LogicalResult {
+        if (std::string why = whyNoLibrary(op); !why.empty())
+          return op.emitError(why);
+        phases.push_back(symbol);
+        return success();
+      })
+      .Case([&](AttentionOp op) {
+        emitGpuAttentionKernel(builder, symbol, attentionSpecOf(op), phases);
+        return success();
+      })
+      .Case([&](AttentionGradOp op) {
+        emitGpuAttentionGradKernel(builder, symbol, attentionSpecOf(op),
+                                   phases);
+        return success();
+      })
+      .Case([&](EmbeddingOp op) {
+        phases.push_back(symbol);
+        emitGpuEmbeddingKernel(builder, symbol, specOf(op),
+                               isAligned(columnsOf(op.getResult())));
+        return success();
+      })
+      .Case([&](EmbeddingGradOp op) {
+        emitGpuEmbeddingGradKernel(builder, symbol, specOf(op),
+                                   isAligned(columnsOf(op.getResult())),
+                                   phases);
+        return success();
+      })
+      .Default([](Operation *op) {
+        return op->emitError("has no kernel on a GPU");
+      });
+}
