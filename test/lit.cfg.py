@@ -34,6 +34,12 @@ if os.path.isdir(os.path.join(shared, "golden")):
     config.available_features.add("shared")
     config.substitutions.append(("%shared", os.path.abspath(shared)))
 
+# The assembler of the CUDA toolkit, where mixlnc finds it; without it the tests of GPU code are unsupported.
+toolkits = [os.environ.get(name, "") for name in ("CUDA_HOME", "CUDA_PATH")] + ["/usr/local/cuda"]
+ptxas = [os.path.join(toolkit, "bin", "ptxas") for toolkit in toolkits if toolkit] + [shutil.which("ptxas") or ""]
+if any(os.access(path, os.X_OK) for path in [os.environ.get("MIXLN_PTXAS", "")] + ptxas):
+    config.available_features.add("ptxas")
+
 if shutil.which("chromium"):
     config.available_features.add("chromium")
 

@@ -86,7 +86,8 @@ static Value zeros(GpuBuilder &b, int64_t chunk) {
   if (chunk == 1)
     return b.constantF32(0);
   return arith::ConstantOp::create(
-      b, DenseElementsAttr::get(VectorType::get({chunk}, b.getF32Type()), 0.0f));
+      b,
+      DenseElementsAttr::get(VectorType::get({chunk}, b.getF32Type()), 0.0f));
 }
 
 static void emitClear(GpuBuilder &b, StringRef symbol,

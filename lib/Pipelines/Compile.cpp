@@ -316,9 +316,13 @@ LogicalResult Compilation::makeImages(ModuleOp kernels,
     for (const rt::Kernel &kernel : program.kernels)
       for (const std::string &phase : kernel.phases)
         phases.push_back(kernel.library.empty() ? phase : std::string());
-    auto object = emitEmulatorObject(**ir, phases);
+    std::string rewritten;
+    auto object = emitEmulatorObject(**ir, phases, &rewritten);
     if (!object)
       return fail(llvm::toString(object.takeError()));
+    if (std::string error = dumpText("08-emulator.ll", rewritten);
+        !error.empty())
+      return fail(error);
     code.emulator = std::move(*object);
     timer.lap("emulator");
   }

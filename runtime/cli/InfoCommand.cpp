@@ -6,6 +6,7 @@
 #include "cli/SharedFlags.h"
 #include "device/CpuFeatures.h"
 #include "mixln-rt/memory-map.h"
+#include "profile/Roofline.h"
 #include "support/Errors.h"
 #include "train/Model.h"
 
@@ -51,6 +52,19 @@ static ordered_json describe(const Program &program) {
           {"compiler", program.compiler}};
 }
 
+static void printRoofline(const Program &program, const std::string &gpu,
+                          bool asJson) {
+  for (const GpuCeilings &ceilings : gpuCeilings()) {
+    if (gpu != ceilings.name)
+      continue;
+    Roofline roofline = makeRoofline(program, ceilings);
+    std::fputs((asJson ? rooflineJson(program, roofline)
+                       : rooflineText(program, roofline))
+                   .c_str(),
+               stdout);
+  }
+}
+
 int mixln::rt::infoCommand(const Executable &executable,
                            const Arguments &arguments) {
   Flags flags(executable.name + " info",
@@ -69,12 +83,27 @@ int mixln::rt::infoCommand(const Executable &executable,
   flags.count("runs", runs, 1, "with --kernels: updates that are measured");
   threads.add(flags);
   device.add(flags);
+  bool roofline = false;
+  std::string gpu = "h100";
+  std::vector<std::string> gpus;
+  for (const GpuCeilings &ceilings : gpuCeilings())
+    gpus.push_back(ceilings.name);
+  flags.toggle("roofline", roofline,
+               "what an update cannot be faster than on a GPU, from FLOPs and "
+               "bytes of the plan; nothing runs");
+  flags.choice("gpu", gpu, gpus, "with --roofline: which GPU");
   if (!flags.parse(arguments))
     return ExitDone;
   for (const char *name :
        {"no_run", "runs", "threads", "device", "emulator_seed"})
     if (flags.given(name) && !kernels)
       badInput("--", name, " belongs to --kernels");
+  if (flags.given("gpu") && !roofline)
+    badInput("--gpu belongs to --roofline");
+  if (roofline) {
+    printRoofline(executable.program, gpu, asJson);
+    return ExitDone;
+  }
   if (kernels) {
     if (!noRun)
       checkCpu(executable.program);

@@ -37,8 +37,6 @@ void EmulatedBlock::fiberMain(Transfer transfer) {
     block.runThreads();
     block.fibers[index].done = true;
     block.yield();
-    // The last run may have been of all threads.
-    block.running = index;
   }
 }
 
@@ -84,11 +82,9 @@ void EmulatedBlock::resume(int index) {
 }
 
 void EmulatedBlock::yield() {
-  int index = fiber, thread = running;
+  // Whoever resumes this fiber says which thread it is.
   Transfer transfer = context::jump_fcontext(scheduler, nullptr);
   scheduler = transfer.fctx;
-  fiber = index;
-  running = thread;
 }
 
 void EmulatedBlock::fail(const std::string &what) {

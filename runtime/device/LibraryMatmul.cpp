@@ -44,19 +44,14 @@ int mixln::rt::cudaDataType(ElementType type) {
 }
 
 static void checkOperand(const Kernel &kernel, const Dispatch &dispatch,
-                         int index, const ColumnLayout &layout,
-                         int64_t leadingBytes, bool writes, bool reads) {
+                         int index, const ColumnLayout &layout, bool writes,
+                         bool reads) {
   const Operand &operand = dispatch.operands[index];
   int64_t size = sizeOf(layout.type);
   if (layout.leading < layout.rows)
     runFailed("damaged program: kernel ", kernel.name, ", operand ", index,
               ": leading dimension ", layout.leading, " is below the row of ",
               layout.rows);
-  if (layout.leading * size % leadingBytes != 0)
-    runFailed("kernel ", kernel.name, ", operand ", index,
-              ": leading dimension ", layout.leading, " of ",
-              nameOf(layout.type), " is not a multiple of ", leadingBytes,
-              " bytes");
   if (operand.offset % kMatmulAlignment != 0)
     runFailed("kernel ", kernel.name, ", operand ", index, ": offset ",
               operand.offset, " is not a multiple of ", kMatmulAlignment);
@@ -121,16 +116,16 @@ LibraryCall mixln::rt::describeMatmul(const Kernel &kernel,
   if (epilogue->hasBias)
     call.biasOperand = 3;
 
-  int64_t leading = match->leadingBytes;
-  checkOperand(kernel, dispatch, call.firstOperand, call.first, leading, false,
-               true);
-  checkOperand(kernel, dispatch, call.secondOperand, call.second, leading,
-               false, true);
-  checkOperand(kernel, dispatch, call.resultOperand, call.result, leading, true,
+  for (const ColumnLayout &layout : {call.first, call.second, call.result})
+    call.isSlow |=
+        layout.leading * sizeOf(layout.type) % match->fastLeadingBytes != 0;
+  checkOperand(kernel, dispatch, call.firstOperand, call.first, false, true);
+  checkOperand(kernel, dispatch, call.secondOperand, call.second, false, true);
+  checkOperand(kernel, dispatch, call.resultOperand, call.result, true,
                matmul.accumulate);
   if (epilogue->hasBias)
-    checkOperand(kernel, dispatch, call.biasOperand, {n, 1, n, matmul.d},
-                 sizeOf(matmul.d), false, true);
+    checkOperand(kernel, dispatch, call.biasOperand, {n, 1, n, matmul.d}, false,
+                 true);
   return call;
 }
 

@@ -36,10 +36,10 @@ struct MatmulEpilogue {
 /// Types that may be multiplied; the sums are f32 always.
 struct MatmulTypes {
   ElementType a, b, d;
-  /// Bytes of which every leading dimension is a multiple: what the library's
-  /// tensor core kernels need. Odd ones may be a hundred times slower, so the
-  /// compiler pads.
-  int64_t leadingBytes;
+  /// Bytes of which every leading dimension should be a multiple: what the
+  /// library's tensor core kernels want. Others are computed too, but may be a
+  /// hundred times slower.
+  int64_t fastLeadingBytes;
 };
 
 /// Addresses of operands are multiples of this; the arena gives more.
@@ -60,6 +60,8 @@ struct LibraryCall {
   int64_t rows = 0, columns = 0, depth = 0; ///< of the call: n, m, k
   float beta = 0;                           ///< 1: added to D
   MatmulEpilogue epilogue{};
+  /// Some leading dimension is not what the fast kernels want.
+  bool isSlow = false;
   // Which operand of the dispatch is which; -1: none.
   int firstOperand = 1, secondOperand = 0, resultOperand = 2, biasOperand = -1;
 };

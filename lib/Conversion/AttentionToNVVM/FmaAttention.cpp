@@ -64,9 +64,8 @@ void mixln::emitGpuAttentionKernel(GpuBuilder &b, StringRef symbol,
     Value query = b.add(first, tiles.row);
     tiles.load(qRows, first, q, spec.scoreScale(), p[3], p[4]);
 
-    Values init = {
-        b.constantF32(-std::numeric_limits<double>::infinity()),
-        b.constantF32(0)};
+    Values init = {b.constantF32(-std::numeric_limits<double>::infinity()),
+                   b.constantF32(0)};
     init.append(tiles.ownColumns(), b.constantF32(0));
     Values state = b.loop(
         b.constant(0), b.add(tile, 1), 1, init,
@@ -78,12 +77,11 @@ void mixln::emitGpuAttentionKernel(GpuBuilder &b, StringRef symbol,
           b.barrier();
           Values s = tiles.dots(q, k);
           Value most = carried[0];
-          Value never =
-              b.constantF32(-std::numeric_limits<double>::infinity());
+          Value never = b.constantF32(-std::numeric_limits<double>::infinity());
           Value own = never;
           for (int64_t i = 0; i < FmaTiles::kOwnScores; ++i) {
-            Value key = b.add(b.add(firstKey, i * FmaTiles::kSplit),
-                              tiles.split);
+            Value key =
+                b.add(b.add(firstKey, i * FmaTiles::kSplit), tiles.split);
             s[i] = b.select(b.less(query, key), never, s[i]);
             own = b.maxF(own, s[i]);
           }
@@ -179,9 +177,8 @@ static void emitQueryGradient(GpuBuilder &b, const AttentionSpec &spec,
   b.barrier();
   Value delta = tiles.sumOfRow(tiles.ownDot(dctx, k));
   Value position = b.minimum(query, b.constant(spec.seqLen - 1));
-  Value at = b.add(b.mul(b.add(b.mul(sequence, spec.seqLen), position),
-                         spec.heads),
-                   head);
+  Value at = b.add(
+      b.mul(b.add(b.mul(sequence, spec.seqLen), position), spec.heads), head);
   Value lse = b.loadF32(b.offset(p.lse, at));
   b.ifThen(b.both(b.less(query, b.constant(spec.seqLen)),
                   b.equal(tiles.split, b.constant(0))),
@@ -198,10 +195,8 @@ static void emitQueryGradient(GpuBuilder &b, const AttentionSpec &spec,
         b.barrier();
         Values s = tiles.dots(q, k), dp = tiles.dots(dctx, v);
         for (int64_t i = 0; i < FmaTiles::kOwnScores; ++i) {
-          Value key =
-              b.add(b.add(firstKey, i * FmaTiles::kSplit), tiles.split);
-          Value weight =
-              probability(b, tiles, s[i], lse, b.less(query, key));
+          Value key = b.add(b.add(firstKey, i * FmaTiles::kSplit), tiles.split);
+          Value weight = probability(b, tiles, s[i], lse, b.less(query, key));
           s[i] = b.mulF(weight, b.subF(dp[i], delta));
         }
         tiles.storeScores(s, scores);
@@ -270,8 +265,8 @@ static void emitKeyGradient(GpuBuilder &b, const AttentionSpec &spec,
               tiles.storeScores(s, weights);
               tiles.storeScores(dp, gradients);
               b.barrier();
-              Values next = tiles.accumulate(weights, dctx,
-                                             carried.take_front(own));
+              Values next =
+                  tiles.accumulate(weights, dctx, carried.take_front(own));
               next.append(
                   tiles.accumulate(gradients, q, carried.drop_front(own)));
               return next;

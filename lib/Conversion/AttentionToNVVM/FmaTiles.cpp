@@ -40,14 +40,11 @@ void FmaTiles::load(const HeadRows &from, Value first, Value tile,
   int64_t half = spec.headDim / 2;
   b.loop(thread, b.constant(kRows * half), kThreads, [&](Value i) {
     Value r = b.divide(i, half), column = b.remainder(i, half);
-    Value position =
-        b.minimum(b.add(first, r), b.constant(spec.seqLen - 1));
-    Value at = b.offset(from.base,
-                        b.add(b.mul(position, from.stride), column),
+    Value position = b.minimum(b.add(first, r), b.constant(spec.seqLen - 1));
+    Value at = b.offset(from.base, b.add(b.mul(position, from.stride), column),
                         spec.element);
     Value low = b.loadNumbers(at, 1, element);
-    Value high =
-        b.loadNumbers(b.offset(at, half, spec.element), 1, element);
+    Value high = b.loadNumbers(b.offset(at, half, spec.element), 1, element);
     if (cos) {
       Value angle = b.add(b.mul(position, half), column);
       Value c = b.loadF32(b.offset(cos, angle));
@@ -66,8 +63,8 @@ void FmaTiles::load(const HeadRows &from, Value first, Value tile,
   });
 }
 
-void FmaTiles::store(Value tile, const HeadRows &to, Value first,
-                     double factor, Value cos, Value sin) {
+void FmaTiles::store(Value tile, const HeadRows &to, Value first, double factor,
+                     Value cos, Value sin) {
   int64_t half = spec.headDim / 2;
   b.loop(thread, b.constant(kRows * half), kThreads, [&](Value i) {
     Value r = b.divide(i, half), column = b.remainder(i, half);
@@ -109,9 +106,9 @@ SmallVector<Value> FmaTiles::dots(Value a, Value c) {
                   Value x = b.loadF32(b.offset(own, column));
                   Value at = b.offset(other, column);
                   for (int64_t i = 0; i < kOwnScores; ++i)
-                    sums[i] = fma(b, x,
-                                  b.loadF32(b.offset(at, i * kSplit * stride)),
-                                  sums[i]);
+                    sums[i] =
+                        fma(b, x, b.loadF32(b.offset(at, i * kSplit * stride)),
+                            sums[i]);
                   return sums;
                 });
 }
@@ -123,8 +120,7 @@ Value FmaTiles::ownDot(Value a, Value c) {
                 [&](Value column, ValueRange carried) {
                   Value index = b.add(at, column);
                   return Values{fma(b, b.loadF32(b.offset(a, index)),
-                                    b.loadF32(b.offset(c, index)),
-                                    carried[0])};
+                                    b.loadF32(b.offset(c, index)), carried[0])};
                 })[0];
 }
 

@@ -360,8 +360,10 @@ void RowGpuEmitter::finishReductions(const RowLoop &loop,
     auto combine = combineOf(reduction.getKind());
     Value &number = numbers[reduction.getDest()];
     if (warps > 1) {
-      Value part = b.loadF32(placeOfPartial(
-          reductionsDone + i, b.bitAnd(laneOfWarp, b.constant(warps - 1))));
+      // The warps of this team, each read by several threads.
+      Value which = b.add(b.mul(team, warps),
+                          b.bitAnd(laneOfWarp, b.constant(warps - 1)));
+      Value part = b.loadF32(placeOfPartial(reductionsDone + i, which));
       number = b.combineWarp(part, warps, combine);
     }
     if (Value start = reduction.getAcc())

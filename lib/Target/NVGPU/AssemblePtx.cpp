@@ -60,8 +60,8 @@ Expected<std::string> mixln::assemblePtx(StringRef path, StringRef ptx,
                                    0, &message);
   std::string said = readAll(log);
   if (status != 0)
-    return createStringError(path + " could not assemble the kernels: " +
-                             message + said);
+    return createStringError(
+        path + " could not assemble the kernels: " + message + said);
   if (report)
     *report = said;
   return readAll(object);

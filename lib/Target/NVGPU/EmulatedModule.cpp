@@ -61,7 +61,8 @@ private:
   Error replaceIntrinsic(Function &intrinsic);
   void replaceSharedMemory();
   void replaceApproximations(Function &function);
-  void roundToBFloat16(Function &function);
+  Value *roundBits(Value *number);
+  void replaceBFloat16(Function &function);
   void checkAccesses(Function &function);
   void addAccess(Value *pointer, Value *bytes, bool isWrite,
                  uint64_t alignment = 1);
@@ -299,36 +300,67 @@ void Rewriter::replaceApproximations(Function &function) {
   }
 }
 
-/// Without an instruction for it, x86 would call a library that not every
-/// system has.
-void Rewriter::roundToBFloat16(Function &function) {
+/// `type`, a bf16 or a vector of them, with integers of `bits` bits instead.
+static Type *integersOf(Type *type, unsigned bits) {
+  Type *integer = Type::getIntNTy(type->getContext(), bits);
+  if (auto *vector = dyn_cast<FixedVectorType>(type))
+    return FixedVectorType::get(integer, vector->getNumElements());
+  return integer;
+}
+
+/// The 16 bits of the nearest bf16, ties to even.
+Value *Rewriter::roundBits(Value *number) {
+  Type *type = number->getType();
+  auto constant = [&](uint64_t value) {
+    return ConstantInt::get(integersOf(type, 32), value);
+  };
+  Value *bits = builder.CreateBitCast(number, integersOf(type, 32));
+  Value *odd = builder.CreateAnd(builder.CreateLShr(bits, 16), constant(1));
+  Value *sum =
+      builder.CreateAdd(bits, builder.CreateAdd(odd, constant(0x7fff)));
+  Value *isNan = builder.CreateFCmpUNO(number, number);
+  Value *kept = builder.CreateSelect(isNan, constant(0x7fff),
+                                     builder.CreateLShr(sum, 16));
+  return builder.CreateTrunc(kept, integersOf(type, 16));
+}
+
+/// Loads, stores and conversions of bf16 by integers: without instructions for
+/// the type, x86 would call a library that not every system has.
+void Rewriter::replaceBFloat16(Function &function) {
   for (Instruction &inst : make_early_inc_range(instructions(function))) {
-    auto *truncation = dyn_cast<FPTruncInst>(&inst);
-    if (!truncation || !inst.getType()->getScalarType()->isBFloatTy())
-      continue;
     builder.SetInsertPoint(&inst);
-    Value *number = truncation->getOperand(0);
-    if (!number->getType()->getScalarType()->isFloatTy())
-      continue;
-    auto typed = [&](unsigned bits) -> Type * {
-      Type *integer = builder.getIntNTy(bits);
-      if (auto *vector = dyn_cast<FixedVectorType>(number->getType()))
-        return FixedVectorType::get(integer, vector->getNumElements());
-      return integer;
+    Type *type = inst.getType();
+    auto isBFloat16 = [](Type *type) {
+      return type->getScalarType()->isBFloatTy();
     };
-    auto constant = [&](uint64_t value) {
-      return ConstantInt::get(typed(32), value);
+    auto isFloat = [](Type *type) {
+      return type->getScalarType()->isFloatTy();
     };
-    Value *bits = builder.CreateBitCast(number, typed(32));
-    Value *odd = builder.CreateAnd(builder.CreateLShr(bits, 16), constant(1));
-    Value *sum =
-        builder.CreateAdd(bits, builder.CreateAdd(odd, constant(0x7fff)));
-    Value *isNan = builder.CreateFCmpUNO(number, number);
-    Value *kept = builder.CreateSelect(isNan, constant(0x7fff),
-                                       builder.CreateLShr(sum, 16));
-    Value *half = builder.CreateTrunc(kept, typed(16));
-    inst.replaceAllUsesWith(builder.CreateBitCast(half, inst.getType()));
-    inst.eraseFromParent();
+    Value *replacement = nullptr;
+    if (auto *load = dyn_cast<LoadInst>(&inst); load && isBFloat16(type)) {
+      Value *bits = builder.CreateAlignedLoad(
+          integersOf(type, 16), load->getPointerOperand(), load->getAlign());
+      replacement = builder.CreateBitCast(bits, type);
+    } else if (auto *store = dyn_cast<StoreInst>(&inst);
+               store && isBFloat16(store->getValueOperand()->getType())) {
+      Value *value = store->getValueOperand();
+      store->setOperand(
+          0, builder.CreateBitCast(value, integersOf(value->getType(), 16)));
+    } else if (isa<FPTruncInst>(inst) && isBFloat16(type) &&
+               isFloat(inst.getOperand(0)->getType())) {
+      replacement = builder.CreateBitCast(roundBits(inst.getOperand(0)), type);
+    } else if (isa<FPExtInst>(inst) && isFloat(type) &&
+               isBFloat16(inst.getOperand(0)->getType())) {
+      Value *bits =
+          builder.CreateBitCast(inst.getOperand(0), integersOf(type, 16));
+      bits =
+          builder.CreateShl(builder.CreateZExt(bits, integersOf(type, 32)), 16);
+      replacement = builder.CreateBitCast(bits, type);
+    }
+    if (replacement) {
+      inst.replaceAllUsesWith(replacement);
+      inst.eraseFromParent();
+    }
   }
 }
 
@@ -425,7 +457,7 @@ Error Rewriter::run() {
   replaceSharedMemory();
   for (Function &function : module) {
     replaceApproximations(function);
-    roundToBFloat16(function);
+    replaceBFloat16(function);
     checkAccesses(function);
   }
   module.setTargetTriple(Triple());

@@ -33,6 +33,7 @@ protected:
     setenv("MIXLN_LIBCUDA", MIXLN_FAKE_CUDA, 1);
     setenv("MIXLN_LIBCUBLASLT", MIXLN_FAKE_CUDA, 1);
     setenv("FAKE_CUDA_LOG", log.c_str(), 1);
+    setenv("FAKE_CUDA_ARGUMENTS", "1", 1);
     program.target = "cuda";
     program.gpuArch = "sm_90a";
     program.arenaBytes = 4096;

@@ -3,7 +3,8 @@
 // Memory is the host's, copies are memcpy, launches do nothing but to be
 // written down. FAKE_CUDA_LOG names a file that gets a line a call;
 // FAKE_CUDA_FAIL=NAME:STATUS makes one function fail; FAKE_CUDA_CAPABILITY is
-// 90 if not given; FAKE_CUDA_GPUS how many there are.
+// 90 if not given; FAKE_CUDA_GPUS how many there are; FAKE_CUDA_ARGUMENTS
+// writes down a launch's size and value.
 //
 //===----------------------------------------------------------------------===//
 
@@ -182,11 +183,13 @@ FAKE(cuLaunchKernel, Function function, unsigned blocks, unsigned, unsigned,
      unsigned threads, unsigned, unsigned, unsigned sharedBytes, Stream,
      void **arguments, void **) {
   captured += capturing;
-  // Pointers, then a size and a value: what the test's kernel takes.
-  long long size;
-  float value;
-  std::memcpy(&size, arguments[1], sizeof size);
-  std::memcpy(&value, arguments[2], sizeof value);
+  // One pointer, a size and a value: what the test's kernel takes.
+  long long size = 0;
+  float value = 0;
+  if (std::getenv("FAKE_CUDA_ARGUMENTS")) {
+    std::memcpy(&size, arguments[1], sizeof size);
+    std::memcpy(&value, arguments[2], sizeof value);
+  }
   char text[128];
   std::snprintf(text, sizeof text, "%s %u %u %u %lld %g",
                 reinterpret_cast<Named *>(function)->name, blocks, threads,

@@ -295,6 +295,29 @@ done:
               HasSubstr("waits for ever at a barrier, thread 20 is done"));
 }
 
+// A loop over threads ends as the last of them; fibers that come next do not.
+TEST(Emulator, FibersAfterALoop) {
+  ResidualRms test(residualRms);
+  test.make();
+  EmulatedProgram plain(R"(
+define ptx_kernel void @kernel(ptr addrspace(1) %x) {
+  ret void
+}
+)");
+  std::vector<EmulatedPhase> phases = {test.phases[0], plain.phases[0]};
+  test.phases = phases.data();
+  Kernel kernel = test.program.kernels[0];
+  kernel.firstFunction = 1;
+  kernel.launches = {{1000, 0}};
+  test.program.kernels.push_back(kernel);
+  Dispatch first = test.dispatch;
+  first.kernel = 1;
+  test.program.entries = {{"entry", {first, test.dispatch}}};
+  ThreadPool pool(1);
+  test.device = makeEmulatorDevice(test.program, phases.data(), 2, pool, 1);
+  EXPECT_EQ(test.runFailure(), "");
+}
+
 TEST(Emulator, ThreadsThatNeverWaitAreALoop) {
   EmulatedProgram test(R"(
 declare i32 @llvm.nvvm.read.ptx.sreg.tid.x()
