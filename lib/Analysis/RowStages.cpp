@@ -272,7 +272,8 @@ void RowStageBuilder::planStage(unsigned stage) {
   YieldOp yield = op.getYield();
   for (auto [i, row] : llvm::enumerate(yield.getRows())) {
     auto type = cast<RankedTensorType>(op.getRowResults()[i].getType());
-    if (isRow(row) && level[row] == stage && type.getElementType().isF32())
+    if (options.readsResults && isRow(row) && level[row] == stage &&
+        type.getElementType().isF32())
       stored.try_emplace(
           row, RowSource{RowSource::Result, static_cast<unsigned>(i)}, stage);
   }

@@ -6,6 +6,7 @@
 #include "mixln/Frontend/Json.h"
 #include "mixln/Frontend/Wiring.h"
 
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -35,7 +36,16 @@ private:
   }
   LogicalResult choice(const Json &json, StringRef key,
                        ArrayRef<std::string> choices, std::string &out);
-  FailureOr<Formula> formula(const Json &json, bool isSubLayer);
+  FailureOr<Formula> formula(const Json &json, StringRef key, StringRef per);
+  LogicalResult readClasses(const Json &json,
+                            std::vector<std::string> &classes);
+  /// What the file says of a measurement.
+  struct Measure {
+    std::string per, reduce, by;
+    std::vector<std::string> classes;
+    std::vector<Formula> formulas; ///< row, and over where it is there
+  };
+  LogicalResult add(const Measure &measure, StringRef name, int64_t width);
 
   ModelOp model;
   StringRef file;
@@ -60,22 +70,21 @@ LogicalResult MeasureReader::choice(const Json &json, StringRef key,
   return success();
 }
 
-FailureOr<Formula> MeasureReader::formula(const Json &json, bool isSubLayer) {
-  auto it = json.find("row");
+FailureOr<Formula> MeasureReader::formula(const Json &json, StringRef key,
+                                          StringRef per) {
+  auto it = json.find(key.str());
   if (it == json.end() || !it->is_string()) {
-    (void)fail("lacks \"row\", expected a formula that gives one number a row");
+    (void)fail("lacks \"" + key +
+               "\", expected a formula that gives one number a row");
     return failure();
   }
   FailureOr<Formula> row =
-      parseFormula(it->get<std::string>(), where + ".row", error);
+      parseFormula(it->get<std::string>(), where + "." + key.str(), error);
   if (failed(row))
     return failure();
   FormulaNames names;
-  for (const char *name : {"x", "y", "e"})
-    names.names[name] = FormulaType::Row;
-  if (isSubLayer)
-    for (const char *name : {"h", "F"})
-      names.names[name] = FormulaType::Row;
+  for (StringRef name : getMeasureInputs(per))
+    names.names[name.str()] = FormulaType::Row;
   for (const char *name : {"n", "eps", "L"})
     names.names[name] = FormulaType::Number;
   FailureOr<FormulaType> type = checkFormula(*row, names, error);
@@ -92,30 +101,41 @@ FailureOr<Formula> MeasureReader::formula(const Json &json, bool isSubLayer) {
   return row;
 }
 
-LogicalResult MeasureReader::read(const std::string &name, const Json &json) {
-  where = (file + ": " + name).str();
-  if (name.empty() ||
-      !llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; }))
-    return fail("is no name of letters, digits and '_'");
-  if (!json.is_object())
-    return fail("is " + describe(json) +
-                ", expected an object with per, row and reduce");
-  const std::string keys[] = {"per", "row", "reduce"};
-  for (const auto &[key, value] : json.items())
-    if (!llvm::is_contained(keys, key))
-      return fail("has the unknown key \"" + key + "\"" + suggest(key, keys) +
-                  ", expected per, row and reduce");
-  std::string per, reduce;
-  if (failed(choice(json, "per", {"layer", "sub_layer"}, per)) ||
-      failed(choice(json, "reduce", {"mean", "rms", "max", "min"}, reduce)))
-    return failure();
-  FailureOr<Formula> row = formula(json, per == "sub_layer");
-  if (failed(row))
-    return failure();
-  if (model.lookupSymbol(name))
-    return fail("is the name of something else in the model already");
+LogicalResult MeasureReader::readClasses(const Json &json,
+                                         std::vector<std::string> &classes) {
+  auto it = json.find("classes");
+  if (it == json.end())
+    return success();
+  const std::vector<std::string> known = {"qk",   "v",     "o",    "ffn",
+                                          "gain", "scale", "gate", "bias"};
+  if (it->is_array())
+    for (const Json &one : *it) {
+      if (!one.is_string() ||
+          !llvm::is_contained(known, one.get<std::string>()))
+        return fail("has the class " + describe(one) + ", expected some of " +
+                    llvm::join(known, ", "));
+      classes.push_back(one.get<std::string>());
+    }
+  if (classes.empty())
+    return fail("has \"classes\" " + describe(*it) + ", expected a list of " +
+                llvm::join(known, ", "));
+  return success();
+}
 
-  auto width = model.getInt("hidden_size");
+/// Rows of parameters have these widths.
+static SmallVector<int64_t> parameterWidths(ModelOp model) {
+  int64_t heads = model.getInt("num_attention_heads");
+  int64_t dim = model.getHeadDim();
+  llvm::SmallSetVector<int64_t, 6> widths;
+  for (int64_t width :
+       {model.getInt("hidden_size"), model.getInt("intermediate_size"),
+        dim * model.getInt("num_key_value_heads"), dim, heads, int64_t(1)})
+    widths.insert(width);
+  return widths.takeVector();
+}
+
+LogicalResult MeasureReader::add(const Measure &measure, StringRef name,
+                                 int64_t width) {
   OpBuilder builder(model.getContext());
   Location loc = NameLoc::get(builder.getStringAttr(where));
   Wiring wiring(builder.getContext(), loc, width);
@@ -126,18 +146,83 @@ LogicalResult MeasureReader::read(const std::string &name, const Json &json) {
       {"L", static_cast<double>(model.getInt("num_hidden_layers"))}};
   scope.immediate = [&](double value) { return wiring.immediate(value); };
   scope.lookup = [&](StringRef input) { return wiring.input(input); };
-  FailureOr<Value> value =
-      lowerFormula(*row, wiring.rows, builder.getF32Type(), scope, error);
-  if (failed(value))
-    return failure();
-  wiring.yield(*value);
-  SmallVector<StringRef> inputs;
+  SmallVector<Value> values;
+  for (const Formula &formula : measure.formulas) {
+    FailureOr<Value> value =
+        lowerFormula(formula, wiring.rows, builder.getF32Type(), scope, error);
+    if (failed(value))
+      return failure();
+    values.push_back(*value);
+  }
+  wiring.yield(values);
+  SmallVector<StringRef> inputs, classes;
   for (const Wiring::Input &input : wiring.getInputs())
     inputs.push_back(input.name);
+  for (const std::string &one : measure.classes)
+    classes.push_back(one);
   builder.setInsertionPointToStart(&model.getBody().front());
-  auto op = MeasureOp::create(builder, loc, name,
-                              builder.getStrArrayAttr(inputs), per, reduce);
+  auto op = MeasureOp::create(
+      builder, loc, builder.getStringAttr(name),
+      builder.getStrArrayAttr(inputs), builder.getStringAttr(measure.per),
+      builder.getStringAttr(measure.reduce),
+      measure.by.empty() ? StringAttr() : builder.getStringAttr(measure.by),
+      classes.empty() ? ArrayAttr() : builder.getStrArrayAttr(classes));
   op.getBody().push_back(wiring.takeBlock().release());
+  return success();
+}
+
+LogicalResult MeasureReader::read(const std::string &name, const Json &json) {
+  where = (file + ": " + name).str();
+  if (name.empty() ||
+      !llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; }))
+    return fail("is no name of letters, digits and '_'");
+  if (!json.is_object())
+    return fail("is " + describe(json) +
+                ", expected an object with per, row and reduce");
+  Measure measure;
+  if (failed(choice(json, "per",
+                    {"layer", "sub_layer", "attention", "parameter"},
+                    measure.per)))
+    return failure();
+  bool isOfParameters = measure.per == "parameter";
+  std::vector<std::string> keys = {"per", "row", "over", "reduce"};
+  if (isOfParameters)
+    keys.insert(keys.end(), {"by", "classes"});
+  for (const auto &[key, value] : json.items())
+    if (!llvm::is_contained(keys, key))
+      return fail("has the unknown key \"" + key + "\"" + suggest(key, keys) +
+                  ", expected per, row and reduce");
+  std::vector<std::string> reductions;
+  for (StringRef one : getMeasureReductions())
+    reductions.push_back(one.str());
+  if (failed(choice(json, "reduce", reductions, measure.reduce)) ||
+      (isOfParameters &&
+       (failed(
+            choice(json, "by", {"layer", "class", "parameter"}, measure.by)) ||
+        failed(readClasses(json, measure.classes)))))
+    return failure();
+  for (StringRef key : {"row", "over"}) {
+    if (key == "over" && !json.contains("over"))
+      continue;
+    FailureOr<Formula> parsed = formula(json, key, measure.per);
+    if (failed(parsed))
+      return failure();
+    measure.formulas.push_back(std::move(*parsed));
+  }
+  SmallVector<int64_t> widths = {model.getInt("hidden_size")};
+  if (measure.per == "attention")
+    widths = {model.getInt("num_attention_heads")};
+  if (isOfParameters)
+    widths = parameterWidths(model);
+  for (int64_t width : widths) {
+    std::string instance = name;
+    if (isOfParameters)
+      instance += "." + std::to_string(width);
+    if (model.lookupSymbol(instance))
+      return fail("is the name of something else in the model already");
+    if (failed(add(measure, instance, width)))
+      return failure();
+  }
   return success();
 }
 

@@ -2,6 +2,9 @@
 
 #include "mixln/IR/Mixln.h"
 
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
+
 using namespace mlir;
 using namespace mixln;
 
@@ -230,14 +233,37 @@ LogicalResult PlacementOp::verifyRegions() {
   return verifyPlacementRegion(*this, getCombine(), getCombineInputs());
 }
 
+ArrayRef<StringLiteral> mixln::getMeasureInputs(StringRef per) {
+  static const StringLiteral layer[] = {"x", "y", "e", "dx"};
+  static const StringLiteral subLayer[] = {"x", "y", "e", "h", "F", "dx"};
+  static const StringLiteral attention[] = {"peak", "entropy"};
+  static const StringLiteral parameter[] = {"w", "g", "u"};
+  return StringSwitch<ArrayRef<StringLiteral>>(per)
+      .Case("layer", layer)
+      .Case("sub_layer", subLayer)
+      .Case("attention", attention)
+      .Case("parameter", parameter)
+      .Default({});
+}
+
+ArrayRef<StringLiteral> mixln::getMeasureReductions() {
+  static const StringLiteral all[] = {"mean", "rms",      "max",
+                                      "min",  "root_sum", "angle"};
+  return all;
+}
+
 LogicalResult MeasureOp::verify() {
-  bool isSubLayer = getPer() == "sub_layer";
-  if (!isSubLayer && getPer() != "layer")
+  ArrayRef<StringLiteral> known = getMeasureInputs(getPer());
+  if (known.empty())
     return emitOpError() << "per is \"" << getPer()
-                         << "\", expected \"layer\" or \"sub_layer\"";
-  if (!llvm::is_contained({"mean", "rms", "max", "min"}, getReduce()))
-    return emitOpError() << "reduce is \"" << getReduce()
-                         << "\", expected mean, rms, max or min";
+                         << "\", expected \"layer\", \"sub_layer\", "
+                            "\"attention\" or \"parameter\"";
+  if (!llvm::is_contained(getMeasureReductions(), getReduce()))
+    return emitOpError() << "reduce is \"" << getReduce() << "\", expected "
+                         << llvm::join(getMeasureReductions(), ", ");
+  if (getBy() && !llvm::is_contained({"layer", "class", "parameter"}, *getBy()))
+    return emitOpError() << "by is \"" << *getBy()
+                         << "\", expected layer, class or parameter";
   Block &block = getBody().front();
   if (block.getNumArguments() != getInputs().size() || getInputs().empty())
     return emitOpError() << "region has " << block.getNumArguments()
@@ -245,8 +271,7 @@ LogicalResult MeasureOp::verify() {
                          << " inputs, expected one each";
   for (auto [argument, attr] : llvm::zip(block.getArguments(), getInputs())) {
     StringRef name = cast<StringAttr>(attr).getValue();
-    if (name != "x" && name != "y" && name != "e" &&
-        !(isSubLayer && (name == "F" || name == "h")))
+    if (!llvm::is_contained(known, name))
       return emitOpError() << "input '" << name << "' is not known per "
                            << getPer();
     if (failed(rowWidth(argument.getType())))
@@ -255,9 +280,11 @@ LogicalResult MeasureOp::verify() {
   }
   auto yield =
       dyn_cast_or_null<YieldOp>(block.empty() ? nullptr : &block.back());
-  if (!yield || yield.getRows().size() != 1 || !yield.getSums().empty() ||
-      !yield.getRows().front().getType().isF32())
-    return emitOpError("must yield one f32 and no sums");
+  if (!yield || !llvm::is_contained({1, 2}, yield.getRows().size()) ||
+      !yield.getSums().empty() || !llvm::all_of(yield.getRows(), [](Value row) {
+        return row.getType().isF32();
+      }))
+    return emitOpError("must yield one f32, or two, and no sums");
   return success();
 }
 

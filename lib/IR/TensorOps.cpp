@@ -229,7 +229,20 @@ template <typename OpTy> static LogicalResult verifyAttention(OpTy op) {
   return success();
 }
 
-LogicalResult AttentionOp::verify() { return verifyAttention(*this); }
+LogicalResult AttentionOp::verify() {
+  if (failed(verifyAttention(*this)))
+    return failure();
+  if (!llvm::is_contained({0, 2}, getScores().size()))
+    return emitOpError() << "has " << getScores().size()
+                         << " results about scores, expected none or the "
+                            "largest and the entropy";
+  for (Value value : getScores())
+    if (value.getType() != getLse().getType())
+      return emitOpError() << "has a result about scores of type "
+                           << value.getType() << ", expected "
+                           << getLse().getType();
+  return success();
+}
 
 LogicalResult AttentionGradOp::verify() {
   if (failed(verifyAttention(*this)))

@@ -102,11 +102,18 @@ static void addScaled(double *out, double factor, const double *x, int64_t n) {
     out[i] += factor * x[i];
 }
 
-/// Adds what a head of row `row` reads from rows `first` to `row` to `out`;
-/// returns the logarithm of the sum of the exponentials of its scores.
-static double attendTo(const Array &q, const Array &k, const Array &v,
-                       int64_t row, int64_t first, int64_t head,
-                       const Sizes &sizes, double *out) {
+namespace {
+/// Of the scores of a row.
+struct Softmax {
+  double lse; ///< logarithm of the sum of their exponentials
+  double largest, entropy;
+};
+} // namespace
+
+/// Adds what a head of row `row` reads from rows `first` to `row` to `out`.
+static Softmax attendTo(const Array &q, const Array &k, const Array &v,
+                        int64_t row, int64_t first, int64_t head,
+                        const Sizes &sizes, double *out) {
   int64_t kvHead = sizes.kvHeadOf(head), n = sizes.headDim;
   std::vector<double> scores;
   for (int64_t past = first; past <= row; ++past)
@@ -119,7 +126,10 @@ static double attendTo(const Array &q, const Array &k, const Array &v,
   for (auto [i, score] : llvm::enumerate(scores))
     addScaled(out, std::exp(score - largest) / sum,
               headOf(v, first + static_cast<int64_t>(i), kvHead, sizes), n);
-  return largest + std::log(sum);
+  double mean = 0, lse = largest + std::log(sum);
+  for (double score : scores)
+    mean += std::exp(score - largest) / sum * score;
+  return {lse, largest, lse - mean};
 }
 
 LogicalResult mixln::interpretAttention(AttentionOp op, Operands operands,
@@ -138,13 +148,22 @@ LogicalResult mixln::interpretAttention(AttentionOp op, Operands operands,
   int64_t count = list->size();
   Array ctx = Array::full({count, q.shape[1]}, 0);
   Array lse = Array::undefined({count, sizes.heads});
+  Array peaks = lse, entropies = lse;
   for (auto [position, row] : llvm::enumerate(*list))
-    for (int64_t head = 0; head < sizes.heads; ++head)
-      lse.data[position * sizes.heads + head] =
-          attendTo(q, k, v, row, sizes.firstRow(row), head, sizes,
-                   headOf(ctx, position, head, sizes));
+    for (int64_t head = 0; head < sizes.heads; ++head) {
+      Softmax softmax = attendTo(q, k, v, row, sizes.firstRow(row), head, sizes,
+                                 headOf(ctx, position, head, sizes));
+      int64_t at = position * sizes.heads + head;
+      lse.data[at] = softmax.lse;
+      peaks.data[at] = softmax.largest;
+      entropies.data[at] = softmax.entropy;
+    }
   results.push_back(std::move(ctx));
   results.push_back(std::move(lse));
+  if (!op.getScores().empty()) {
+    results.push_back(std::move(peaks));
+    results.push_back(std::move(entropies));
+  }
   return success();
 }
 

@@ -123,6 +123,13 @@ static LogicalResult interpretOne(Operation *op, Operands operands,
       .Case<AttentionGradOp>([&](AttentionGradOp op) {
         return interpretAttentionGrad(op, operands, results);
       })
+      // Gradients are zero where there is no backward.
+      .Case<MeasureAtOp>([&](MeasureAtOp op) {
+        for (Type type : op.getNumbers().getTypes())
+          results.push_back(Array::full(
+              llvm::to_vector(cast<RankedTensorType>(type).getShape()), 0));
+        return success();
+      })
       .Default([&](Operation *op) {
         return interpretUpstream(op, operands, execution, results);
       });

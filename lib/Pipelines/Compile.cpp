@@ -207,11 +207,22 @@ int Compilation::addMeasurements() {
   ModelOp model = *module->getOps<ModelOp>().begin();
   if (failed(addMeasures(model, getBuiltinMeasures(), "measures.json", error)))
     return report(error, kFailed);
+  // The attention kernel of a GPU gives nothing about its scores yet.
+  if (options.target != "cpu")
+    for (MeasureOp op :
+         llvm::make_early_inc_range(model.getBody().getOps<MeasureOp>()))
+      if (op.getPer() == "attention")
+        op.erase();
   if (options.measure.empty())
     return 0;
   FailureOr<std::string> text = readMeasures(options.measure, error);
   if (failed(text) || failed(addMeasures(model, *text, options.measure, error)))
     return report(error, kBadInput);
+  for (MeasureOp op : model.getBody().getOps<MeasureOp>())
+    if (options.target != "cpu" && op.getPer() == "attention")
+      return report(options.measure + ": " + op.getSymName().str() +
+                        " is per attention, which --target cuda cannot measure",
+                    kBadInput);
   return 0;
 }
 

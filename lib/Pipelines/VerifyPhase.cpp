@@ -36,7 +36,8 @@ static LogicalResult requireEntries(ModuleOp module, StringRef phase,
 }
 
 /// Entries hold operations on tensors only, each at a named site.
-static LogicalResult verifyTensors(ModuleOp module, StringRef phase) {
+static LogicalResult verifyTensors(ModuleOp module, StringRef phase,
+                                   bool hasBackward = true) {
   for (ModelOp model : module.getOps<ModelOp>())
     return model.emitError() << "is still there after " << phase;
   for (EntryOp entry : module.getOps<EntryOp>())
@@ -44,7 +45,9 @@ static LogicalResult verifyTensors(ModuleOp module, StringRef phase) {
       if (!isa<LoadOp, StoreOp, RowwiseOp, MatmulOp, PackOp, EmbeddingOp,
                EmbeddingGradOp, AttentionOp, AttentionGradOp, AttentionStepOp,
                tensor::ExpandShapeOp, tensor::CollapseShapeOp,
-               tensor::ExtractSliceOp, tensor::ConcatOp, arith::ConstantOp>(op))
+               tensor::ExtractSliceOp, tensor::ConcatOp, arith::ConstantOp>(
+              op) &&
+          (hasBackward || !isa<MeasureAtOp>(op)))
         return op.emitError()
                << "does not belong into an entry after " << phase;
   return success();
@@ -122,7 +125,8 @@ LogicalResult mixln::verifyPhase(Phase phase, ModuleOp module,
     return verifyImport(module);
   case Phase::Expand:
   case Phase::Merge:
-    return failure(failed(verifyTensors(module, getPhaseName(phase))) ||
+    return failure(failed(verifyTensors(module, getPhaseName(phase),
+                                        /*hasBackward=*/false)) ||
                    failed(requireEntries(module, getPhaseName(phase),
                                          {"loss", "logits"})));
   case Phase::Differentiate:

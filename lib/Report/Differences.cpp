@@ -22,10 +22,11 @@ static bool isOfSetting(llvm::StringRef key) {
       "config.norm_type", "config.norm_kind"};
   // Files are known by their hashes.
   static const std::set<llvm::StringRef> harmless = {
-      "flags.save_every", "flags.keep_last", "flags.threads",
-      "flags.data",       "flags.eval_data", "flags.eval_every",
-      "flags.tokenizer",  "flags.save_dir",  "flags.resume",
-      "flags.run_name",   "flags.name",      "flags.tags"};
+      "flags.save_every", "flags.save_at",   "flags.keep_last",
+      "flags.threads",    "flags.data",      "flags.eval_data",
+      "flags.eval_every", "flags.tokenizer", "flags.save_dir",
+      "flags.resume",     "flags.run_name",  "flags.name",
+      "flags.tags"};
   if (compared.count(key) || harmless.count(key) ||
       key.starts_with("config.norm_") || key.starts_with("config.mixln"))
     return false;

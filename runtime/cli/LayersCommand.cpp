@@ -96,10 +96,8 @@ static nlohmann::ordered_json toJson(const Program &program,
   json["weights"] = weights;
   json["loss"] = norms.loss;
   json["gradient_norm"] = norms.gradientNorm;
-  json["gradient_norm_by_class"] = norms.gradientNormByClass;
   json["stream_rms"] = norms.streamRms;
-  for (const auto &[name, values] : norms.measured)
-    json[name] = values;
+  addMeasurements(norms.measured, json);
   json["samples"] = walked.angles.samples();
   json["angular_distance"] = walked.angles.means();
   json["angular_distance_error"] = walked.angles.errors();

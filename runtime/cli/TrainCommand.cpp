@@ -38,6 +38,7 @@ struct TrainFlags {
   int64_t batchSize = 0, totalBatchSize = 0, accumulation = 0, seqLen = 0;
   int64_t seed = 0, maxTrainTokens = 0, evalEvery = 2000, logLayersEvery = 0;
   int64_t evalTokens = 10'000'000, saveEvery = 10000;
+  std::string saveAt;
   bool resume = false;
   std::map<std::string, double> initStd;
   std::string runName, name, tags;
@@ -111,6 +112,9 @@ void TrainFlags::addRunFlags() {
   flags.count("eval_tokens", evalTokens, 1, "counted labels of an evaluation");
   flags.count("save_every", saveEvery, 0,
               "updates between checkpoints; 0 = at the end only");
+  flags.text("save_at", saveAt,
+             "also save after these updates, 1,2,4,8; a last ,... goes on as "
+             "the last two do; --keep_last leaves them alone");
   flags.count("keep_last", options.keepLast, 0, "checkpoints to keep; 0 = all");
   flags.number("spike_zscore", options.spikeZscore, 0,
                std::numeric_limits<double>::infinity(),
@@ -229,6 +233,33 @@ void TrainFlags::resolveEvaluation(const Tokenizer *tokenizer) {
   options.evaluation = std::move(evaluation);
 }
 
+/// The updates of --save_at. 1,2,4,... multiplies where the last is a multiple
+/// of the one before it, 10,15,... adds.
+static std::set<int64_t> updatesOf(const std::string &text, int64_t steps) {
+  std::vector<int64_t> updates;
+  std::string rest = text;
+  while (!rest.empty()) {
+    size_t comma = std::min(rest.find(','), rest.size());
+    std::string word = rest.substr(0, comma);
+    rest.erase(0, comma + 1);
+    if (word == "..." && rest.empty() && updates.size() > 1) {
+      int64_t last = updates.back(), before = updates[updates.size() - 2];
+      bool multiplies = last % before == 0;
+      while (updates.back() < steps)
+        updates.push_back(multiplies ? updates.back() * (last / before)
+                                     : updates.back() + last - before);
+      break;
+    }
+    int64_t update = 0;
+    if (!parseCount(word, update) || update < 1 ||
+        (!updates.empty() && update <= updates.back()))
+      badInput("--save_at has '", word, "' in ", text,
+               ", expected growing numbers of updates, 1,2,4,8 or 1,2,4,...");
+    updates.push_back(update);
+  }
+  return {updates.begin(), updates.end()};
+}
+
 void TrainFlags::check() {
   if (saveDir.empty())
     badInput("--save_dir is required");
@@ -237,6 +268,7 @@ void TrainFlags::check() {
   resolveBatch();
   resolveSteps();
   options.saveEvery = saveEvery;
+  options.saveAt = updatesOf(saveAt, options.schedule.steps);
   options.weights = weights;
   options.optimizer = optimizer.resolve();
   options.zLoss = optimizer.zLoss;

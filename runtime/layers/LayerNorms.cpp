@@ -25,7 +25,7 @@ LayerNorms mixln::rt::measureLayers(Model &model, const UpdateBatch &batch) {
       streamSquares[k] += static_cast<double>(rms[k]) * rms[k];
     squares += model.read("loss_sum")[0];
     if (i == 0)
-      layers.measured = readMeasurements(model);
+      layers.measured = readMeasurements(model, MeasuredBy::Step);
   }
   for (size_t i = 1; i < batch.micro.size(); ++i) {
     model.writeInputs(batch.micro[i]);
@@ -34,7 +34,7 @@ LayerNorms mixln::rt::measureLayers(Model &model, const UpdateBatch &batch) {
   model.run("gradient_norms");
   for (float norm : model.read("layer_grad_norm"))
     layers.gradientNorm.push_back(norm);
-  layers.gradientNormByClass = gradientNormsByClass(model);
+  layers.measured.merge(measureNow(model, MeasuredBy::Parameters));
   for (double sum : streamSquares)
     layers.streamRms.push_back(
         std::sqrt(sum / static_cast<double>(batch.micro.size())));

@@ -16,12 +16,10 @@ struct LayerNorms {
   double loss = 0;
   /// [L]: L2 norm of the gradient of a layer's parameters.
   std::vector<double> gradientNorm;
-  /// The same by parameter class (program.h), 0 where a layer has none of it.
-  Measurements gradientNormByClass;
   /// [L + 1]: RMS of the residual stream over all positions, after the
   /// embedding and after each layer.
   std::vector<double> streamRms;
-  /// The program's own, of the first micro-batch.
+  /// The program's own: of the first micro-batch, and of weights and gradients.
   Measurements measured;
 };
 

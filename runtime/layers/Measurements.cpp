@@ -5,86 +5,161 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <numbers>
+#include <optional>
 #include <string_view>
 
 using namespace mixln::rt;
 
-static double reduce(const std::string &how, const std::vector<float> &values) {
-  double sum = 0;
-  // The largest of numbers among which one is not a number is not one either.
-  double largest = values.front(), smallest = values.front();
-  for (float value : values) {
-    sum += how == "rms" ? static_cast<double>(value) * value : value;
-    largest = std::isnan(value) ? value : std::max<double>(largest, value);
-    smallest = std::isnan(value) ? value : std::min<double>(smallest, value);
+namespace {
+/// Numbers of positions or rows on their way to one number.
+class Reduction {
+public:
+  void add(std::string_view how, const std::vector<float> &values) {
+    for (float value : values) {
+      double x = value;
+      if (how == "rms")
+        x *= x;
+      else if (how == "angle")
+        x = 2 * std::asin(std::min(x / 2, 1.0)) / std::numbers::pi;
+      sum += x;
+      // The largest of numbers among which one is none is none either.
+      largest = std::isnan(value) ? x : std::max(largest, x);
+      smallest = std::isnan(value) ? x : std::min(smallest, x);
+    }
+    count += values.size();
   }
-  if (how == "max")
-    return largest;
-  if (how == "min")
-    return smallest;
-  double mean = sum / static_cast<double>(values.size());
-  return how == "rms" ? std::sqrt(mean) : mean;
+
+  double result(std::string_view how) const {
+    double mean = sum / static_cast<double>(count);
+    if (how == "max")
+      return largest;
+    if (how == "min")
+      return smallest;
+    if (how == "root_sum")
+      return std::sqrt(sum);
+    return how == "rms" ? std::sqrt(mean) : mean;
+  }
+
+private:
+  double sum = 0;
+  double largest = -std::numeric_limits<double>::infinity();
+  double smallest = std::numeric_limits<double>::infinity();
+  size_t count = 0;
+};
+
+/// The name of an output, taken apart.
+struct Output {
+  bool divides; ///< measure_over
+  std::string how, name, group;
+  MeasuredBy entry;
+  size_t index;
+};
+} // namespace
+
+/// A parameter's name without its layer: model.layers.3.mlp.up_proj.weight.
+static std::optional<std::pair<size_t, std::string>>
+layerOf(std::string_view parameter) {
+  constexpr std::string_view kPrefix = "model.layers.";
+  if (!parameter.starts_with(kPrefix))
+    return std::nullopt;
+  size_t layer = 0;
+  const char *end = parameter.data() + parameter.size();
+  auto [rest, error] =
+      std::from_chars(parameter.data() + kPrefix.size(), end, layer);
+  if (error != std::errc() || rest == end || *rest != '.')
+    return std::nullopt;
+  return std::pair(layer, std::string(rest + 1, end));
 }
 
-Measurements mixln::rt::readMeasurements(const Model &model) {
-  constexpr std::string_view kPrefix = "measure.";
-  Measurements found;
+/// The part up to the next dot.
+static std::string_view takePart(std::string_view &text) {
+  size_t dot = std::min(text.find('.'), text.size());
+  std::string_view part = text.substr(0, dot);
+  text.remove_prefix(std::min(dot + 1, text.size()));
+  return part;
+}
+
+/// measure.REDUCE.NAME.INDEX or
+/// measure.REDUCE.NAME.[update.]by_GROUP.PARAMETER
+static std::optional<Output> parseOutput(const Model &model,
+                                         std::string_view text) {
+  std::string_view first = takePart(text);
+  if (first != "measure" && first != "measure_over")
+    return std::nullopt;
+  Output output{first == "measure_over",
+                std::string(takePart(text)),
+                std::string(takePart(text)),
+                "",
+                MeasuredBy::Step,
+                0};
+  std::string_view place = takePart(text);
+  if (text.empty()) {
+    std::from_chars(place.data(), place.data() + place.size(), output.index);
+    return output;
+  }
+  output.entry = MeasuredBy::Parameters;
+  if (place == "update") {
+    output.entry = MeasuredBy::Updates;
+    place = takePart(text);
+  }
+  auto parameter = layerOf(text);
+  if (!parameter)
+    return std::nullopt;
+  output.index = parameter->first;
+  if (place == "by_class")
+    output.group = model.find(std::string(text))->parameterClass;
+  else if (place == "by_parameter")
+    output.group = parameter->second;
+  return output;
+}
+
+Measurements mixln::rt::readMeasurements(const Model &model, MeasuredBy entry) {
+  struct Line {
+    std::string how;
+    std::map<size_t, Reduction> above, below;
+  };
+  std::map<std::pair<std::string, std::string>, Line> lines;
   for (const Tensor &tensor : model.program().tensors) {
-    if (!tensor.name.starts_with(kPrefix))
+    std::optional<Output> output = parseOutput(model, tensor.name);
+    if (!output || output->entry != entry)
       continue;
-    size_t how = tensor.name.find('.', kPrefix.size());
-    size_t place = tensor.name.rfind('.');
-    if (how == std::string::npos || place <= how)
-      continue;
-    std::string name = tensor.name.substr(how + 1, place - how - 1);
-    size_t index = 0;
-    std::from_chars(tensor.name.data() + place + 1,
-                    tensor.name.data() + tensor.name.size(), index);
-    std::vector<double> &line = found[name];
-    line.resize(std::max(line.size(), index + 1));
-    line[index] =
-        reduce(tensor.name.substr(kPrefix.size(), how - kPrefix.size()),
-               model.read(tensor.name));
+    Line &line = lines[{output->name, output->group}];
+    line.how = output->how;
+    (output->divides ? line.below : line.above)[output->index].add(
+        output->how, model.read(tensor.name));
+  }
+  Measurements found;
+  for (const auto &[key, line] : lines) {
+    size_t count = line.above.rbegin()->first + 1;
+    if (entry != MeasuredBy::Step)
+      count = static_cast<size_t>(model.program().numLayers);
+    std::vector<double> &values = found[key.first][key.second];
+    values.assign(count, std::numeric_limits<double>::quiet_NaN());
+    for (const auto &[index, reduction] : line.above) {
+      values[index] = reduction.result(line.how);
+      if (auto below = line.below.find(index); below != line.below.end())
+        values[index] /= below->second.result(line.how);
+    }
   }
   return found;
 }
 
-/// The layer in a name model.layers.3.mlp_gate, or -1.
-static int64_t layerOf(const std::string &name) {
-  constexpr std::string_view kPrefix = "model.layers.";
-  if (!name.starts_with(kPrefix))
-    return -1;
-  int64_t layer = -1;
-  std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(),
-                  layer);
-  return layer;
+Measurements mixln::rt::measureNow(Model &model, MeasuredBy entry) {
+  const char *name = entry == MeasuredBy::Parameters ? "measured.parameters"
+                     : entry == MeasuredBy::Updates  ? "measured.updates"
+                                                     : "gradient.measured";
+  if (!model.hasEntry(name))
+    return {};
+  model.run(name);
+  return readMeasurements(model, entry);
 }
 
-/// Norms of `prefix` + the name of each parameter of a layer, by key.
-static Measurements normsBy(const Model &model, const std::string &prefix,
-                            bool byClass) {
-  Measurements norms;
-  for (const Tensor &tensor : model.program().tensors) {
-    int64_t layer = layerOf(tensor.name);
-    if (tensor.role != Role::Parameter || layer < 0)
-      continue;
-    std::vector<double> &line = norms[byClass ? tensor.parameterClass : ""];
-    line.resize(static_cast<size_t>(model.program().numLayers));
-    double sum = 0;
-    for (float value : model.read(prefix + tensor.name))
-      sum += static_cast<double>(value) * value;
-    line.at(static_cast<size_t>(layer)) += sum;
-  }
-  for (auto &[name, line] : norms)
-    for (double &value : line)
-      value = std::sqrt(value);
-  return norms;
-}
-
-std::vector<double> mixln::rt::weightNorms(const Model &model) {
-  return normsBy(model, "", /*byClass=*/false)[""];
-}
-
-Measurements mixln::rt::gradientNormsByClass(const Model &model) {
-  return normsBy(model, "grad.", /*byClass=*/true);
+void mixln::rt::addMeasurements(const Measurements &measurements,
+                                nlohmann::ordered_json &to) {
+  for (const auto &[name, groups] : measurements)
+    for (const auto &[group, values] : groups)
+      (group.empty() ? to[name] : to[name][group]) = values;
 }

@@ -1,4 +1,4 @@
-//===- Measurements.h - What gradient.measured leaves behind ----*- C++ -*-===//
+//===- Measurements.h - What measuring entries leave behind -----*- C++ -*-===//
 
 #ifndef MIXLN_RT_LAYERS_MEASUREMENTS_H
 #define MIXLN_RT_LAYERS_MEASUREMENTS_H
@@ -6,22 +6,35 @@
 #include "train/Model.h"
 
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 namespace mixln::rt {
 
-/// Numbers by name, one a layer or sub-layer (attention, MLP, attention, ...).
-using Measurements = std::map<std::string, std::vector<double>>;
+/// Numbers by name and group, one a layer or sub-layer (attention, MLP,
+/// attention, ...). The group is empty but where parameters are measured by
+/// class or by name; NaN where a layer has none of it.
+using Measurements =
+    std::map<std::string, std::map<std::string, std::vector<double>>>;
 
-/// The program's own measurements (`measure.REDUCE.NAME.PLACE`) after
-/// `gradient.measured`, reduced over all positions of the micro-batch.
-Measurements readMeasurements(const Model &model);
+/// The entry that must have run for a measurement to be there.
+enum class MeasuredBy {
+  Step,       ///< gradient.measured
+  Parameters, ///< measured.parameters: weights and gradients as they are
+  Updates     ///< measured.updates: what the latest update added
+};
 
-/// [L]: L2 norms of all parameters of a layer, and of their gradients by
-/// parameter class.
-std::vector<double> weightNorms(const Model &model);
-Measurements gradientNormsByClass(const Model &model);
+/// The program's measurements, reduced over all positions of the micro-batch
+/// or all rows of the parameters of a group.
+Measurements readMeasurements(const Model &model, MeasuredBy entry);
+
+/// Runs an entry, where the program has it, and reads what it measured.
+Measurements measureNow(Model &model, MeasuredBy entry);
+
+/// A list a measurement, or an object of lists by group.
+void addMeasurements(const Measurements &measurements,
+                     nlohmann::ordered_json &to);
 
 } // namespace mixln::rt
 

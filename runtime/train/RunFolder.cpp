@@ -78,11 +78,14 @@ std::string RunFolder::newestCheckpoint() const {
   return newestCheckpointOf(path);
 }
 
-void RunFolder::prune(int64_t count, int64_t step) const {
+void RunFolder::prune(int64_t count, int64_t step,
+                      const std::set<int64_t> &keep) const {
   if (count == 0)
     return;
   auto found = checkpointsOf(path);
-  std::erase_if(found, [&](const auto &one) { return one.first > step; });
+  std::erase_if(found, [&](const auto &one) {
+    return one.first > step || keep.contains(one.first);
+  });
   for (size_t i = 0; i + static_cast<size_t>(count) < found.size(); ++i)
     removeModelFolder(found[i].second);
 }

@@ -7,6 +7,7 @@
 #include "mixln-rt/program.h"
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,8 @@ public:
   /// something outside damaged it, is passed over with a note.
   std::string newestCheckpoint() const;
   /// Keeps the newest `count` checkpoints up to `step` and removes the older
-  /// ones; 0 keeps all.
-  void prune(int64_t count, int64_t step) const;
+  /// ones; 0 keeps all. Those of the updates in `keep` stay.
+  void prune(int64_t count, int64_t step, const std::set<int64_t> &keep) const;
 
   std::string metrics() const { return path + "/metrics.jsonl"; }
   std::string checkpoint(int64_t step) const {

@@ -57,7 +57,7 @@ private:
   void identify();
   int loop(Loader *loader, Outputs &outputs);
   bool update(const UpdateBatch &batch, Outputs &outputs);
-  std::string describeLayers(int64_t step);
+  nlohmann::ordered_json describeLayers(int64_t step);
   void evaluateNow(Outputs &outputs);
   void save(Outputs *outputs);
   void begin();
@@ -172,7 +172,7 @@ void Trainer::save(Outputs *outputs) {
                    state.toJson());
   savedAt = state.step;
   progress.line("saved " + path);
-  folder.prune(options.keepLast, state.step);
+  folder.prune(options.keepLast, state.step, options.saveAt);
 }
 
 void Trainer::evaluateNow(Outputs &outputs) {
@@ -219,17 +219,15 @@ void Trainer::notFinite(const UpdateBatch &batch, const char *what,
 //===----------------------------------------------------------------------===//
 
 /// Before the update: weights and gradients are those of update `step`.
-std::string Trainer::describeLayers(int64_t step) {
+nlohmann::ordered_json Trainer::describeLayers(int64_t step) {
   model.run("gradient_norms");
   nlohmann::ordered_json line = {
       {"step", step},
       {"gradient_norm", model.read("layer_grad_norm")},
-      {"gradient_norm_by_class", gradientNormsByClass(model)},
-      {"weight_norm", weightNorms(model)},
       {"stream_rms", model.read("stream_rms")}};
-  for (const auto &[name, values] : readMeasurements(model))
-    line[name] = values;
-  return line.dump();
+  addMeasurements(readMeasurements(model, MeasuredBy::Step), line);
+  addMeasurements(measureNow(model, MeasuredBy::Parameters), line);
+  return line;
 }
 
 /// False when a signal came before the update was applied.
@@ -250,20 +248,24 @@ bool Trainer::update(const UpdateBatch &batch, Outputs &outputs) {
   if (!std::isfinite(step.loss))
     notFinite(batch, "loss", outputs);
   // `update` keeps values in memory that other entries share.
-  std::string layers = logged ? describeLayers(step.step) : "";
+  nlohmann::ordered_json layers;
+  if (logged)
+    layers = describeLayers(step.step);
   step.gradNorm =
       beginUpdate(model, options.optimizer, state.applied + 1, step.lr);
   if (!std::isfinite(step.gradNorm))
     notFinite(batch, "gradient norm", outputs);
-  if (logged)
-    outputs.layers->writeLine(layers);
   if (options.spikeZscore > 0)
     step.skipped =
         state.spikes.check(step.loss, step.gradNorm, options.spikeZscore);
   if (!step.skipped) {
     model.finishUpdate();
     ++state.applied;
+    if (logged)
+      addMeasurements(measureNow(model, MeasuredBy::Updates), layers);
   }
+  if (logged)
+    outputs.layers->writeLine(layers.dump());
   ++state.step;
   state.tokens += batch.counted;
   state.data = batch.after;
@@ -313,7 +315,8 @@ int Trainer::loop(Loader *loader, Outputs &outputs) {
       profiler->endUpdate();
     if (options.evalEvery > 0 && state.step % options.evalEvery == 0)
       evaluateNow(outputs);
-    if (options.saveEvery > 0 && state.step % options.saveEvery == 0)
+    if ((options.saveEvery > 0 && state.step % options.saveEvery == 0) ||
+        options.saveAt.contains(state.step))
       save(&outputs);
   }
   if (!stopRequested())

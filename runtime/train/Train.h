@@ -11,6 +11,7 @@
 #include "train/TrainingState.h"
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,9 +32,10 @@ struct TrainOptions {
   double zLoss = 0;
   double spikeZscore = 0; ///< 0: apply every update
 
-  int64_t saveEvery = 0; ///< 0: at the end only
-  int64_t keepLast = 0;  ///< 0: all checkpoints
-  int64_t evalEvery = 0; ///< 0: at the end only
+  int64_t saveEvery = 0;    ///< 0: at the end only
+  std::set<int64_t> saveAt; ///< further updates; their checkpoints stay
+  int64_t keepLast = 0;     ///< 0: all checkpoints
+  int64_t evalEvery = 0;    ///< 0: at the end only
   /// Updates between lines of layers.jsonl, the first one logged too; 0: none.
   int64_t logLayersEvery = 0;
   std::optional<EvaluationOptions> evaluation;

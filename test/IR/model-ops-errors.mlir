@@ -259,7 +259,7 @@ mixln.model @m streams ["x"] config {
     num_hidden_layers = 1 : i64, vocab_size = 8 : i64, batch_size = 1 : i64,
     seq_len = 4 : i64, rms_norm_eps = 1.0e-6 : f64, rope_theta = 1.0e4 : f64,
     initializer_range = 0.02 : f64, embedding_std = 0.02 : f64} {
-  // expected-error @below {{must yield one f32 and no sums}}
+  // expected-error @below {{must yield one f32, or two, and no sums}}
   mixln.measure @a inputs ["x"] per "layer" reduce "max" {
   ^bb0(%x: vector<8xf32>):
     mixln.yield rows(%x : vector<8xf32>)

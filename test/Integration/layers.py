@@ -29,6 +29,23 @@ def loss_without(work, case, layer, batch, length):
     return read_safetensors(work / "shorter.safetensors")["loss"][1][0]
 
 
+def close(name, found, expected):
+    if isinstance(expected, dict):
+        return all(close(name, found[key], values) for key, values in expected.items())
+    # Relative to the largest, so that a value near zero has no say.
+    error = max(abs(a - b) for a, b in zip(found, expected)) / max(map(abs, expected))
+    if len(found) != len(expected) or not error <= 1e-4:
+        sys.exit(f"FAIL {name}: {found}, expected {expected}")
+    return True
+
+
+def check_measurements(found, case):
+    expected = json.loads((pathlib.Path(__file__).resolve().parent.parent / "Trust" / "recorded-layers.json").read_text())[case.name]
+    for name, values in expected.items():
+        close(name, found[name], values)
+    print(f"{len(expected)} measurements agree with the independent model")
+
+
 def main():
     case, work = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     work.mkdir(parents=True, exist_ok=True)
@@ -46,6 +63,8 @@ def main():
             error = math.dist(values, reference) / math.hypot(*reference)
             if not (len(values) == len(reference) and error <= limit):
                 sys.exit(f"FAIL {name} at batch size {batch}: error {error:.3e}, limit {limit:.0e}")
+        if batch == rows:
+            check_measurements(found, case)
         angles, reference = found["angular_distance"], expected["angular_distance"][1]
         layers = len(reference)
         if [len(line) for line in angles] != list(range(layers, 0, -1)):

@@ -30,7 +30,7 @@ TABLES = ["init_std", "lr_mult", "decay"]
 TEXTS = {
     "data": ["none*.jsonl", "."], "tokenizer": ["none.model", "."], "save_dir": ["config.json"], "weights": ["none"],
     "continue_from": ["none"], "rerun": ["none", "."], "eval_data": ["none*.jsonl", "."], "dtype": ["fp8", "bf16"],
-    "batch": ["none", "."], "out": ["none/out", "."], "fetch": ["test", "train:9-8", "validation:8"],
+    "batch": ["none", "."], "save_at": ["0", "2,1", "1,x"], "out": ["none/out", "."], "fetch": ["test", "train:9-8", "validation:8"],
     "prompt": [""], "prompt_file": ["none", "."], "prompt_ids": ["x", "1,,2", "40", "-1", "1.5"], "checkpoint": ["none"],
     "export out": [".", "initial"], "remove-layer out": [".", "initial"],
 }

@@ -81,6 +81,8 @@ class Program:
             if tensor["role"] == "parameter":
                 centre = value if kind == "constant" else 0.0
                 inputs[name] = [centre + rng.gauss(0, 0.2) for _ in range(count)]
+            elif tensor["role"] == "constant" and kind == "constant":
+                inputs[name] = [value] * count
             elif kind in ("rope_cos", "rope_sin"):
                 half = tensor["shape"][1]
                 turn = math.cos if kind == "rope_cos" else math.sin

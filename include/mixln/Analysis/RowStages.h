@@ -66,6 +66,8 @@ struct RowStageOptions {
   /// A row is computed again in a later stage if that costs at most this many
   /// vector instructions an element, loads included; otherwise it is kept.
   int64_t recomputeCost = 8;
+  /// A later stage may read a row result that an earlier one has stored.
+  bool readsResults = true;
 };
 
 class RowStages {

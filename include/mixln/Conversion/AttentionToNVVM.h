@@ -13,8 +13,8 @@
 //   backward, phase 1, block (sequence, key/value head, tile of keys):
 //     dK, dV = sums over the group's heads and the queries from the diagonal on
 //
-// f32 is multiplied by fma on tiles in shared memory; bf16 too, widened, where
-// the tensor cores' tiles do not fit the head (FmaAttention.cpp).
+// Products are formed by fma on f32 tiles in shared memory; bf16 is widened when
+// it is loaded (FmaAttention.cpp).
 //
 //===----------------------------------------------------------------------===//
 

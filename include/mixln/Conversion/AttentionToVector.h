@@ -35,6 +35,8 @@ struct AttentionSpec {
   }
   /// Of everything in memory but the tables and lse.
   Element element = Element::F32;
+  /// Writes what measurements read: the largest scores and the entropies.
+  bool measured = false;
   std::string name() const;
 };
 
@@ -42,7 +44,8 @@ struct AttentionSpec {
 int64_t attentionTasks(const AttentionSpec &spec, int64_t sequences);
 
 /// pointers: q [B*T, heads*headDim], k, v [B*T, kvHeads*headDim],
-///   cos, sin [T, headDim/2], ctx [B*T, heads*headDim], lse [B*T, heads]
+///   cos, sin [T, headDim/2], ctx [B*T, heads*headDim], lse [B*T, heads];
+///   where measured: largest scores and entropies [B*T, heads]
 /// sizes: none.
 void emitAttentionKernel(KernelBuilder &b, llvm::StringRef symbol,
                          const AttentionSpec &spec);

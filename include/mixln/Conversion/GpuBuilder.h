@@ -7,13 +7,12 @@
 //
 //   llvm.nvvm.read.ptx.sreg.tid.x, .ctaid.x, .nctaid.x
 //   llvm.nvvm.barrier.cta.sync.aligned.all (0)
-//   llvm.nvvm.shfl.sync.bfly.f32, .idx.f32, .idx.i32
-//   llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4[.trans].b16
-//   llvm.nvvm.mma.m16n8k16.row.col.bf16
+//   llvm.nvvm.shfl.sync.bfly.f32
 //
 // Beside them: llvm.fma, llvm.sqrt, llvm.fabs, llvm.copysign, llvm.maximum,
-// llvm.minimum, llvm.roundeven, and in kernels that read or write bf16
-// llvm.exp2, llvm.log2, llvm.tanh, division and square root with `afn`: the
+// llvm.minimum, llvm.roundeven, in inverses of f32 division with `afn`, and in
+// kernels that read or write bf16
+// llvm.exp2, llvm.tanh, division and square root with `afn`: the
 // approximate instructions.
 //
 // bf16 in memory is `bfloat`: conversions are single instructions.

@@ -41,6 +41,11 @@ inline constexpr int64_t kMaxLayers = 1024;
 /// positive, bounded extents; the verifiers of operations on tensors begin with
 /// it.
 mlir::LogicalResult verifyExtents(mlir::Operation *op);
+
+/// What a measurement may read at the places that `per` names; empty where it
+/// names none. And how its numbers may be reduced.
+llvm::ArrayRef<llvm::StringLiteral> getMeasureInputs(llvm::StringRef per);
+llvm::ArrayRef<llvm::StringLiteral> getMeasureReductions();
 } // namespace mixln
 
 #define GET_OP_CLASSES

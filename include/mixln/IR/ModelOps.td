@@ -172,14 +172,28 @@ def Mixln_BlockOp : Mixln_Op<"block", [Symbol, HasParent<"ModelOp">]> {
 
 def Mixln_MeasureOp : Mixln_Op<"measure", [
     Symbol, IsolatedFromAbove, SingleBlock]> {
-  let summary = "a number of every position at every layer or sub-layer";
+  let summary = "a number of every position or row of a parameter";
   let description = [{
-    A row program that `expand` places at every layer (`per = "layer"`) or
-    sub-layer (`per = "sub_layer"`) of the entry `loss.measured`. `inputs` name
-    the region's arguments: `x` and `y` are the first stream before and after,
-    `e` is the embedding; in a sub-layer `h` is what the branch reads and `F`
-    what it gives. The region yields one f32 a position; the host reduces them
-    by `reduce`: mean, rms, max or min.
+    A row program at every place that `per` names. `inputs` name the region's
+    arguments, by place:
+
+    | `per` | inputs |
+    |---|---|
+    | "layer" | `x`, `y`: the first stream before and after; `e`: the embedding |
+    | "sub_layer" | those, `h`: what the branch reads, `F`: what it gives |
+    | "attention" | `peak`, `entropy` of a position's probabilities, by head |
+    | "parameter" | rows of `w`, of its gradient `g`, of its latest update `u` |
+
+    `dx` is the gradient of the loss by `x`. The region yields one f32 a position or row; the host reduces them by `reduce`: mean,
+    rms, max, min, root_sum (the root of their sum) or angle (the mean angle of
+    chords of the unit circle, in half turns). A second f32 is reduced likewise
+    and divides the first. Parameters of a layer are reduced together where they
+    agree in what `by` names: layer, class or parameter; `classes` restricts
+    them to some.
+
+    `expand` places what the forward knows in the entry `loss.measured`;
+    `measure_at` and what is measured of parameters wait for `differentiate`,
+    which finds them in the module.
 
     Example:
     ```mlir
@@ -203,11 +217,13 @@ def Mixln_MeasureOp : Mixln_Op<"measure", [
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$inputs,
-                       StrAttr:$per, StrAttr:$reduce);
+                       StrAttr:$per, StrAttr:$reduce,
+                       OptionalAttr<StrAttr>:$by,
+                       OptionalAttr<StrArrayAttr>:$classes);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name `inputs` $inputs `per` $per `reduce` $reduce
-    attr-dict-with-keyword $body
+    $sym_name `inputs` $inputs `per` $per (`by` $by^)? (`of` $classes^)?
+    `reduce` $reduce attr-dict-with-keyword $body
   }];
   let hasVerifier = 1;
 }

@@ -180,7 +180,9 @@ def Mixln_AttentionOp : Mixln_AttentionBase<"attention", [Pure]> {
     reads key/value head h / (heads / kv_heads). q and k are rotated by the
     tables cos, sin [T, head_dim/2] (channel j with j + head_dim/2), the scores
     multiplied by `scale`, by default 1 / sqrt(head_dim). `lse` [B*T, heads] is the logarithm of the sum
-    of the exponentials of a row's scores, kept for the backward.
+    of the exponentials of a row's scores, kept for the backward. Two more
+    results [B*T, heads], where measurements read them: the largest score of a
+    row, and the entropy of its probabilities (in nats).
 
     Example:
     ```mlir
@@ -200,10 +202,12 @@ def Mixln_AttentionOp : Mixln_AttentionBase<"attention", [Pure]> {
                        RankedTensorOf<[F32]>:$cos, RankedTensorOf<[F32]>:$sin,
                        I64Attr:$heads, OptionalAttr<F64Attr>:$scale);
   let results = (outs RankedTensorOf<[F32, BF16]>:$ctx,
-                      RankedTensorOf<[F32]>:$lse);
+                      RankedTensorOf<[F32]>:$lse,
+                      Variadic<RankedTensorOf<[F32]>>:$scores);
   let assemblyFormat = [{
     $q `,` $k `,` $v `,` $cos `,` $sin attr-dict `:` type($q) `,` type($k) `,`
     type($v) `,` type($cos) `,` type($sin) `->` type($ctx) `,` type($lse)
+    (`,` type($scores)^)?
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = attentionDeclarations;
@@ -295,6 +299,29 @@ def Mixln_AttentionStepOp : Mixln_AttentionBase<"attention_step", [Pure]> {
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = attentionDeclarations;
+}
+
+def Mixln_MeasureAtOp : Mixln_Op<"measure_at", [Pure]> {
+  let summary = "a measurement that reads gradients, before there are any";
+  let description = [{
+    Stands for the row program of a `measure` on `values`, in the order of its
+    inputs: an input `dx` is the gradient of the loss by that value, a loaded
+    tensor of zeros that the entry adds to what is measured. `differentiate` puts the row program behind the backward. Until then it is
+    zero: an entry without a backward has no gradients.
+
+    Example:
+    ```mlir
+    %x = tensor.empty() : tensor<8x32xf32>
+    %m = mixln.measure_at @input_gradient (%x : tensor<8x32xf32>)
+      -> tensor<8xf32>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$measure,
+                       Variadic<RankedTensorOf<[F32]>>:$values);
+  let results = (outs Variadic<RankedTensorOf<[F32]>>:$numbers);
+  let assemblyFormat = [{
+    $measure `(` $values `:` type($values) `)` attr-dict `->` type($numbers)
+  }];
 }
 
 #endif // MIXLN_IR_TENSOROPS

@@ -8,6 +8,8 @@
 //                s = sum P
 //       O = P V; ctx = O / s;  m + log2(s) is kept
 //     lse = ln(2) * (m + log2(s))
+//     where measured: largest = ln(2) * m,
+//                     entropy = ln(2) * (log2(s) - sum(P log2(P)) / s)
 //
 // A strip holds the scores of all keys, so there is no online softmax: S of 6
 // rows is small even for long sequences. Where bf16 is multiplied, Kt and V are
@@ -38,9 +40,12 @@ struct Places {
     out = scratch.take(rows * layout.paddedDim);
     maxima = scratch.take(spec.seqLen + target.lanes);
     total = scratch.take(spec.seqLen + target.lanes);
+    if (spec.measured)
+      weighted = scratch.take(spec.seqLen + target.lanes);
   }
   Scratch scratch;
   int64_t keys, panels, values, queries, scores, out, maxima, total;
+  int64_t weighted = 0; ///< sums of P log2(P)
 };
 
 } // namespace
@@ -69,11 +74,12 @@ void mixln::emitAttentionKernel(KernelBuilder &b, StringRef symbol,
   BlockSpec products;
   products.product = inner;
   LLVM::LLVMFuncOp block = blockFunction(b, products);
-  LLVM::LLVMFuncOp softmax = softmaxRow(b, inner), times = timesRows(b, spec);
+  LLVM::LLVMFuncOp softmax = softmaxRow(b, inner, spec.measured),
+                   times = timesRows(b, spec);
 
   b.kernelFunction(symbol, [&](KernelBuilder::Arguments args) {
     SmallVector<Value> pointers;
-    for (int64_t i = 0; i < 7; ++i)
+    for (int64_t i = 0, e = spec.measured ? 9 : 7; i < e; ++i)
       pointers.push_back(b.loadPtr(args.pointers, i));
     Value cos = pointers[3], sin = pointers[4];
     Value zero = b.constant(0), seqLen = b.constant(spec.seqLen);
@@ -117,11 +123,16 @@ void mixln::emitAttentionKernel(KernelBuilder &b, StringRef symbol,
                        b.constant(words ? dim / 2 : dim), zero, b.nullPtr()});
         b.loop(zero, count, 1, [&](Value row) {
           Value query = b.add(first, row);
-          b.call(softmax, {b.offset(place(places.scores),
-                                    b.mul(row, layout.scoreStride)),
-                           b.add(query, 1), end, b.constantF32(factor),
-                           b.offset(place(places.maxima), query),
-                           b.offset(place(places.total), query)});
+          SmallVector<Value> operands = {
+              b.offset(place(places.scores), b.mul(row, layout.scoreStride)),
+              b.add(query, 1),
+              end,
+              b.constantF32(factor),
+              b.offset(place(places.maxima), query),
+              b.offset(place(places.total), query)};
+          if (spec.measured)
+            operands.push_back(b.offset(place(places.weighted), query));
+          b.call(softmax, operands);
         });
         // A row of P as bf16 lies over its row of f32.
         b.call(times, {place(places.scores), words ? b.mul(stride, 2) : stride,
@@ -148,14 +159,27 @@ void mixln::emitAttentionKernel(KernelBuilder &b, StringRef symbol,
       b.loop(zero, seqLen, b.lanes(), [&](Value at) {
         Value sum = b.loadVector(b.offset(place(places.total), at));
         Value max = b.offset(place(places.maxima), at);
-        Value lse = b.addF(b.loadVector(max), math::Log2Op::create(b, sum));
-        b.storeVector(b.mulF(lse, b.broadcast(b.constantF32(kLn2))), max);
+        Value log = math::Log2Op::create(b, sum);
+        Value ln2 = b.broadcast(b.constantF32(kLn2));
+        if (spec.measured) {
+          Value weighted = b.offset(place(places.weighted), at);
+          Value mean = b.divF(b.loadVector(weighted), sum);
+          b.storeVector(b.mulF(b.subF(log, mean), ln2), weighted);
+          b.storeVector(b.mulF(b.loadVector(max), ln2),
+                        b.offset(place(places.total), at));
+        }
+        Value lse = b.addF(b.loadVector(max), log);
+        b.storeVector(b.mulF(lse, ln2), max);
       });
       b.loop(zero, seqLen, 1, [&](Value query) {
-        Value lse = b.loadF32(b.offset(place(places.maxima), query));
         Value row = b.add(firstRow, query);
-        b.storeF32(lse,
-                   b.offset(pointers[6], b.add(b.mul(row, spec.heads), head)));
+        Value to = b.add(b.mul(row, spec.heads), head);
+        // The sums are not needed any more: the largest scores lie there.
+        const int64_t from[] = {places.maxima, places.total, places.weighted};
+        for (auto [number, result] :
+             llvm::zip(from, ArrayRef<Value>(pointers).drop_front(6)))
+          b.storeF32(b.loadF32(b.offset(place(number), query)),
+                     b.offset(result, to));
       });
     });
   });

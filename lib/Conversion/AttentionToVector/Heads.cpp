@@ -34,6 +34,8 @@ std::string AttentionSpec::name() const {
         << ".scale" << llvm::format("%.17g", scoreScale());
   if (element == Element::BF16)
     text += ".bf16";
+  if (measured)
+    text += ".measured";
   return text;
 }
 

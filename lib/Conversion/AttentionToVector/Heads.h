@@ -70,8 +70,10 @@ mlir::LLVM::LLVMFuncOp timesRows(KernelBuilder &b, const AttentionSpec &spec);
 
 /// (S, valid, end, factor, max, sum): softmax of factor * S in base 2 without
 /// the division, over S as f32 or bf16: keys [valid, end) become 0; stores the
-/// maximum and the sum.
-mlir::LLVM::LLVMFuncOp softmaxRow(KernelBuilder &b, Element to);
+/// maximum and the sum. `measured`: an eighth argument takes the sum of each
+/// probability (before the division) times its logarithm in base 2.
+mlir::LLVM::LLVMFuncOp softmaxRow(KernelBuilder &b, Element to,
+                                  bool measured = false);
 /// (S, dP, valid, end, factor, shift, D): S becomes P = exp2(factor * S +
 /// shift) and dP becomes dS = P * (dP - D) in one row; 0 for keys [valid, end).
 mlir::LLVM::LLVMFuncOp gradRow(KernelBuilder &b);

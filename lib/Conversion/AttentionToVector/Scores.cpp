@@ -14,53 +14,64 @@ using namespace mlir;
 using namespace mixln;
 using namespace mixln::attention;
 
-LLVM::LLVMFuncOp attention::softmaxRow(KernelBuilder &b, Element to) {
+LLVM::LLVMFuncOp attention::softmaxRow(KernelBuilder &b, Element to,
+                                       bool measured) {
   Type ptr = b.ptrType(), i64 = b.getI64Type(), f32 = b.getF32Type();
   std::string name = "mixln.softmax";
   if (to == Element::BF16)
     name += ".bf16";
-  return b.privateFunction(
-      name, {ptr, i64, i64, f32, ptr, ptr}, [&](ValueRange args) {
-        Value scores = args[0], valid = args[1], end = args[2];
-        int64_t lanes = b.lanes();
-        Value zero = b.constant(0), width = b.constant(lanes);
-        Value whole = b.mul(b.divide(valid, width), lanes);
-        Value least =
-            b.broadcast(b.constantF32(-std::numeric_limits<float>::infinity()));
+  SmallVector<Type> types = {ptr, i64, i64, f32, ptr, ptr};
+  if (measured) {
+    name += ".measured";
+    types.push_back(ptr);
+  }
+  return b.privateFunction(name, types, [&](ValueRange args) {
+    Value scores = args[0], valid = args[1], end = args[2];
+    int64_t lanes = b.lanes();
+    Value zero = b.constant(0), width = b.constant(lanes);
+    Value whole = b.mul(b.divide(valid, width), lanes);
+    Value least =
+        b.broadcast(b.constantF32(-std::numeric_limits<float>::infinity()));
 
-        Value maxima = b.loop(
-            zero, whole, lanes, {least}, [&](Value at, ValueRange carried) {
-              Value x = b.loadVector(b.offset(scores, at));
-              return SmallVector<Value>{b.maxF(x, carried[0])};
-            })[0];
-        Value mask = b.maskFor(b.sub(valid, whole));
-        Value last = b.loadVector(b.offset(scores, whole), mask);
-        maxima = b.maxF(b.select(mask, last, least), maxima);
-        Value max = b.mulF(b.maxLanes(maxima), args[3]);
-        b.storeF32(max, args[4]);
-        Value shift = b.broadcast(b.subF(b.constantF32(0), max));
-        Value factor = b.broadcast(args[3]);
+    Value maxima =
+        b.loop(zero, whole, lanes, {least}, [&](Value at, ValueRange carried) {
+          Value x = b.loadVector(b.offset(scores, at));
+          return SmallVector<Value>{b.maxF(x, carried[0])};
+        })[0];
+    Value mask = b.maskFor(b.sub(valid, whole));
+    Value last = b.loadVector(b.offset(scores, whole), mask);
+    maxima = b.maxF(b.select(mask, last, least), maxima);
+    Value max = b.mulF(b.maxLanes(maxima), args[3]);
+    b.storeF32(max, args[4]);
+    Value shift = b.broadcast(b.subF(b.constantF32(0), max));
+    Value factor = b.broadcast(args[3]);
 
-        // A narrow row ends up below what is still to be read.
-        auto chunk = [&](Value at, bool masked, Value sum) {
-          Value mask = masked ? b.maskFor(b.sub(valid, at)) : Value();
-          Value x = b.loadVector(b.offset(scores, at), mask);
-          Value p = exp2(b, b.fma(x, factor, shift));
-          if (masked)
-            p = b.select(mask, p, b.zeroVector());
-          b.storeVector(p, b.offset(scores, at, to), Value(), to);
-          return SmallVector<Value>{b.addF(p, sum)};
-        };
-        Value sums = b.loop(zero, whole, lanes, {b.zeroVector()},
-                            [&](Value at, ValueRange carried) {
-                              return chunk(at, false, carried[0]);
-                            })[0];
-        sums = b.loop(whole, end, lanes, {sums},
-                      [&](Value at, ValueRange carried) {
-                        return chunk(at, true, carried[0]);
-                      })[0];
-        b.storeF32(b.sumLanes(sums), args[5]);
-      });
+    // A narrow row ends up below what is still to be read.
+    auto chunk = [&](Value at, bool masked, ValueRange carried) {
+      Value mask = masked ? b.maskFor(b.sub(valid, at)) : Value();
+      Value x = b.loadVector(b.offset(scores, at), mask);
+      Value logarithm = b.fma(x, factor, shift);
+      Value p = exp2(b, logarithm);
+      if (masked) {
+        p = b.select(mask, p, b.zeroVector());
+        logarithm = b.select(mask, logarithm, b.zeroVector());
+      }
+      b.storeVector(p, b.offset(scores, at, to), Value(), to);
+      SmallVector<Value> sums = {b.addF(p, carried[0])};
+      if (measured)
+        sums.push_back(b.fma(p, logarithm, carried[1]));
+      return sums;
+    };
+    SmallVector<Value> sums(measured ? 2 : 1, b.zeroVector());
+    sums = b.loop(zero, whole, lanes, sums, [&](Value at, ValueRange carried) {
+      return chunk(at, false, carried);
+    });
+    sums = b.loop(whole, end, lanes, sums, [&](Value at, ValueRange carried) {
+      return chunk(at, true, carried);
+    });
+    for (auto [sum, to] : llvm::zip(sums, args.drop_front(5)))
+      b.storeF32(b.sumLanes(sum), to);
+  });
 }
 
 /// P and dS of `lanes` scores.

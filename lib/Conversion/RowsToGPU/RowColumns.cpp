@@ -216,16 +216,11 @@ RowGpuEmitter::Place RowGpuEmitter::placeOf(const RowColumns &columns,
   return place;
 }
 
-void RowGpuEmitter::loadRows(const RowLoop &loop, const RowColumns &columns,
-                             const Place &place, int64_t turn) {
-  for (auto &[value, source] : loop.loads) {
-    Value &row = rows[{value, turn}];
-    if (row)
-      continue;
-    auto [ptr, element] = addressOf(source);
-    row = b.loadNumbers(elementAddress(ptr, element, place.column),
-                        columns.chunk, element);
-  }
+Value RowGpuEmitter::loadRow(RowSource source, const RowColumns &columns,
+                             const Place &place) {
+  auto [ptr, element] = addressOf(source);
+  return b.loadNumbers(elementAddress(ptr, element, place.column),
+                       columns.chunk, element);
 }
 
 void RowGpuEmitter::emitChunk(const RowLoop &loop, const RowColumns &columns,
@@ -234,7 +229,16 @@ void RowGpuEmitter::emitChunk(const RowLoop &loop, const RowColumns &columns,
                               Values &totals) {
   auto lookup = [&](Value value) {
     auto row = rows.find({value, turn});
-    return row != rows.end() ? row->second : numbers.lookup(value);
+    if (row != rows.end())
+      return row->second;
+    auto load = loop.loads.find(value);
+    if (load == loop.loads.end())
+      return numbers.lookup(value);
+    // Rows that are not held are loaded where they are wanted, so that few are
+    // alive at once.
+    Value loaded = loadRow(load->second, columns, place);
+    rows[{value, turn}] = loaded;
+    return loaded;
   };
   Value numbersOfColumns;
   for (Operation *inner : loop.compute) {
@@ -256,7 +260,13 @@ void RowGpuEmitter::emitChunk(const RowLoop &loop, const RowColumns &columns,
     accumulator = vector::makeArithReduction(
         b, b.getLoc(), kind, accumulator, value, flagsOf(kind, b.getContext()));
   }
+  // Everything is loaded before anything is stored: a result may lie over an
+  // operand.
   YieldOp yield = op.getYield();
+  for (unsigned i : loop.sums)
+    lookup(yield.getSums()[i]);
+  for (unsigned i : loop.results)
+    lookup(yield.getRows()[i]);
   for (unsigned i : loop.sums) {
     Value value = lookup(yield.getSums()[i]);
     if (valid)
@@ -298,7 +308,9 @@ void RowGpuEmitter::emitLoop(const RowLoop &loop, Values &totals) {
     SmallVector<Place> places;
     for (int64_t turn = 0; turn < columns.turns; ++turn) {
       places.push_back(placeOf(columns, b.constant(turn)));
-      loadRows(loop, columns, places.back(), turn);
+      for (auto &[value, source] : loop.loads)
+        if (Value &row = rows[{value, turn}]; !row)
+          row = loadRow(source, columns, places.back());
     }
     for (int64_t turn = 0; turn < columns.turns; ++turn)
       emitChunk(loop, columns, places[turn], turn, accumulators, totals);
@@ -311,7 +323,6 @@ void RowGpuEmitter::emitLoop(const RowLoop &loop, Values &totals) {
                             Values next(carried);
                             Place place = placeOf(columns, turn);
                             rows.clear();
-                            loadRows(loop, columns, place, 0);
                             emitChunk(loop, columns, place, 0, next, totals);
                             rows.clear();
                             return next;

@@ -57,8 +57,8 @@ private:
   void emitNumbers(unsigned stage);
   void emitLoop(const RowLoop &loop, Values &totals);
   Place placeOf(const RowColumns &columns, Value turn);
-  void loadRows(const RowLoop &loop, const RowColumns &columns,
-                const Place &place, int64_t turn);
+  Value loadRow(RowSource source, const RowColumns &columns,
+                const Place &place);
   void emitChunk(const RowLoop &loop, const RowColumns &columns,
                  const Place &place, int64_t turn,
                  llvm::MutableArrayRef<Value> accumulators, Values &totals);

@@ -35,7 +35,7 @@ static constexpr int64_t kBlock = 128;
 /// thread may have is 65536 / threads, at most 255; addresses and numbers of a
 /// row need some of them.
 static int64_t plannedRegisters(int64_t block) {
-  return block <= 256 ? 150 : block <= 512 ? 90 : 36;
+  return block <= 256 ? 112 : block <= 512 ? 80 : 36;
 }
 
 /// Slots of partial sums, and rows of one: a slot costs as much memory as a
@@ -79,14 +79,20 @@ static int64_t registersPerColumn(RowwiseOp op, const RowStages &stages) {
     for (vector::ReductionOp reduction : loop.reductions)
       touch(reduction.getVector(), loop.stage);
   }
-  for (unsigned stage = 1; stage < stages.getNumStages(); ++stage) {
+  for (unsigned stage = 0; stage < stages.getNumStages(); ++stage) {
+    // What comes from an earlier stage or goes to a later one, and all loads,
+    // which are done first.
     int64_t held = 0;
-    for (auto &[row, stagesOf] : life)
-      held += stagesOf.first < stage && stagesOf.second >= stage;
-    most = std::max(most, held + 1);
+    for (auto &[row, of] : life)
+      held += of.first <= stage && stage <= of.second && of.first < of.second;
+    for (const RowLoop &loop : stages.getLoops())
+      if (loop.stage == stage)
+        for (auto &[row, source] : loop.loads) {
+          auto of = life.lookup(row);
+          held += of.first == of.second;
+        }
+    most = std::max(most, held);
   }
-  for (const RowLoop &loop : stages.getLoops())
-    most = std::max<int64_t>(most, loop.loads.size());
   int64_t sums = 0;
   for (Value sum : op.getYield().getSums())
     sums += isRow(sum.getType());

@@ -8,10 +8,11 @@ using namespace mlir;
 using namespace mixln;
 
 /// Arithmetic is free beside memory: rows are computed again, never kept in
-/// memory.
+/// memory, and results are only written, as the dispatch says.
 static FailureOr<RowStages> stagesOf(RowwiseOp op) {
   RowStageOptions options;
   options.recomputeCost = std::numeric_limits<int64_t>::max() / 2;
+  options.readsResults = false;
   return RowStages::create(op, options);
 }
 

@@ -140,6 +140,8 @@ template <typename OpTy> static AttentionSpec attentionSpecOf(OpTy op) {
   spec.kvHeads = op.getKvHeads();
   spec.element = elementOf(op.getQ());
   spec.scale = op.getScoreScale();
+  if constexpr (std::is_same_v<OpTy, AttentionOp>)
+    spec.measured = !op.getScores().empty();
   return spec;
 }
 

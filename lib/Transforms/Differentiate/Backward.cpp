@@ -10,6 +10,7 @@
 #include "mixln/Transforms/Differentiate/Backward.h"
 #include "mixln/IR/Sites.h"
 #include "mixln/Interfaces/Differentiable.h"
+#include "mixln/Transforms/Differentiate/Measurements.h"
 #include "mixln/Transforms/Differentiate/RowwiseBuilder.h"
 #include "mixln/Transforms/Differentiate/TensorHelpers.h"
 
@@ -54,6 +55,7 @@ private:
   StoreOp lossStore;
   DenseSet<Value> active;
   DenseMap<Value, SmallVector<Value>> cotangents;
+  DenseMap<Value, Value> totals; ///< of whole values, as far as measured
   llvm::StringMap<SmallVector<Value>> gradients;
   /// How often a value stands among the parts of all gradients.
   DenseMap<Value, unsigned> shares;
@@ -65,12 +67,19 @@ static bool isFloat(Value value) {
   return isa<FloatType>(getElementTypeOrSelf(value.getType()));
 }
 
+/// What is loaded only to see its gradient.
+static bool isTap(LoadOp load) {
+  return llvm::any_of(load->getUsers(),
+                      [](Operation *user) { return isa<MeasureAtOp>(user); });
+}
+
 void Backward::findActive(ArrayRef<Operation *> forward) {
   for (Operation *op : forward) {
     bool depends = false;
     if (auto load = dyn_cast<LoadOp>(op)) {
       auto variable = module.lookupSymbol<VariableOp>(load.getVariable());
-      depends = variable && variable.getRole() == Role::Parameter;
+      depends =
+          (variable && variable.getRole() == Role::Parameter) || isTap(load);
     }
     depends |= llvm::any_of(op->getOperands(), [&](Value operand) {
       return active.contains(operand);
@@ -122,11 +131,14 @@ LogicalResult Backward::visit(Operation *op) {
     bool has = found != cotangents.end() && !found->second.empty();
     reached |= has;
     if (auto load = dyn_cast<LoadOp>(op)) {
-      if (has)
+      if (has && isTap(load))
+        totals[result] = addUp(op, found->second);
+      else if (has)
         gradients[load.getVariable()].append(found->second);
       return success();
     }
     ofResults.push_back(has ? addUp(op, found->second) : Value());
+    totals[result] = ofResults.back();
   }
   if (!reached)
     return success();
@@ -272,7 +284,9 @@ LogicalResult Backward::run() {
   for (VariableOp parameter : module.getOps<VariableOp>())
     if (parameter.getRole() == Role::Parameter)
       storeGradient(parameter, gradients.lookup(parameter.getSymName()));
-  clean(forward.back());
+  Operation *last = forward.back();
+  placeMeasurements(entry, [&](Value value) { return totals.lookup(value); });
+  clean(last);
   return success();
 }
 

@@ -17,10 +17,14 @@
 //   mixln.entry @update { ... reads @grad.w, steps @w, @adam_m.w, @adam_v.w }
 //   mixln.entry @gradient.measured { ... `loss.measured` and its backward }
 //   mixln.entry @gradient_norms { ... stores @layer_grad_norm }
+//   mixln.entry @measured.parameters { ... what is measured of weights and
+//                                          their gradients }
+//   mixln.entry @measured.updates { ... of what the latest update added }
 //
 //===----------------------------------------------------------------------===//
 
 #include "mixln/Transforms/Differentiate/Backward.h"
+#include "mixln/Transforms/Differentiate/Measurements.h"
 #include "mixln/Transforms/Differentiate/Optimizers.h"
 #include "mixln/Transforms/Passes.h"
 
@@ -159,4 +163,18 @@ void Differentiate::runOnOperation() {
   if (layers > 0)
     buildGradientNorms(addEntry("gradient_norms", /*before=*/nullptr),
                        parameters, layers);
+  auto declareOutput = [&](StringRef name, int64_t size) {
+    declare(name,
+            RankedTensorType::get({size}, Float32Type::get(&getContext())),
+            Role::Output);
+  };
+  auto measures = llvm::to_vector(module.getOps<MeasureOp>());
+  if (!measures.empty())
+    for (bool ofUpdates : {false, true})
+      buildParameterMeasurements(
+          addEntry(ofUpdates ? "measured.updates" : "measured.parameters",
+                   /*before=*/nullptr),
+          parameters, ofUpdates, declareOutput);
+  for (MeasureOp measure : measures)
+    measure.erase();
 }

@@ -7,12 +7,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "mixln/Transforms/Differentiate/Optimizers.h"
+#include "EntryBuilder.h"
 #include "mixln/Transforms/Differentiate/RowwiseBuilder.h"
 #include "mixln/Transforms/Differentiate/TensorHelpers.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-
-#include <optional>
 
 using namespace mlir;
 using namespace mixln;
@@ -29,94 +28,6 @@ int64_t mixln::getLayerOf(VariableOp parameter) {
     return layer;
   return -1;
 }
-
-namespace {
-
-/// A tensor as rows: [M, N] has M of them, [N] is one, [1] is a number.
-class RowView {
-public:
-  RowView(OpBuilder &builder, Location loc, RankedTensorType type)
-      : builder(builder), loc(loc), type(type) {
-    int64_t rank = type.getRank();
-    if (type.getNumElements() == 1 && rank == 1)
-      return;
-    int64_t width = type.getShape().back();
-    if (rank != 2)
-      viewed = RankedTensorType::get({type.getNumElements() / width, width},
-                                     type.getElementType());
-  }
-
-  SmallVector<int64_t> domain() const {
-    return {(viewed ? viewed : type).getDimSize(0)};
-  }
-  Value view(Value tensor) const {
-    if (!viewed)
-      return tensor;
-    if (type.getRank() == 1)
-      return tensor::ExpandShapeOp::create(builder, loc, viewed, tensor,
-                                           indices());
-    return tensor::CollapseShapeOp::create(builder, loc, viewed, tensor,
-                                           indices());
-  }
-  Value back(Value tensor) const {
-    if (!viewed)
-      return tensor;
-    if (type.getRank() == 1)
-      return tensor::CollapseShapeOp::create(builder, loc, type, tensor,
-                                             indices());
-    return tensor::ExpandShapeOp::create(builder, loc, type, tensor, indices());
-  }
-
-private:
-  SmallVector<ReassociationIndices> indices() const {
-    if (type.getRank() == 1)
-      return {{0, 1}};
-    ReassociationIndices rows;
-    for (int64_t i = 0; i + 1 < type.getRank(); ++i)
-      rows.push_back(i);
-    return {rows, {type.getRank() - 1}};
-  }
-
-  OpBuilder &builder;
-  Location loc;
-  RankedTensorType type, viewed;
-};
-
-/// Builds the operations of one entry.
-class EntryBuilder {
-public:
-  explicit EntryBuilder(EntryOp entry)
-      : builder(OpBuilder::atBlockEnd(&entry.getBody().front())),
-        module(entry->getParentOfType<ModuleOp>()), loc(entry.getLoc()) {}
-
-  Value load(const Twine &name) {
-    std::string symbol = name.str();
-    auto variable = module.lookupSymbol<VariableOp>(symbol);
-    return LoadOp::create(builder, loc, variable.getType(), symbol);
-  }
-  /// A [1] that the host writes, loaded once.
-  Value scalar(const Twine &name) {
-    Value &value = scalars[name.str()];
-    if (!value)
-      value = load(name);
-    return value;
-  }
-  void store(Value value, const Twine &name) {
-    StoreOp::create(builder, loc, value, name.str());
-  }
-  /// start + the sum of the squares of @grad.P; a null start is zero.
-  Value addSquares(VariableOp parameter, Value start);
-  void step(VariableOp parameter, Value coefficient);
-
-  OpBuilder builder;
-  ModuleOp module;
-  Location loc;
-
-private:
-  llvm::StringMap<Value> scalars;
-};
-
-} // namespace
 
 Value EntryBuilder::addSquares(VariableOp parameter, Value start) {
   RowView rows(builder, loc, cast<RankedTensorType>(parameter.getType()));

@@ -56,9 +56,10 @@ struct AttentionModel
                               ValueRange cotangents,
                               SmallVectorImpl<Value> &operandGrads) const {
     auto op = cast<AttentionOp>(raw);
-    if (cotangents[1])
-      return op.emitError("the sums of attention scores (lse) have no "
-                          "derivative, but the loss depends on them");
+    if (llvm::any_of(cotangents.drop_front(), [](Value v) { return !!v; }))
+      return op.emitError("the sums of attention scores (lse) and what is "
+                          "measured of the scores have no derivative, but the "
+                          "loss depends on them");
     if (!cotangents[0]) {
       operandGrads.append(5, Value());
       return success();

@@ -107,6 +107,8 @@ LogicalResult MixlnExpand::expand(ModelOp model) {
   };
   for (StringRef name : {"loss", "logits", "loss.measured"}) {
     Forward forward(model, variables, entry(name));
+    if (name == "loss.measured")
+      forward.beginMeasuring();
     Value logits = forward.logits();
     if (!logits)
       return failure();
@@ -154,6 +156,10 @@ LogicalResult MixlnExpand::expand(ModelOp model) {
 
   ModuleOp module = getOperation();
   module->setAttr("mixln.config", model.getConfig());
+  for (MeasureOp op :
+       llvm::make_early_inc_range(model.getBody().getOps<MeasureOp>()))
+    if (isMeasuredLater(op))
+      op->moveBefore(model);
   model.erase();
   return success();
 }

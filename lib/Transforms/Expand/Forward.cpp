@@ -272,10 +272,13 @@ Value Forward::attend(Value q, Value k, Value v) {
       store(k, cacheVariable("keys"));
       store(v, cacheVariable("values"));
     }
-    op = AttentionOp::create(
-        builder, loc, q.getType(),
-        RankedTensorType::get({rows, heads}, builder.getF32Type()), q, k, v,
-        cos, sin, builder.getI64IntegerAttr(heads), scale);
+    Type ofHeads = RankedTensorType::get({rows, heads}, builder.getF32Type());
+    SmallVector<Type> ofScores(isMeasured ? 2 : 0, ofHeads);
+    auto whole = AttentionOp::create(builder, loc, q.getType(), ofHeads,
+                                     ofScores, q, k, v, cos, sin,
+                                     builder.getI64IntegerAttr(heads), scale);
+    scores = whole.getScores();
+    op = whole;
   }
   setSite(op, siteName("attention.core"), layer);
   setName(op->getResult(0), siteName("attention.context"));
@@ -338,7 +341,13 @@ Value Forward::mlp(const SubLayer &subLayer, Value input) {
 LogicalResult Forward::subLayer(const SubLayer &subLayer) {
   StringRef part = subLayer.sites.isMlp ? "mlp" : "attention";
   auto find = [&](StringRef name) { return lookup(name); };
-  branch = {};
+  branch = tap = {};
+  bool isMlp = subLayer.sites.isMlp;
+  if ((tapsSubLayers || (tapsLayers && !isMlp)) &&
+      failed(tapStream(siteName(part + ".tap"))))
+    return failure();
+  if (!isMlp)
+    blockInput = streams.front();
   Value before = streams.front();
   Wiring read(builder.getContext(), loc, hidden);
   if (failed(buildRead(subLayer, read)))
@@ -350,8 +359,8 @@ LogicalResult Forward::subLayer(const SubLayer &subLayer) {
       result && getName(result).empty())
     setName(result, siteName(part + ".in"));
 
-  branch = subLayer.sites.isMlp ? mlp(subLayer, input->front())
-                                : attention(subLayer, input->front());
+  branch = isMlp ? mlp(subLayer, input->front())
+                 : attention(subLayer, input->front());
   if (!branch)
     return failure();
   Wiring combine(builder.getContext(), loc, hidden);
@@ -361,8 +370,7 @@ LogicalResult Forward::subLayer(const SubLayer &subLayer) {
       emit(combine, {rows}, find, siteName(part + ".combine"));
   if (failed(joined))
     return failure();
-  std::string name =
-      siteName(subLayer.sites.isMlp ? "stream" : "attention.stream");
+  std::string name = siteName(isMlp ? "stream" : "attention.stream");
   for (auto [i, value] : llvm::enumerate(*joined)) {
     auto result = dyn_cast<OpResult>(value);
     if (result && getName(result).empty())
@@ -374,14 +382,18 @@ LogicalResult Forward::subLayer(const SubLayer &subLayer) {
                     cast<StringAttr>(model.getStreams()[i]).getValue().str());
   }
   streams = *joined;
-  places.push_back({before, input->front(), branch, streams.front()});
+  Place place{before, input->front(), branch, streams.front(), tap};
+  if (isMeasured && !isMlp) {
+    place.peak = scores[0];
+    place.entropy = scores[1];
+  }
+  places.push_back(place);
   return success();
 }
 
 LogicalResult Forward::block(BlockOp block, int64_t index) {
   layer = index;
   loc = block.getLoc();
-  blockInput = streams.front();
   for (bool isMlp : {false, true}) {
     PlacementAttr own = isMlp ? block.getMlp() : block.getAttention();
     SubLayer place{model, loc, own,

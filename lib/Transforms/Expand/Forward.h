@@ -46,6 +46,8 @@ public:
   Losses loss(mlir::Value logits);
   /// The RMS of the first stream before layer 0 and after each layer, [L+1].
   mlir::Value streamRms();
+  /// Before logits(): attention gives what measurements read.
+  void beginMeasuring();
   /// The model's measurements at every layer and sub-layer, stored.
   mlir::LogicalResult measure();
 
@@ -110,16 +112,27 @@ private:
   int64_t operations = 0; ///< of all row programs
   llvm::StringMap<mlir::Value> loaded;
   mlir::Value embedding, blockInput, branch;
+  mlir::Value tap;
+  bool tapsLayers = false, tapsSubLayers = false;
+  bool isMeasured = false; ///< attention also gives what is measured of it
+  mlir::ValueRange scores; ///< of the latest attention
   Streams streams;
   Streams firstStream; ///< before layer 0 and after each layer
   /// What a measurement may read at a sub-layer.
   struct Place {
     mlir::Value x, h, F, y;
+    mlir::Value tap = {};                ///< whose gradient is that of x
+    mlir::Value peak = {}, entropy = {}; ///< of attention's probabilities
   };
   llvm::SmallVector<Place> places; ///< attention, MLP, attention, ...
+  mlir::LogicalResult tapStream(const mlir::Twine &site);
+  mlir::Value measuredValue(mlir::StringRef input, const Place &place);
   mlir::LogicalResult measureAt(MeasureOp op, const Place &place,
                                 int64_t index);
 };
+
+/// Whether a measurement reads what only `differentiate` makes.
+bool isMeasuredLater(MeasureOp op);
 
 } // namespace mixln
 

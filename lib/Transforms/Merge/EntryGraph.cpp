@@ -133,6 +133,9 @@ void mixln::mergeLoads(EntryOp entry) {
     if (auto store = dyn_cast<StoreOp>(op)) {
       loads.erase(store.getVariableAttr().getAttr());
     } else if (auto load = dyn_cast<LoadOp>(op)) {
+      // Two loads whose gradients are measured stay two.
+      if (llvm::any_of(load->getUsers(), llvm::IsaPred<MeasureAtOp>))
+        continue;
       LoadOp &known = loads[load.getVariableAttr().getAttr()];
       if (!known) {
         known = load;
