@@ -83,6 +83,10 @@ Cost mixln::getCost(Operation *op) {
     cost.flops = attentionFlops(attention, 2);
   } else if (auto gradient = dyn_cast<AttentionGradOp>(op)) {
     cost.flops = attentionFlops(gradient, 5);
+  } else if (auto step = dyn_cast<AttentionStepOp>(op)) {
+    // Over all positions; the new caches are the old ones.
+    cost.flops = attentionFlops(step, 4);
+    cost.bytes -= bytesOf(step.getKeys()) + bytesOf(step.getValues());
   } else if (auto embedding = dyn_cast<EmbeddingOp>(op)) {
     // Of the table only the rows that the ids name.
     cost.bytes +=

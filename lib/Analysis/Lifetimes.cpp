@@ -15,7 +15,7 @@ bool mixln::isView(Operation *op) {
 
 bool mixln::isKernel(Operation *op) {
   return isa<RowwiseOp, MatmulOp, PackOp, EmbeddingOp, EmbeddingGradOp,
-             AttentionOp, AttentionGradOp>(op);
+             AttentionOp, AttentionGradOp, AttentionStepOp>(op);
 }
 
 /// The first row of a slice of whole rows, or an error.

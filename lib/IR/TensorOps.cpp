@@ -170,14 +170,8 @@ LogicalResult PackOp::verify() {
 // Attention
 //===----------------------------------------------------------------------===//
 
-template <typename OpTy> static LogicalResult verifyAttention(OpTy op) {
-  if (failed(verifyExtents(op)))
-    return failure();
-  for (Value value : op->getOperands())
-    if (failed(expectRank(op, "an operand", value, 2)))
-      return failure();
-  if (failed(expectRank(op, "lse", op.getLse(), 2)))
-    return failure();
+/// What all of them share: heads, scale, k and v, tables.
+template <typename OpTy> static LogicalResult verifyHeads(OpTy op) {
   int64_t heads = op.getHeads();
   RankedTensorType q = typeOf(op.getQ()), k = typeOf(op.getK());
   if (heads <= 0 || q.getDimSize(1) % heads != 0)
@@ -206,20 +200,32 @@ template <typename OpTy> static LogicalResult verifyAttention(OpTy op) {
   if (op.getCos().getType() != op.getSin().getType())
     return op.emitOpError() << "cos has type " << op.getCos().getType()
                             << " but sin has type " << op.getSin().getType();
-  if (q.getDimSize(0) % op.getSeqLen() != 0)
-    return op.emitOpError()
-           << "number of rows " << q.getDimSize(0)
-           << " is not a multiple of the sequence length " << op.getSeqLen();
   if (typeOf(op.getCtx()) != q)
     return op.emitOpError() << "ctx has type " << op.getCtx().getType()
                             << " but q has type " << q;
   if (k.getElementType() != q.getElementType())
     return op.emitOpError() << "q has type " << q << " but k has type " << k
                             << ", expected the same element type";
-  RankedTensorType lse = typeOf(op.getLse());
-  if (lse.getDimSize(0) != q.getDimSize(0) || lse.getDimSize(1) != heads)
+  return success();
+}
+
+template <typename OpTy> static LogicalResult verifyAttention(OpTy op) {
+  if (failed(verifyExtents(op)))
+    return failure();
+  for (Value value : op->getOperands())
+    if (failed(expectRank(op, "an operand", value, 2)))
+      return failure();
+  if (failed(expectRank(op, "lse", op.getLse(), 2)) || failed(verifyHeads(op)))
+    return failure();
+  RankedTensorType q = typeOf(op.getQ()), lse = typeOf(op.getLse());
+  if (q.getDimSize(0) % op.getSeqLen() != 0)
+    return op.emitOpError()
+           << "number of rows " << q.getDimSize(0)
+           << " is not a multiple of the sequence length " << op.getSeqLen();
+  if (lse.getDimSize(0) != q.getDimSize(0) ||
+      lse.getDimSize(1) != static_cast<int64_t>(op.getHeads()))
     return op.emitOpError() << "lse has type " << lse << ", expected "
-                            << q.getDimSize(0) << "x" << heads;
+                            << q.getDimSize(0) << "x" << op.getHeads();
   return success();
 }
 
@@ -248,5 +254,33 @@ LogicalResult AttentionGradOp::verify() {
       getDk().getType() != getK().getType() ||
       getDv().getType() != getV().getType())
     return emitOpError("cotangents must have the types of q, k and v");
+  return success();
+}
+
+LogicalResult AttentionStepOp::verify() {
+  if (failed(verifyExtents(*this)))
+    return failure();
+  for (Value value : getOperands().drop_back())
+    if (failed(expectRank(*this, "an operand", value, 2)))
+      return failure();
+  if (failed(verifyHeads(*this)))
+    return failure();
+  if (auto type = typeOf(getPosition());
+      type.getShape() != ArrayRef<int64_t>{1})
+    return emitOpError() << "position has type " << type
+                         << ", expected tensor<1xi32>";
+  for (auto [what, value] : {std::pair("q", getQ()), std::pair("k", getK())})
+    if (failed(expect(*this, Twine("number of rows of ") + what,
+                      typeOf(value).getDimSize(0), 1)))
+      return failure();
+  RankedTensorType cache =
+      typeOf(getK()).clone({getSeqLen(), typeOf(getK()).getDimSize(1)});
+  for (auto [what, value] :
+       {std::pair("keys", getKeys()), std::pair("values", getValues()),
+        std::pair("new_keys", getNewKeys()),
+        std::pair("new_values", getNewValues())})
+    if (value.getType() != cache)
+      return emitOpError() << what << " has type " << value.getType()
+                           << ", expected " << cache;
   return success();
 }

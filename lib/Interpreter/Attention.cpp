@@ -102,6 +102,36 @@ static void addScaled(double *out, double factor, const double *x, int64_t n) {
     out[i] += factor * x[i];
 }
 
+namespace {
+/// Of the scores of a row.
+struct Softmax {
+  double lse; ///< logarithm of the sum of their exponentials
+  double largest, entropy;
+};
+} // namespace
+
+/// Adds what a head of row `row` reads from rows `first` to `row` to `out`.
+static Softmax attendTo(const Array &q, const Array &k, const Array &v,
+                        int64_t row, int64_t first, int64_t head,
+                        const Sizes &sizes, double *out) {
+  int64_t kvHead = sizes.kvHeadOf(head), n = sizes.headDim;
+  std::vector<double> scores;
+  for (int64_t past = first; past <= row; ++past)
+    scores.push_back(
+        dot(headOf(q, row, head, sizes), headOf(k, past, kvHead, sizes), n) *
+        sizes.scale);
+  double largest = *llvm::max_element(scores), sum = 0;
+  for (double score : scores)
+    sum += std::exp(score - largest);
+  for (auto [i, score] : llvm::enumerate(scores))
+    addScaled(out, std::exp(score - largest) / sum,
+              headOf(v, first + static_cast<int64_t>(i), kvHead, sizes), n);
+  double mean = 0, lse = largest + std::log(sum);
+  for (double score : scores)
+    mean += std::exp(score - largest) / sum * score;
+  return {lse, largest, lse - mean};
+}
+
 LogicalResult mixln::interpretAttention(AttentionOp op, Operands operands,
                                         Rows rows, Results &results) {
   FailureOr<Sizes> found = findSizes(op, operands);
@@ -115,40 +145,62 @@ LogicalResult mixln::interpretAttention(AttentionOp op, Operands operands,
   Array q = rotate(*operands[0], *operands[3], *operands[4], sizes, false);
   Array k = rotate(*operands[1], *operands[3], *operands[4], sizes, false);
 
-  int64_t count = list->size(), n = sizes.headDim;
+  int64_t count = list->size();
   Array ctx = Array::full({count, q.shape[1]}, 0);
   Array lse = Array::undefined({count, sizes.heads});
   Array peaks = lse, entropies = lse;
-  for (auto [position, row] : llvm::enumerate(*list)) {
+  for (auto [position, row] : llvm::enumerate(*list))
     for (int64_t head = 0; head < sizes.heads; ++head) {
-      int64_t kvHead = sizes.kvHeadOf(head), first = sizes.firstRow(row);
-      std::vector<double> scores;
-      for (int64_t past = first; past <= row; ++past)
-        scores.push_back(dot(headOf(q, row, head, sizes),
-                             headOf(k, past, kvHead, sizes), n) *
-                         sizes.scale);
-      double largest = *llvm::max_element(scores), sum = 0;
-      for (double score : scores)
-        sum += std::exp(score - largest);
-      for (auto [i, score] : llvm::enumerate(scores))
-        addScaled(headOf(ctx, position, head, sizes),
-                  std::exp(score - largest) / sum,
-                  headOf(v, first + i, kvHead, sizes), n);
+      Softmax softmax = attendTo(q, k, v, row, sizes.firstRow(row), head, sizes,
+                                 headOf(ctx, position, head, sizes));
       int64_t at = position * sizes.heads + head;
-      lse.data[at] = largest + std::log(sum);
-      peaks.data[at] = largest;
-      double mean = 0;
-      for (double score : scores)
-        mean += std::exp(score - largest) / sum * score;
-      entropies.data[at] = lse.data[at] - mean;
+      lse.data[at] = softmax.lse;
+      peaks.data[at] = softmax.largest;
+      entropies.data[at] = softmax.entropy;
     }
-  }
   results.push_back(std::move(ctx));
   results.push_back(std::move(lse));
   if (!op.getScores().empty()) {
     results.push_back(std::move(peaks));
     results.push_back(std::move(entropies));
   }
+  return success();
+}
+
+/// The row of `attention` at the position, with what the caches hold above it.
+LogicalResult mixln::interpretAttentionStep(AttentionStepOp op,
+                                            Operands operands,
+                                            Results &results) {
+  const Array &q = *operands[0], &k = *operands[1], &v = *operands[2],
+              &cos = *operands[3], &sin = *operands[4];
+  Array keys = *operands[5], values = *operands[6];
+  Sizes sizes;
+  sizes.rows = sizes.seqLen = op.getSeqLen();
+  sizes.heads = op.getHeads();
+  sizes.headDim = op.getHeadDim();
+  sizes.kvHeads = op.getKvHeads();
+  sizes.scale = op.getScoreScale();
+  double at = operands[7]->data[0];
+  // Written so that NaN is an error.
+  if (!(at >= 0 && at < static_cast<double>(sizes.seqLen)))
+    return op->emitError() << "position is " << describeNumber(at)
+                           << ", expected 0 to " << sizes.seqLen - 1;
+  auto position = static_cast<int64_t>(at);
+  llvm::copy(k.data, keys.data.begin() + position * k.shape[1]);
+  llvm::copy(v.data, values.data.begin() + position * v.shape[1]);
+
+  // q alone has the rotation of its position.
+  Array queries = Array::full({position + 1, q.shape[1]}, 0);
+  llvm::copy(q.data, queries.data.begin() + position * q.shape[1]);
+  queries = rotate(queries, cos, sin, sizes, false);
+  Array rotated = rotate(keys, cos, sin, sizes, false);
+  Array ctx = Array::full({1, q.shape[1]}, 0);
+  for (int64_t head = 0; head < sizes.heads; ++head)
+    attendTo(queries, rotated, values, position, /*first=*/0, head, sizes,
+             headOf(ctx, 0, head, sizes));
+  results.push_back(std::move(ctx));
+  results.push_back(std::move(keys));
+  results.push_back(std::move(values));
   return success();
 }
 

@@ -42,7 +42,9 @@ std::vector<VariableError> mixln::compareVariables(Interpreter &expected,
   double gradientSquares = 0;
   for (auto variable : expected.getModule().getOps<VariableOp>()) {
     StringRef name = variable.getSymName();
-    if (variable.getRole() == Role::Packed || !expected.isWritten(name))
+    // Other entries may overwrite caches.
+    if (variable.getRole() == Role::Packed ||
+        variable.getRole() == Role::Cache || !expected.isWritten(name))
       continue;
     compared.push_back(variable);
     if (variable.getRole() == Role::Gradient)

@@ -148,6 +148,12 @@ static Array randomInput(VariableOp variable, const NamedRandom &random,
                          int64_t vocabulary) {
   if (!typeOf(variable).getElementType().isInteger())
     return generate(variable, [&](int64_t i) { return random.normal(i); });
+  // A position, of which there are as many as there are rows in a cache.
+  if (variable.getSymName() == "decode_position")
+    if (auto ids =
+            variable->getParentOfType<ModuleOp>().lookupSymbol<VariableOp>(
+                "prefill_ids"))
+      vocabulary = typeOf(ids).getDimSize(0);
   bool mayBeIgnored = variable.getSymName() == "targets";
   return generate(variable, [&](int64_t i) {
     if (mayBeIgnored && random.uniform(2 * i + 1) < 0.25)
@@ -190,6 +196,9 @@ LogicalResult mixln::fillRandomly(Interpreter &interpreter, uint64_t seed) {
           variable.getInitAttr()
               ? initialValue(variable, variable.getInitAttr(), seed)
               : generate(variable, [&](int64_t i) { return random.normal(i); });
+      break;
+    case Role::Cache:
+      value = generate(variable, [&](int64_t i) { return random.normal(i); });
       break;
     case Role::Output:
     case Role::Packed:

@@ -117,6 +117,9 @@ static LogicalResult interpretOne(Operation *op, Operands operands,
       .Case<AttentionOp>([&](AttentionOp op) {
         return interpretAttention(op, operands, all, results);
       })
+      .Case<AttentionStepOp>([&](AttentionStepOp op) {
+        return interpretAttentionStep(op, operands, results);
+      })
       .Case<AttentionGradOp>([&](AttentionGradOp op) {
         return interpretAttentionGrad(op, operands, results);
       })

@@ -53,6 +53,8 @@ llvm::LogicalResult interpretEmbeddingGrad(EmbeddingGradOp op,
                                            Results &results);
 llvm::LogicalResult interpretAttention(AttentionOp op, Operands operands,
                                        Rows rows, Results &results);
+llvm::LogicalResult interpretAttentionStep(AttentionStepOp op,
+                                           Operands operands, Results &results);
 llvm::LogicalResult interpretAttentionGrad(AttentionGradOp op,
                                            Operands operands, Results &results);
 /// Constants, reshapes, slices and concatenations of upstream's dialects.

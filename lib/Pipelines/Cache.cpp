@@ -137,5 +137,6 @@ std::string mixln::getCacheKey(const CompileOptions &options,
   key.add(options.chunkThreshold);
   key.add(options.memoryLimit);
   key.add(options.checkpoints);
+  key.add(options.generation);
   return key.finish();
 }

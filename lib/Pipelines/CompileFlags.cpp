@@ -186,6 +186,14 @@ static const CompileFlag flags[] = {
                   ? std::string()
                   : "is '" + v.str() + "', expected no value, true or false";
      }},
+    {"entries", "WHICH",
+     "all; train: without those that generate text, which only a CPU has (all)",
+     [](CompileOptions &o, StringRef v) {
+       o.generation = v != "train";
+       return v == "all" || v == "train"
+                  ? std::string()
+                  : "is '" + v.str() + "', expected all or train";
+     }},
     {"chunk_rows", "N", "rows of a chunk of the loss head (512)",
      [](CompileOptions &o, StringRef v) {
        return setPositive(o.chunkRows, v);

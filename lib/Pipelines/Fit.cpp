@@ -53,6 +53,7 @@ std::optional<int64_t> Planner::plan(int64_t batchSize, int64_t limit,
     return std::nullopt;
   CpuKernels kernels(*target);
   PhaseOptions phases = getPhaseOptions(options, kernels);
+  phases.generation = false;
   PhaseRun run;
   run.last = Phase::Differentiate;
   error = "no plan for --batch_size " + std::to_string(batchSize);

@@ -61,7 +61,7 @@ void mixln::buildPhase(Phase phase, OpPassManager &manager,
                        const PhaseOptions &options) {
   switch (phase) {
   case Phase::Expand:
-    manager.addPass(createMixlnExpand());
+    manager.addPass(createMixlnExpand({options.generation}));
     return;
   case Phase::Merge:
     manager.addPass(createMixlnMerge());

@@ -106,6 +106,8 @@ LogicalResult Inputs::make(SmallVectorImpl<Array> &arrays) {
       limit = typeOf(embedding.getTable()).getDimSize(0);
     else if (auto grad = dyn_cast<EmbeddingGradOp>(op))
       limit = typeOf(grad.getResult()).getDimSize(0);
+    else if (auto step = dyn_cast<AttentionStepOp>(op))
+      limit = step.getSeqLen();
     else if (auto row = dyn_cast<RowwiseOp>(op))
       for (BlockArgument argument : row.getBodyBlock()->getArguments())
         if (auto vector = dyn_cast<VectorType>(argument.getType()))
@@ -329,7 +331,7 @@ static bool needsAllRows(Operation *op) {
 /// gradients too: all of its results have such errors.
 static bool isNarrow(OpResult result) {
   Operation *op = result.getOwner();
-  if (isa<AttentionOp, AttentionGradOp>(op))
+  if (isa<AttentionOp, AttentionGradOp, AttentionStepOp>(op))
     return typeOf(op->getOperand(0)).getElementType().isBF16();
   return typeOf(result).getElementType().isBF16();
 }

@@ -63,6 +63,8 @@ static rt::Role roleOf(Role role) {
     return rt::Role::Constant;
   case Role::Packed:
     return rt::Role::Packed;
+  case Role::Cache:
+    return rt::Role::Cache;
   }
   llvm_unreachable("all roles are listed");
 }

@@ -30,7 +30,7 @@ const Command commands[] = {
     {"info", "what was compiled into this executable", infoCommand, false},
     {"layers", "gradient norm and stream RMS of every layer", layersCommand,
      true},
-    {"generate", nullptr, nullptr, false},
+    {"generate", "text that goes on from a prompt", generateCommand, true},
     {"remove-layer", "a checkpoint without one of its layers",
      removeLayerCommand, false},
     {"export", "a checkpoint as a folder for other programs", exportCommand,

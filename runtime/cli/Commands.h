@@ -43,6 +43,7 @@ int replayCommand(const Executable &executable, const Arguments &arguments);
 int layersCommand(const Executable &executable, const Arguments &arguments);
 int batchesCommand(const Executable &executable, const Arguments &arguments);
 int infoCommand(const Executable &executable, const Arguments &arguments);
+int generateCommand(const Executable &executable, const Arguments &arguments);
 int removeLayerCommand(const Executable &executable,
                        const Arguments &arguments);
 int exportCommand(const Executable &executable, const Arguments &arguments);

@@ -42,6 +42,7 @@ void EvalFlags::takeFromRun(const OwnRun &run, const Flags &flags) {
   }
   if (data.tokenizer.empty())
     data.tokenizer = run.tokenizer();
+  data.takeFormat(run, flags);
   if (!data.data.empty())
     return;
   data.data = run.path("eval_data");

@@ -94,6 +94,9 @@ void DataFlags::add(Flags &flags, bool evaluation) {
              " pattern",
              evaluation ? Names{"eval_data"} : Names{});
   flags.text("tokenizer", tokenizer, "sentencepiece model");
+  flags.choice("data_format", format, {"text", "chat"},
+               "text: a \"text\" a line; chat: prompts and responses, of which"
+               " responses count (docs/FineTuning.md)");
   flags.choice("packing", packing, {"pad", "concat"},
                "pad: a document a row; concat: documents end to end",
                evaluation ? Names{"eval_packing"} : Names{});
@@ -104,6 +107,7 @@ void DataFlags::add(Flags &flags, bool evaluation) {
 void DataFlags::takeFromRun(const OwnRun &run, const Flags &flags) {
   if (tokenizer.empty())
     tokenizer = run.tokenizer();
+  takeFormat(run, flags);
   if (!data.empty())
     return;
   data = run.path("data");
@@ -113,6 +117,11 @@ void DataFlags::takeFromRun(const OwnRun &run, const Flags &flags) {
     packing = run.flag("packing");
   if (!flags.given("raw"))
     raw = run.flag("raw");
+}
+
+void DataFlags::takeFormat(const OwnRun &run, const Flags &flags) {
+  if (!flags.given("data_format") && !run.flag("data_format").empty())
+    format = run.flag("data_format");
 }
 
 void StreamFlags::add(Flags &flags) {
@@ -144,6 +153,7 @@ RowOptions DataFlags::rowOptions(const Program &program) const {
   options.length = program.seqLen;
   options.vocabSize = program.vocabSize;
   options.packing = packingOf(packing);
+  options.format = format == "chat" ? DataFormat::Chat : DataFormat::Text;
   options.rawBits = raw.empty() ? 0 : raw == "uint16" ? 16 : 32;
   return options;
 }

@@ -45,13 +45,14 @@ struct OptimizerFlags {
   const Optimizer &resolve();
 };
 
-/// --data, --tokenizer, --packing, --raw.
+/// --data, --tokenizer, --data_format, --packing, --raw.
 struct DataFlags {
-  std::string data, tokenizer, packing = "pad", raw;
+  std::string data, tokenizer, packing = "pad", raw, format = "text";
   /// For an evaluation the flags that `train` has for one are synonyms.
   void add(Flags &flags, bool evaluation = false);
   /// What the command line leaves open is as the run's training had it.
   void takeFromRun(const OwnRun &run, const Flags &flags);
+  void takeFormat(const OwnRun &run, const Flags &flags);
   RowOptions rowOptions(const Program &program) const;
 };
 

@@ -1,6 +1,7 @@
 //===- Documents.cpp ------------------------------------------------------===//
 
 #include "data/Documents.h"
+#include "data/Chat.h"
 #include "support/Errors.h"
 
 #include <algorithm>
@@ -106,8 +107,9 @@ bool mixln::rt::textOfLine(std::string_view line, std::string &text,
   return false;
 }
 
-Documents::Documents(std::vector<std::string> files, size_t bufferBytes)
-    : files(std::move(files)), bufferBytes(bufferBytes),
+Documents::Documents(std::vector<std::string> files, DataFormat format,
+                     size_t bufferBytes)
+    : files(std::move(files)), format(format), bufferBytes(bufferBytes),
       order(this->files.size()) {
   std::iota(order.begin(), order.end(), 0);
 }
@@ -150,13 +152,28 @@ bool Documents::next(std::string &text) {
       reader.reset();
       continue;
     }
-    std::string reason;
-    if (textOfLine(line, text, reason)) {
+    if (take(line, text)) {
       ++found;
       return true;
     }
-    skip(reason);
   }
+}
+
+bool Documents::take(std::string_view line, std::string &text) {
+  std::string reason;
+  if (format == DataFormat::Text) {
+    if (textOfLine(line, text, reason))
+      return true;
+    skip(reason);
+    return false;
+  }
+  if (line.find_first_not_of(" \t\r") == std::string_view::npos)
+    return false;
+  std::vector<Turn> turns;
+  if (!parseConversation(line, turns, reason))
+    badInput(reader->path(), ":", reader->lineNumber(), ": the line ", reason);
+  text = line;
+  return true;
 }
 
 void Documents::skip(const std::string &reason) {
@@ -176,7 +193,8 @@ void Documents::reportPass() {
              files.size() > 1 ? cat(" and ", files.size() - 1, " more files")
                               : std::string(),
              ": all ", skipped,
-             " lines were skipped; expected JSON lines with a \"text\"");
+             " lines were skipped; expected JSON lines with a \"text\" (or"
+             " --data_format chat for prompts and responses)");
   if (skipped > 0 && firstPass)
     note(cat("skipped ", skipped, " of ", found + skipped, " lines"));
 }

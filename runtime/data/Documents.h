@@ -4,6 +4,7 @@
 #define MIXLN_RT_DATA_DOCUMENTS_H
 
 #include "data/LineReader.h"
+#include "data/Rows.h"
 
 #include <memory>
 #include <string>
@@ -17,10 +18,12 @@ bool textOfLine(std::string_view line, std::string &text, std::string &reason);
 
 /// Documents of files of JSON lines, one a line, in the files' order. Lines
 /// that hold none are skipped, counted and reported; it is an InputError when
-/// all lines are.
+/// all lines are. Conversations are whole lines; there a line that is none is
+/// an InputError, unless it is empty.
 class Documents {
 public:
   explicit Documents(std::vector<std::string> files,
+                     DataFormat format = DataFormat::Text,
                      size_t bufferBytes = LineReader::kBufferBytes);
 
   bool next(std::string &text);
@@ -38,10 +41,12 @@ public:
   int64_t skippedLines() const { return skipped; }
 
 private:
+  bool take(std::string_view line, std::string &text);
   void skip(const std::string &reason);
   void reportPass();
 
   std::vector<std::string> files;
+  DataFormat format;
   size_t bufferBytes;
   std::vector<size_t> order;
   size_t nextFile = 0;

@@ -72,7 +72,7 @@ bool BlockReader::readRow(Block &block) {
     if (record.size() > kMostText) {
       Row row;
       source->makeRow(record, row);
-      block.made[block.rows] = std::move(row.labels);
+      block.made[block.rows] = encodeRow(row);
       record.clear();
     }
     record.shrink_to_fit();
@@ -83,21 +83,19 @@ bool BlockReader::readRow(Block &block) {
   if (!source->next(row))
     return false;
   block.length = row.labels.size();
-  block.labels.insert(block.labels.end(), row.labels.begin(), row.labels.end());
+  std::vector<int32_t> codes = encodeRow(row);
+  block.codes.insert(block.codes.end(), codes.begin(), codes.end());
   return true;
 }
 
 void BlockReader::take(const Block &block, int64_t index, Row &row) const {
-  if (block.records.empty()) {
-    const int32_t *from = block.labels.data() + index * block.length;
-    row.labels.assign(from, from + block.length);
-  } else if (auto made = block.made.find(index); made != block.made.end()) {
-    row.labels = made->second;
-  } else {
+  auto made = block.made.find(index);
+  if (block.records.empty())
+    decodeRow(block.codes.data() + index * block.length, block.length, row);
+  else if (made != block.made.end())
+    decodeRow(made->second.data(), int64_t(made->second.size()), row);
+  else
     source->makeRow(block.records[index], row);
-  }
-  row.ids = row.labels;
-  std::replace(row.ids.begin(), row.ids.end(), kNotCounted, kPadding);
 }
 
 void BlockReader::permute(Block &block) const {

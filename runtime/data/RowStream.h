@@ -46,11 +46,11 @@ class BlockReader {
 public:
   struct Block {
     StreamPosition start;
-    std::vector<int32_t> labels; ///< [rows, T], as they were read
+    std::vector<int32_t> codes; ///< [rows, T], by encodeRow(), as read
     /// Instead: records, of which a row is made when it is asked for, so that
     /// the first rows of a run need not wait for all of a block's.
     std::vector<std::string> records;
-    /// Labels of records that were too long to be kept.
+    /// Rows of records that were too long to be kept.
     std::unordered_map<int64_t, std::vector<int32_t>> made;
     int64_t rows = 0;
     int64_t length = 0;

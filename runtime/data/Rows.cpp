@@ -2,6 +2,7 @@
 
 #include "data/Rows.h"
 #include "data/BinRows.h"
+#include "data/Chat.h"
 #include "data/Documents.h"
 #include "support/Errors.h"
 
@@ -27,13 +28,46 @@ void Packer::addDocument(const std::vector<int> &pieces) {
   stream.resize(rowBegin + length, kNotCounted);
 }
 
+void Packer::addConversation(const std::vector<int32_t> &codes) {
+  if (packing == Packing::Concat) {
+    stream.insert(stream.end(), codes.begin(), codes.end());
+    return;
+  }
+  auto response = std::find_if(codes.begin(), codes.end(),
+                               [](int32_t code) { return code >= 0; });
+  auto from = codes.begin();
+  if (response - from >= length)
+    from = response - length / 2;
+  size_t kept = std::min<size_t>(codes.end() - from, length);
+  size_t rowBegin = stream.size();
+  stream.insert(stream.end(), from, from + kept);
+  stream.resize(rowBegin + length, kNotCounted);
+}
+
+void mixln::rt::decodeRow(const int32_t *codes, int64_t length, Row &row) {
+  row.ids.resize(length);
+  row.labels.resize(length);
+  for (int64_t i = 0; i < length; ++i) {
+    int32_t code = codes[i];
+    row.labels[i] = code >= 0 ? code : kNotCounted;
+    row.ids[i] = code >= 0             ? code
+                 : code == kNotCounted ? kPadding
+                                       : maskedId(code);
+  }
+}
+
+std::vector<int32_t> mixln::rt::encodeRow(const Row &row) {
+  std::vector<int32_t> codes(row.labels);
+  for (size_t i = 0; i < codes.size(); ++i)
+    if (codes[i] == kNotCounted && row.ids[i] != kPadding)
+      codes[i] = maskedId(row.ids[i]);
+  return codes;
+}
+
 bool Packer::take(Row &row) {
   if (stream.size() - begin < static_cast<size_t>(length))
     return false;
-  auto first = stream.begin() + begin;
-  row.labels.assign(first, first + length);
-  row.ids = row.labels;
-  std::replace(row.ids.begin(), row.ids.end(), kNotCounted, kPadding);
+  decodeRow(stream.data() + begin, length, row);
   begin += length;
   if (begin == stream.size() || begin > (size_t(1) << 20)) {
     stream.erase(stream.begin(), stream.begin() + begin);
@@ -63,7 +97,8 @@ class TextRows : public RowSource {
 public:
   TextRows(std::vector<std::string> files, const Tokenizer &tokenizer,
            const RowOptions &options)
-      : documents(std::move(files)), tokenizer(tokenizer), options(options),
+      : documents(std::move(files), options.format), tokenizer(tokenizer),
+        options(options),
         packer(options.packing, options.length, tokenizer.endOfDocument()) {}
 
   bool next(Row &row) override {
@@ -102,10 +137,8 @@ public:
   }
 
   void makeRow(const std::string &record, Row &row) const override {
-    std::vector<int> own;
-    tokenizer.encode(record, own);
     Packer alone(options.packing, options.length, tokenizer.endOfDocument());
-    alone.addDocument(own);
+    add(record, alone);
     alone.take(row);
   }
 
@@ -122,9 +155,22 @@ private:
     while (starts.size() > 1 && starts[1].token <= packer.taken())
       starts.pop_front();
     starts.push_back({packer.added(), documents.file(), documents.line() - 1});
-    tokenizer.encode(text, pieces);
-    packer.addDocument(pieces);
+    add(text, packer);
     return true;
+  }
+
+  void add(const std::string &record, Packer &to) const {
+    if (options.format == DataFormat::Chat) {
+      std::vector<Turn> turns;
+      std::string reason;
+      if (!parseConversation(record, turns, reason))
+        runFailed("a line that was read ", reason);
+      to.addConversation(encodeConversation(turns, tokenizer));
+      return;
+    }
+    std::vector<int> pieces;
+    tokenizer.encode(record, pieces);
+    to.addDocument(pieces);
   }
 
   Documents documents;
@@ -133,7 +179,6 @@ private:
   RowOptions options;
   Packer packer;
   std::string text;
-  std::vector<int> pieces;
 };
 
 } // namespace
@@ -152,7 +197,11 @@ bool mixln::rt::isTokenized(const std::vector<std::string> &files) {
 std::unique_ptr<RowSource> mixln::rt::openRows(std::vector<std::string> files,
                                                const Tokenizer *tokenizer,
                                                const RowOptions &options) {
-  if (isTokenized(files))
+  bool tokenized = isTokenized(files);
+  if (tokenized && options.format == DataFormat::Chat)
+    badInput("--data_format chat reads JSON lines, ", files.front(),
+             " holds token ids, which do not say what is a response");
+  if (tokenized)
     return openBinRows(std::move(files), options);
   if (options.rawBits != 0)
     badInput("--raw is for .bin files, ", files.front(), " is none");

@@ -7,6 +7,10 @@
 //   concat  documents, each ended by </s>, end to end, cut into rows of T; the
 //           last partial row is dropped
 //
+// A conversation (--data_format chat) ends as it does by itself. With pad it is
+// cut at its end; where its prompt alone is longer than a row, the prompt's
+// beginning is left out, so that half a row is left for the response.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef MIXLN_RT_DATA_ROWS_H
@@ -23,6 +27,10 @@ namespace mixln::rt {
 
 enum class Packing { Pad, Concat };
 
+/// Text: a "text" a line, all of it counts. Chat: prompts and responses, of
+/// which responses count (see Chat.h).
+enum class DataFormat { Text, Chat };
+
 constexpr int32_t kPadding = 0;
 constexpr int32_t kNotCounted = -100;
 
@@ -30,6 +38,14 @@ struct Row {
   std::vector<int32_t> ids;
   std::vector<int32_t> labels;
 };
+
+/// A position in one number: the id of a token that counts, kNotCounted for
+/// padding, or a token that is read and does not count.
+constexpr int32_t maskedId(int32_t id) { return -1000 - id; }
+
+/// Rows from and to such numbers.
+void decodeRow(const int32_t *codes, int64_t length, Row &row);
+std::vector<int32_t> encodeRow(const Row &row);
 
 /// Where a row begins: in which file (by its place in the order of reading),
 /// after how many of the file's records (lines, ids), after how many tokens of
@@ -69,6 +85,8 @@ public:
       : packing(packing), length(length), eos(endOfDocument) {}
 
   void addDocument(const std::vector<int> &pieces);
+  /// Tokens as encodeConversation() gives them.
+  void addConversation(const std::vector<int32_t> &codes);
   /// Takes the next finished row.
   bool take(Row &row);
   /// Drops tokens that wait for their row.
@@ -83,7 +101,8 @@ private:
   Packing packing;
   int64_t length;
   int32_t eos;
-  /// pad: whole rows; concat: a stream, of which `begin` tokens are taken.
+  /// Numbers of maskedId(). pad: whole rows; concat: a stream, of which `begin`
+  /// tokens are taken.
   std::vector<int32_t> stream;
   size_t begin = 0;
   int64_t gone = 0; ///< tokens before the stream's first
@@ -92,6 +111,7 @@ private:
 struct RowOptions {
   int64_t length = 0; ///< T
   Packing packing = Packing::Pad;
+  DataFormat format = DataFormat::Text;
   int64_t vocabSize = 0; ///< of the model: larger ids are an error
   /// For .bin files without a header: 16 or 32 bits an id; 0 = has a header.
   int rawBits = 0;

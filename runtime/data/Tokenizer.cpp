@@ -33,6 +33,24 @@ void Tokenizer::encode(std::string_view text, std::vector<int> &ids) const {
     runFailed("sentencepiece cannot encode a text: ", status.ToString());
 }
 
+std::vector<int32_t> Tokenizer::encodeText(std::string_view text) const {
+  std::vector<int> ids;
+  encode(text, ids);
+  return std::vector<int32_t>(ids.begin(), ids.end());
+}
+
+std::string Tokenizer::decode(const std::vector<int32_t> &ids) const {
+  std::vector<int> known;
+  for (int32_t id : ids)
+    if (id >= 0 && id < pieces && !processor->IsControl(id))
+      known.push_back(id);
+  std::string text;
+  auto status = processor->Decode(known, &text);
+  if (!status.ok())
+    runFailed("sentencepiece cannot decode: ", status.ToString());
+  return text;
+}
+
 void Tokenizer::checkFits(int64_t modelVocabSize) const {
   if (pieces > modelVocabSize)
     badInput("tokenizer ", filePath, " has ", pieces,

@@ -24,6 +24,11 @@ public:
   /// The pieces of a text, without an end-of-document piece.
   void encode(std::string_view text, std::vector<int> &ids) const;
 
+  std::vector<int32_t> encodeText(std::string_view text) const;
+  /// The text of pieces; what has none (control pieces, ids beyond the last
+  /// piece) is left out.
+  std::string decode(const std::vector<int32_t> &ids) const;
+
   int32_t endOfDocument() const { return eos; }
   int64_t vocabSize() const { return pieces; }
   const std::string &path() const { return filePath; }

@@ -66,11 +66,12 @@ static MemoryKind kindOf(const Program &program, const Dispatch &dispatch) {
   return contains(".again") ? MemoryKind::Recomputed : MemoryKind::Activation;
 }
 
-/// Large outputs lie in the bytes that entries share.
+/// Caches and large outputs lie in the bytes that entries share.
 static bool isShared(const Tensor &tensor) {
   constexpr int64_t kLargestPersistentOutput = 1 << 20;
-  return tensor.role == Role::Output &&
-         bytesOf(tensor) > kLargestPersistentOutput;
+  return tensor.role == Role::Cache ||
+         (tensor.role == Role::Output &&
+          bytesOf(tensor) > kLargestPersistentOutput);
 }
 
 namespace {
@@ -226,7 +227,9 @@ int64_t mixln::rt::stepBytes(const Program &program) {
     for (const Dispatch &dispatch : entry.dispatches)
       for (const Operand &operand : dispatch.operands)
         reach = std::max(reach, operand.offset + operand.bytes);
-    if (entry.name != "logits")
+    // Not called while a run trains.
+    if (entry.name != "logits" && entry.name != "prefill" &&
+        entry.name != "decode")
       most = std::max(most, reach);
   }
   return most;

@@ -48,7 +48,7 @@ static Enum enumFromJson(const json &value, const char *const (&names)[N]) {
 static const char *const typeNames[] = {"f32", "bf16", "i32"};
 static const char *const roleNames[] = {"parameter", "gradient", "moment",
                                         "input",     "scalar",   "output",
-                                        "constant",  "packed"};
+                                        "constant",  "packed",   "cache"};
 static const char *const initNames[] = {"none", "constant", "normal",
                                         "rope_cos", "rope_sin"};
 

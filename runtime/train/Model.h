@@ -49,6 +49,8 @@ public:
 
   const Tensor *find(const std::string &name) const;
   void writeInputs(const MicroBatch &batch);
+  /// Inputs that the program does not use are ignored.
+  void writeInput(const std::string &name, const std::vector<int32_t> &values);
   /// Scalars that the program does not use are ignored.
   void setScalar(const std::string &name, double value);
   /// The elements of a tensor of f32 or bf16.
@@ -70,7 +72,6 @@ private:
   void writeElements(const Tensor &tensor, int64_t first,
                      const std::vector<float> &values);
   void fill(const Tensor &tensor, uint64_t seed, double value);
-  void writeInput(const std::string &name, const std::vector<int32_t> &values);
 
   const Program &theProgram;
   ThreadPool pool;

@@ -4,6 +4,7 @@
 #include "checkpoint/ModelFolder.h"
 #include "checkpoint/OutputFile.h"
 #include "checkpoint/Safetensors.h"
+#include "data/Chat.h"
 #include "data/Files.h"
 #include "device/CpuFeatures.h"
 #include "device/ThreadPool.h"
@@ -215,6 +216,9 @@ void RunFolder::writeRunJson(const Program &program, const ResolvedFlags &flags,
                         {"cores", std::thread::hardware_concurrency()},
                         {"threads", threads},
                         {"memory_bytes", memory}}}};
+  if (auto format = flags.find("data_format");
+      format != flags.end() && format->second == "chat")
+    run["chat_template"] = kChatTemplate;
   for (const FileHash &one : files)
     run["data_files"].push_back(
         {{"path", one.path}, {"bytes", one.bytes}, {"xxh64", one.hash}});

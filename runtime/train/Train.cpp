@@ -104,6 +104,8 @@ void Trainer::identify() {
   std::string key =
       cat(hashes["data"], " ", hashes["tokenizer"], " ", rows.length, " ",
           rows.packing == Packing::Pad ? "pad" : "concat", " ", rows.rawBits);
+  if (rows.format == DataFormat::Chat)
+    key += " chat";
   if (stream.shuffle)
     key += cat(" ", stream.seed, " ", stream.window);
   state.dataKey = hexHash(hashBytes(key.data(), key.size()));

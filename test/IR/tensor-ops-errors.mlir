@@ -133,3 +133,139 @@ mixln.entry @e {
   // expected-error @+1 {{has the type 'tensor<8x0xf32>', expected extents of 1 to 1099511627776}}
   %ctx, %lse = mixln.attention %q, %q, %q, %cos, %cos {heads = 2 : i64} : tensor<8x0xf32>, tensor<8x0xf32>, tensor<8x0xf32>, tensor<4x0xf32>, tensor<4x0xf32> -> tensor<8x0xf32>, tensor<8x2xf32>
 }
+
+// -----
+
+// A step is one position.
+mixln.entry @f {
+  %q = tensor.empty() : tensor<2x32xf32>
+  %k = tensor.empty() : tensor<1x16xf32>
+  %v = tensor.empty() : tensor<1x16xf32>
+  %cos = tensor.empty() : tensor<4x8xf32>
+  %keys = tensor.empty() : tensor<4x16xf32>
+  %values = tensor.empty() : tensor<4x16xf32>
+  %at = tensor.empty() : tensor<1xi32>
+  // expected-error @+1 {{number of rows of q is 2, expected 1}}
+  %ctx, %k1, %v1 = mixln.attention_step %q, %k, %v, %cos, %cos, %keys, %values, %at {heads = 2 : i64}
+    : tensor<2x32xf32>, tensor<1x16xf32>, tensor<1x16xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x16xf32>, tensor<4x16xf32>, tensor<1xi32>
+    -> tensor<2x32xf32>, tensor<4x16xf32>, tensor<4x16xf32>
+}
+
+// -----
+
+// With one key.
+mixln.entry @f {
+  %q = tensor.empty() : tensor<1x32xf32>
+  %k = tensor.empty() : tensor<2x16xf32>
+  %v = tensor.empty() : tensor<2x16xf32>
+  %cos = tensor.empty() : tensor<4x8xf32>
+  %keys = tensor.empty() : tensor<4x16xf32>
+  %values = tensor.empty() : tensor<4x16xf32>
+  %at = tensor.empty() : tensor<1xi32>
+  // expected-error @+1 {{number of rows of k is 2, expected 1}}
+  %ctx, %k1, %v1 = mixln.attention_step %q, %k, %v, %cos, %cos, %keys, %values, %at {heads = 2 : i64}
+    : tensor<1x32xf32>, tensor<2x16xf32>, tensor<2x16xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x16xf32>, tensor<4x16xf32>, tensor<1xi32>
+    -> tensor<1x32xf32>, tensor<4x16xf32>, tensor<4x16xf32>
+}
+
+// -----
+
+// A cache has as many rows as there are rotations.
+mixln.entry @f {
+  %q = tensor.empty() : tensor<1x32xf32>
+  %k = tensor.empty() : tensor<1x16xf32>
+  %v = tensor.empty() : tensor<1x16xf32>
+  %cos = tensor.empty() : tensor<4x8xf32>
+  %keys = tensor.empty() : tensor<5x16xf32>
+  %values = tensor.empty() : tensor<5x16xf32>
+  %at = tensor.empty() : tensor<1xi32>
+  // expected-error @+1 {{keys has type 'tensor<5x16xf32>', expected 'tensor<4x16xf32>'}}
+  %ctx, %k1, %v1 = mixln.attention_step %q, %k, %v, %cos, %cos, %keys, %values, %at {heads = 2 : i64}
+    : tensor<1x32xf32>, tensor<1x16xf32>, tensor<1x16xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<5x16xf32>, tensor<5x16xf32>, tensor<1xi32>
+    -> tensor<1x32xf32>, tensor<5x16xf32>, tensor<5x16xf32>
+}
+
+// -----
+
+// It is as wide as k.
+mixln.entry @f {
+  %q = tensor.empty() : tensor<1x32xf32>
+  %k = tensor.empty() : tensor<1x16xf32>
+  %v = tensor.empty() : tensor<1x16xf32>
+  %cos = tensor.empty() : tensor<4x8xf32>
+  %keys = tensor.empty() : tensor<4x16xf32>
+  %values = tensor.empty() : tensor<4x32xf32>
+  %at = tensor.empty() : tensor<1xi32>
+  // expected-error @+1 {{values has type 'tensor<4x32xf32>', expected 'tensor<4x16xf32>'}}
+  %ctx, %k1, %v1 = mixln.attention_step %q, %k, %v, %cos, %cos, %keys, %values, %at {heads = 2 : i64}
+    : tensor<1x32xf32>, tensor<1x16xf32>, tensor<1x16xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x16xf32>, tensor<4x32xf32>, tensor<1xi32>
+    -> tensor<1x32xf32>, tensor<4x16xf32>, tensor<4x32xf32>
+}
+
+// -----
+
+// What it becomes has its type.
+mixln.entry @f {
+  %q = tensor.empty() : tensor<1x32xf32>
+  %k = tensor.empty() : tensor<1x16xf32>
+  %v = tensor.empty() : tensor<1x16xf32>
+  %cos = tensor.empty() : tensor<4x8xf32>
+  %keys = tensor.empty() : tensor<4x16xf32>
+  %values = tensor.empty() : tensor<4x16xf32>
+  %at = tensor.empty() : tensor<1xi32>
+  // expected-error @+1 {{new_keys has type 'tensor<4x16xbf16>', expected 'tensor<4x16xf32>'}}
+  %ctx, %k1, %v1 = mixln.attention_step %q, %k, %v, %cos, %cos, %keys, %values, %at {heads = 2 : i64}
+    : tensor<1x32xf32>, tensor<1x16xf32>, tensor<1x16xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x16xf32>, tensor<4x16xf32>, tensor<1xi32>
+    -> tensor<1x32xf32>, tensor<4x16xbf16>, tensor<4x16xf32>
+}
+
+// -----
+
+// There is one position.
+mixln.entry @f {
+  %q = tensor.empty() : tensor<1x32xf32>
+  %k = tensor.empty() : tensor<1x16xf32>
+  %v = tensor.empty() : tensor<1x16xf32>
+  %cos = tensor.empty() : tensor<4x8xf32>
+  %keys = tensor.empty() : tensor<4x16xf32>
+  %values = tensor.empty() : tensor<4x16xf32>
+  %at = tensor.empty() : tensor<2xi32>
+  // expected-error @+1 {{position has type 'tensor<2xi32>', expected tensor<1xi32>}}
+  %ctx, %k1, %v1 = mixln.attention_step %q, %k, %v, %cos, %cos, %keys, %values, %at {heads = 2 : i64}
+    : tensor<1x32xf32>, tensor<1x16xf32>, tensor<1x16xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x16xf32>, tensor<4x16xf32>, tensor<2xi32>
+    -> tensor<1x32xf32>, tensor<4x16xf32>, tensor<4x16xf32>
+}
+
+// -----
+
+// Heads divide the width of q.
+mixln.entry @f {
+  %q = tensor.empty() : tensor<1x32xf32>
+  %k = tensor.empty() : tensor<1x16xf32>
+  %v = tensor.empty() : tensor<1x16xf32>
+  %cos = tensor.empty() : tensor<4x8xf32>
+  %keys = tensor.empty() : tensor<4x16xf32>
+  %values = tensor.empty() : tensor<4x16xf32>
+  %at = tensor.empty() : tensor<1xi32>
+  // expected-error @+1 {{is not a multiple of heads 3}}
+  %ctx, %k1, %v1 = mixln.attention_step %q, %k, %v, %cos, %cos, %keys, %values, %at {heads = 3 : i64}
+    : tensor<1x32xf32>, tensor<1x16xf32>, tensor<1x16xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x16xf32>, tensor<4x16xf32>, tensor<1xi32>
+    -> tensor<1x32xf32>, tensor<4x16xf32>, tensor<4x16xf32>
+}
+
+// -----
+
+// The result is as wide as q.
+mixln.entry @f {
+  %q = tensor.empty() : tensor<1x32xf32>
+  %k = tensor.empty() : tensor<1x16xf32>
+  %v = tensor.empty() : tensor<1x16xf32>
+  %cos = tensor.empty() : tensor<4x8xf32>
+  %keys = tensor.empty() : tensor<4x16xf32>
+  %values = tensor.empty() : tensor<4x16xf32>
+  %at = tensor.empty() : tensor<1xi32>
+  // expected-error @+1 {{ctx has type 'tensor<1x16xf32>' but q has type 'tensor<1x32xf32>'}}
+  %ctx, %k1, %v1 = mixln.attention_step %q, %k, %v, %cos, %cos, %keys, %values, %at {heads = 2 : i64}
+    : tensor<1x32xf32>, tensor<1x16xf32>, tensor<1x16xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x16xf32>, tensor<4x16xf32>, tensor<1xi32>
+    -> tensor<1x16xf32>, tensor<4x16xf32>, tensor<4x16xf32>
+}

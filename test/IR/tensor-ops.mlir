@@ -48,3 +48,25 @@ mixln.entry @attend {
   %dq, %dk, %dv = mixln.attention_grad %q, %k, %k, %cos, %sin, %ctx, %lse, %ctx {heads = 2 : i64} : tensor<8x32xf32>, tensor<8x16xf32>, tensor<8x16xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<8x32xf32>, tensor<8x2xf32>, tensor<8x32xf32> -> tensor<8x32xf32>, tensor<8x16xf32>, tensor<8x16xf32>
   %dx = mixln.matmul lhs(%dq, %dk : tensor<8x32xf32>, tensor<8x16xf32>) rhs(%wq, %wk : tensor<32x32xf32>, tensor<16x32xf32>) into(%x : tensor<8x32xf32>) reduce -> tensor<8x32xf32>
 }
+
+mixln.variable @at : tensor<1xi32> input
+mixln.variable @keys : tensor<4x16xf32> cache
+mixln.variable @values : tensor<4x16xf32> cache
+
+// One position over caches with fewer key/value heads round-trips.
+// CHECK-LABEL: mixln.entry @step
+// CHECK: mixln.attention_step %{{.*}} {heads = 2 : i64, scale = 2.500000e-01 : f64} : tensor<1x32xf32>, tensor<1x16xf32>, tensor<1x16xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x16xf32>, tensor<4x16xf32>, tensor<1xi32> -> tensor<1x32xf32>, tensor<4x16xf32>, tensor<4x16xf32>
+mixln.entry @step {
+  %wq = mixln.load @wq : tensor<32x32xf32>
+  %wk = mixln.load @wk : tensor<16x32xf32>
+  %q = tensor.extract_slice %wq[0, 0] [1, 32] [1, 1] : tensor<32x32xf32> to tensor<1x32xf32>
+  %k = mixln.matmul lhs(%q : tensor<1x32xf32>) rhs(%wk : tensor<16x32xf32>) transpose_rhs -> tensor<1x16xf32>
+  %cos = mixln.load @cos : tensor<4x8xf32>
+  %sin = mixln.load @sin : tensor<4x8xf32>
+  %keys = mixln.load @keys : tensor<4x16xf32>
+  %values = mixln.load @values : tensor<4x16xf32>
+  %at = mixln.load @at : tensor<1xi32>
+  %ctx, %k1, %v1 = mixln.attention_step %q, %k, %k, %cos, %sin, %keys, %values, %at {heads = 2 : i64, scale = 0.25 : f64} : tensor<1x32xf32>, tensor<1x16xf32>, tensor<1x16xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x16xf32>, tensor<4x16xf32>, tensor<1xi32> -> tensor<1x32xf32>, tensor<4x16xf32>, tensor<4x16xf32>
+  mixln.store %k1, @keys : tensor<4x16xf32>
+  mixln.store %v1, @values : tensor<4x16xf32>
+}

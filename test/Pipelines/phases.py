@@ -14,13 +14,15 @@ SHAPE = ["--batch_size", "2", "--seq_len", "5"]
 CHUNKS = ["--chunk_rows", "3", "--chunk_threshold", "1"]
 PHASES = ["import", "expand", "merge", "differentiate", "fuse", "rematerialize", "plan"]
 # phase -> entries whose numbers it must keep; `prepare` first, where packed copies may be made.
-KEEPS = {"merge": [["loss"], ["logits"]],
+KEEPS = {"merge": [["loss"], ["logits"], ["decode"], ["prefill", "decode"]],
          "fuse": [["prepare", "gradient"], ["prepare", "gradient", "gradient_add"],
-                  ["prepare", "gradient", "update"], ["prepare", "logits"], ["prepare", "gradient.measured"]],
+                  ["prepare", "gradient", "update"], ["prepare", "logits"], ["prepare", "gradient.measured"],
+                  ["decode"], ["prefill", "decode"]],
          "rematerialize": [["prepare", "gradient"], ["prepare", "gradient", "gradient_add"],
                            ["prepare", "gradient.measured"]],
          "plan": [["prepare", "gradient"], ["prepare", "gradient", "gradient_add"],
-                  ["prepare", "gradient", "update"], ["prepare", "logits"], ["prepare", "gradient.measured"]]}
+                  ["prepare", "gradient", "update"], ["prepare", "logits"], ["prepare", "gradient.measured"],
+                  ["decode"], ["prefill", "decode"]]}
 
 
 def compare(before, after, entries):

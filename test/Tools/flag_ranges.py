@@ -17,11 +17,13 @@ COUNTS = {
     "vocab_size": ["7"], "documents": ["0"],
     "runs": ["0"], "rows": ["-1"], "layer": ["-1", "2"], "batches total_batch_size": ["0", "4294967296"], "batches steps": ["0", "1B"],
     "tokenize seq_len": ["1", "1048577"],
+    "emulator_seed": ["-1"], "max_new_tokens": ["-1", "8"], "top_k": ["-1"], "num_samples": ["0"],
 }
 # Numbers: likewise, beside those that are no finite numbers.
 NUMBERS = {
     "spike_zscore": ["-1"], "lr": ["-1e-9"], "min_lr_ratio": ["-0.1", "1.1"], "beta1": ["-0.1", "1"],
     "beta2": ["-0.1", "1"], "eps": ["-1e-9"], "weight_decay": ["-1"], "grad_clipping": ["-1"], "z_loss": ["-1"],
+    "temperature": ["-0.1", "1e7"], "top_p": ["-0.1", "1.1"],
 }
 TABLES = ["init_std", "lr_mult", "decay"]
 # Names of files, and words: what cannot be meant.
@@ -29,6 +31,7 @@ TEXTS = {
     "data": ["none*.jsonl", "."], "tokenizer": ["none.model", "."], "save_dir": ["config.json"], "weights": ["none"],
     "continue_from": ["none"], "rerun": ["none", "."], "eval_data": ["none*.jsonl", "."], "dtype": ["fp8", "bf16"],
     "batch": ["none", "."], "save_at": ["0", "2,1", "1,x"], "out": ["none/out", "."], "fetch": ["test", "train:9-8", "validation:8"],
+    "prompt": [""], "prompt_file": ["none", "."], "prompt_ids": ["x", "1,,2", "40", "-1", "1.5"], "checkpoint": ["none"],
     "export out": [".", "initial"], "remove-layer out": [".", "initial"],
 }
 # Recorded as they are, or folders that are created: only an empty value is refused.
@@ -41,7 +44,7 @@ COMPILED = {
     "dtype": ["fp8", "none"], "target": ["tpu"], "gpu_arch": ["sm_1", "h100"], "mcpu": ["none"], "compile_from": ["none"], "compile_to": ["none"],
     "dump_phases_to": ["config.json"], "chunk_rows": ["0", "x"], "chunk_threshold": ["0", "x"],
     "attention_scale": ["1/", "none"], "logit_scale": ["1/", "none"], "measure": ["none.json", "."],
-    "memory_limit": ["0", "-1", "x", "1XiB"], "activation_checkpointing": ["maybe"],
+    "entries": ["none"], "memory_limit": ["0", "-1", "x", "1XiB"], "activation_checkpointing": ["maybe"],
 }
 
 
@@ -110,17 +113,19 @@ if __name__ == "__main__":
     IDS = ["--data", "ids.bin", "--raw", "uint16", "--packing", "concat"]
     TEXT = ["--data", "text.jsonl", "--tokenizer", "letters.model"]
     WEIGHTS = ["--weights", "initial/model_0"]
+    GENERATE = {name: [*WEIGHTS, "--tokenizer", "letters.model"] for name in ("prompt", "prompt_file", "prompt_ids")}
     number = 0
     for command, good in {
             "train": [*TEXT, "--eval_data", "text.jsonl", "--save_dir", "run", "--gradient_accumulation", "1"],
             "eval": [*TEXT, *WEIGHTS], "replay": [*WEIGHTS, "--batch", "batch.safetensors", "--out", "out"],
             "layers": [*TEXT, *WEIGHTS, "--out", "out"], "batches": [*TEXT, "--out", "out"], "info": [],
             "export": [*WEIGHTS, "--tokenizer", "letters.model", "--out", "exported"],
+            "generate": [*WEIGHTS, "--tokenizer", "letters.model", "--prompt", "a"],
             "remove-layer": [*WEIGHTS, "--layer", "0", "--out", "removed"]}.items():
         if command == "layers":
             # A batch and data exclude each other.
             cases.refused("batch and data", [exe, "layers", *good, "--batch", "batch.safetensors"], "--batch")
-        number += check(cases, [exe, command], good, {"batch": WEIGHTS} if command == "layers" else {})
+        number += check(cases, [exe, command], good, {"layers": {"batch": WEIGHTS}, "generate": GENERATE}.get(command, {}))
     for command, good in {"tokenize": [*TEXT, "--seq_len", "8", "--out", "out.bin"],
                           "train-tokenizer": ["--data", "text.jsonl", "--vocab_size", "40", "--out", "out.model"],
                           "c4": ["--list"]}.items():

@@ -59,6 +59,15 @@ void emitAttentionGradKernel(KernelBuilder &b, llvm::StringRef symbol,
 int64_t attentionGradScratchBytes(const TargetInfo &target,
                                   const AttentionSpec &spec);
 
+/// One position over caches of T rows; a task a key/value head.
+/// pointers: q, k, v, cos, sin, keys, values, position, ctx, and the caches
+///   again, where they lie
+/// sizes: none.
+void emitAttentionStepKernel(KernelBuilder &b, llvm::StringRef symbol,
+                             const AttentionSpec &spec);
+int64_t attentionStepScratchBytes(const TargetInfo &target,
+                                  const AttentionSpec &spec);
+
 } // namespace mixln
 
 #endif // MIXLN_CONVERSION_ATTENTIONTOVECTOR_H

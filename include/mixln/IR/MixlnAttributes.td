@@ -23,7 +23,8 @@ def Mixln_Role : I32EnumAttr<"Role", "who fills a variable and who reads it", [
     I32EnumAttrCase<"Scalar", 4, "scalar">,
     I32EnumAttrCase<"Output", 5, "output">,
     I32EnumAttrCase<"Constant", 6, "constant">,
-    I32EnumAttrCase<"Packed", 7, "packed">]> {
+    I32EnumAttrCase<"Packed", 7, "packed">,
+    I32EnumAttrCase<"Cache", 8, "cache">]> {
   let cppNamespace = "::mixln";
   let genSpecializedAttr = 0;
 }

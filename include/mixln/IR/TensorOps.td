@@ -108,6 +108,12 @@ def Mixln_MatmulOp : Mixln_Op<"matmul", [Pure, AttrSizedOperandSegments]> {
     }
     /// Whether the numbers that are multiplied are bf16.
     bool multipliesBF16();
+    /// Whether it is one row times matrices that lie transposed: no element of
+    /// a matrix is read twice, so packing it would only cost.
+    bool isMatvec() {
+      return getM() == 1 && getTransposeRhs() && !getTransposeLhs() &&
+             !getReduce() && getInto().empty();
+    }
     ::mlir::Value getLhsOf(unsigned product) {
       return getLhs()[getLhs().size() == 1 ? 0 : product];
     }
@@ -243,6 +249,53 @@ def Mixln_AttentionGradOp : Mixln_AttentionBase<"attention_grad", [Pure]> {
     `:` type($q) `,` type($k) `,` type($v) `,` type($cos) `,` type($sin) `,`
     type($ctx) `,` type($lse) `,` type($dctx) `->` type($dq) `,` type($dk) `,`
     type($dv)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = attentionDeclarations;
+}
+
+def Mixln_AttentionStepOp : Mixln_AttentionBase<"attention_step", [Pure]> {
+  let summary = "attention of one position over the positions before it";
+  let description = [{
+    One row of `attention`: q [1, heads*head_dim], k and v [1,
+    kv_heads*head_dim] stand at `position` [1], a number from 0 to T - 1. `keys`
+    and `values` [T, kv_heads*head_dim] hold k and v of the positions before it;
+    the results `new_keys` and `new_values` are they with k and v at row
+    `position`. Their bytes are the operands'. Keys are kept as they came:
+    rotation by the tables cos, sin [T, head_dim/2] happens on load, as in
+    `attention`, so that k and v of a whole sequence may be stored as they are.
+    Rows behind `position` are not read.
+
+    Example:
+    ```mlir
+    %q = tensor.empty() : tensor<1x32xf32>
+    %k = tensor.empty() : tensor<1x16xf32>
+    %cos = tensor.empty() : tensor<4x8xf32>
+    %keys = tensor.empty() : tensor<4x16xf32>
+    %at = tensor.empty() : tensor<1xi32>
+    %ctx, %k1, %v1 = mixln.attention_step %q, %k, %k, %cos, %cos, %keys, %keys,
+        %at {heads = 2 : i64}
+      : tensor<1x32xf32>, tensor<1x16xf32>, tensor<1x16xf32>, tensor<4x8xf32>,
+        tensor<4x8xf32>, tensor<4x16xf32>, tensor<4x16xf32>, tensor<1xi32>
+      -> tensor<1x32xf32>, tensor<4x16xf32>, tensor<4x16xf32>
+    ```
+  }];
+  let arguments = (ins RankedTensorOf<[F32, BF16]>:$q,
+                       RankedTensorOf<[F32, BF16]>:$k,
+                       RankedTensorOf<[F32, BF16]>:$v,
+                       RankedTensorOf<[F32]>:$cos, RankedTensorOf<[F32]>:$sin,
+                       RankedTensorOf<[F32, BF16]>:$keys,
+                       RankedTensorOf<[F32, BF16]>:$values,
+                       RankedTensorOf<[I32]>:$position,
+                       I64Attr:$heads, OptionalAttr<F64Attr>:$scale);
+  let results = (outs RankedTensorOf<[F32, BF16]>:$ctx,
+                      RankedTensorOf<[F32, BF16]>:$new_keys,
+                      RankedTensorOf<[F32, BF16]>:$new_values);
+  let assemblyFormat = [{
+    $q `,` $k `,` $v `,` $cos `,` $sin `,` $keys `,` $values `,` $position
+    attr-dict `:` type($q) `,` type($k) `,` type($v) `,` type($cos) `,`
+    type($sin) `,` type($keys) `,` type($values) `,` type($position) `->`
+    type($ctx) `,` type($new_keys) `,` type($new_values)
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = attentionDeclarations;

@@ -47,6 +47,8 @@ struct CompileOptions {
   int64_t chunkThreshold = int64_t(32) << 20;
   /// Bytes that the arena of a step may have; 0: no limit.
   int64_t memoryLimit = 0;
+  /// Whether the executable can generate text.
+  bool generation = true;
   /// Keep one stream a layer, compute the rest of the forward again.
   bool checkpoints = false;
   /// Print what was understood of the placement, the plan, the joins.

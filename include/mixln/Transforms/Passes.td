@@ -11,8 +11,12 @@ def MixlnExpand : Pass<"mixln-expand", "::mlir::ModuleOp"> {
     The only pass that knows what a placement means. Every sub-layer becomes
     two row programs, read and combine, around the operations of its branch, by
     one rule for attributes and formulas alike. Makes the variables and the
-    entries `loss`, `logits` and `loss.measured`.
+    entries `loss`, `logits` and `loss.measured`; with `generation` also
+    `prefill` and `decode`.
   }];
+  let options = [
+    Option<"generation", "generation", "bool", /*default=*/"false",
+           "make the entries that generate text">];
   let dependentDialects = [
     "::mixln::MixlnDialect", "::mlir::arith::ArithDialect",
     "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect",

@@ -11,6 +11,7 @@
 #include "mixln/Conversion/AttentionToVector.h"
 #include "mixln/Conversion/EmbeddingToVector.h"
 #include "mixln/Conversion/MatmulToVector.h"
+#include "mixln/Conversion/MatvecToVector.h"
 #include "mixln/Conversion/RowsToVector.h"
 #include "mixln/IR/Mixln.h"
 #include "mixln/Target/OperationNames.h"
@@ -85,6 +86,33 @@ static std::string whyNoKernel(MatmulOp op) {
   return "";
 }
 
+/// One row times weights as they lie in memory.
+static bool isMatvec(MatmulOp op) {
+  return op.isMatvec() && llvm::none_of(op.getRhs(), isPacked);
+}
+
+static MatvecSpec matvecSpecOf(MatmulOp op) {
+  MatvecSpec spec;
+  spec.numLhs = op.getLhs().size();
+  spec.numRhs = op.getRhs().size();
+  spec.product = op.multipliesBF16() ? Element::BF16 : Element::F32;
+  spec.lhs = elementOf(op.getLhs().front());
+  spec.rhs = elementOf(op.getRhs().front());
+  for (auto [i, result] : llvm::enumerate(op.getResults()))
+    if (elementOf(result) == Element::BF16)
+      spec.bf16Results |= uint64_t(1) << i;
+  return spec;
+}
+
+/// Why the sides of `op` are not as that kernel reads them; empty if they are.
+static std::string whyNoMatvec(MatmulOp op) {
+  for (OperandRange sides : {op.getLhs(), op.getRhs()})
+    for (Value side : sides)
+      if (elementOf(side) != elementOf(sides.front()))
+        return "multiplies sides of which only some are bf16";
+  return op.getResults().size() > 64 ? "has more than 64 results" : "";
+}
+
 static PackSpec specOf(PackOp op) {
   PackSpec spec;
   spec.transposed =
@@ -135,13 +163,18 @@ static MatmulLaunch matmulLaunchOf(MatmulOp op, const TargetInfo &target) {
 std::string CpuKernels::getKey(Operation *op) {
   return TypeSwitch<Operation *, std::string>(op)
       .Case([](RowwiseOp op) { return getRowKey(op); })
-      .Case([](MatmulOp op) { return specOf(op).name(); })
+      .Case([](MatmulOp op) {
+        return isMatvec(op) ? matvecSpecOf(op).name() : specOf(op).name();
+      })
       .Case([](PackOp op) {
         return isPaired(op.getResult()) ? pairSpecOf(op).name()
                                         : specOf(op).name();
       })
       .Case([](AttentionOp op) {
         return "attention." + attentionSpecOf(op).name();
+      })
+      .Case([](AttentionStepOp op) {
+        return "attention_step." + attentionSpecOf(op).name();
       })
       .Case([](AttentionGradOp op) {
         return "attention_grad." + attentionSpecOf(op).name();
@@ -167,8 +200,17 @@ Launch CpuKernels::getLaunch(Operation *op) {
   return TypeSwitch<Operation *, Launch>(op)
       .Case([&](RowwiseOp op) { return getRowLaunch(op, target.lanes); })
       .Case([&](MatmulOp op) {
-        MatmulLaunch matmul = matmulLaunchOf(op, target);
         Launch launch;
+        if (isMatvec(op)) {
+          SmallVector<std::pair<int64_t, int64_t>> products;
+          for (unsigned i = 0; i < op.getNumProducts(); ++i) {
+            products.push_back({op.getN(i), op.getK(i)});
+            launch.sizes.append({op.getN(i), op.getK(i)});
+          }
+          launch.tasks = {matvecTasks(products)};
+          return launch;
+        }
+        MatmulLaunch matmul = matmulLaunchOf(op, target);
         launch.tasks = {matmul.tasks};
         launch.sizes = matmul.sizes;
         launch.scratchBytes = matmul.scratchBytes;
@@ -199,6 +241,13 @@ Launch CpuKernels::getLaunch(Operation *op) {
         Launch launch;
         launch.tasks = {attentionTasks(spec, rowsOf(op.getQ()) / spec.seqLen)};
         launch.scratchBytes = attentionScratchBytes(target, spec);
+        return launch;
+      })
+      .Case([&](AttentionStepOp op) {
+        AttentionSpec spec = attentionSpecOf(op);
+        Launch launch;
+        launch.tasks = {attentionTasks(spec, /*sequences=*/1)};
+        launch.scratchBytes = attentionStepScratchBytes(target, spec);
         return launch;
       })
       .Case([&](AttentionGradOp op) {
@@ -288,6 +337,12 @@ LogicalResult CpuKernels::emitKernel(Operation *op, StringRef symbol,
   phases.push_back(symbol.str());
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](MatmulOp op) -> LogicalResult {
+        if (isMatvec(op)) {
+          if (std::string why = whyNoMatvec(op); !why.empty())
+            return op.emitError(why);
+          emitMatvecKernel(builder, symbol, matvecSpecOf(op));
+          return success();
+        }
         if (std::string why = whyNoKernel(op); !why.empty())
           return op.emitError(why);
         emitMatmulKernel(builder, symbol, specOf(op));
@@ -302,6 +357,10 @@ LogicalResult CpuKernels::emitKernel(Operation *op, StringRef symbol,
       })
       .Case([&](AttentionOp op) {
         emitAttentionKernel(builder, symbol, attentionSpecOf(op));
+        return success();
+      })
+      .Case([&](AttentionStepOp op) {
+        emitAttentionStepKernel(builder, symbol, attentionSpecOf(op));
         return success();
       })
       .Case([&](AttentionGradOp op) {

@@ -9,8 +9,9 @@
 //                           mlp = #mixln.placement<in = #mixln.norm<rms>>
 //   }
 //
-// After: variables, and the entries `loss`, `logits`, `loss.measured` and those
-// of single layers (LayerEntries.cpp):
+// After: variables, and the entries `loss`, `logits`, `loss.measured`, those of
+// single layers (LayerEntries.cpp) and, where asked for, those of generation
+// (GenerateEntries.cpp):
 //
 //   mixln.entry @loss {
 //     %ids = mixln.load @input_ids : tensor<8xi32>
@@ -37,6 +38,8 @@ using namespace mixln;
 
 namespace {
 struct MixlnExpand : mixln::impl::MixlnExpandBase<MixlnExpand> {
+  using MixlnExpandBase::MixlnExpandBase;
+
   void runOnOperation() override;
 
 private:
@@ -137,6 +140,19 @@ LogicalResult MixlnExpand::expand(ModelOp model) {
   if (!logits)
     return failure();
   end.store(end.loss(logits).sum, "loss_sum");
+
+  if (generation) {
+    using Generation = Forward::Generation;
+    if (failed(Forward(model, variables, nullptr).declareGeneration()) ||
+        failed(Forward(model, variables, entry("prefill"), Generation::Prefill)
+                   .prefill()))
+      return failure();
+    Forward decode(model, variables, entry("decode"), Generation::Decode);
+    Value next = decode.logits();
+    if (!next)
+      return failure();
+    decode.store(next, "decode_logits");
+  }
 
   ModuleOp module = getOperation();
   module->setAttr("mixln.config", model.getConfig());

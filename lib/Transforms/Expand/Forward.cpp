@@ -20,6 +20,13 @@ Forward::Forward(ModelOp model, Variables &variables, Block *entry)
       rows(model.getInt("batch_size") * model.getInt("seq_len")),
       hidden(model.getInt("hidden_size")), headDim(model.getHeadDim()) {}
 
+Forward::Forward(ModelOp model, Variables &variables, Block *entry,
+                 Generation generation)
+    : Forward(model, variables, entry) {
+  this->generation = generation;
+  rows = generation == Generation::Decode ? 1 : model.getInt("seq_len");
+}
+
 std::string Forward::siteName(const Twine &name) {
   if (layer < 0)
     return name.str();
@@ -245,9 +252,41 @@ Value Forward::project(const SubLayer &subLayer, Value input, StringRef weight,
                 siteName(part + (isLast ? StringRef("out") : name)));
 }
 
+Value Forward::attend(Value q, Value k, Value v) {
+  int64_t heads = model.getInt("num_attention_heads");
+  FloatAttr scale = model.findDouble("attention_scale");
+  Value cos = load("rope_cos"), sin = load("rope_sin");
+  Operation *op;
+  if (generation == Generation::Decode) {
+    Value keys = load(cacheVariable("keys"));
+    Value values = load(cacheVariable("values"));
+    auto step = AttentionStepOp::create(
+        builder, loc, q.getType(), keys.getType(), values.getType(), q, k, v,
+        cos, sin, keys, values, load("decode_position"),
+        builder.getI64IntegerAttr(heads), scale);
+    store(step.getNewKeys(), cacheVariable("keys"));
+    store(step.getNewValues(), cacheVariable("values"));
+    op = step;
+  } else {
+    if (generation == Generation::Prefill) {
+      store(k, cacheVariable("keys"));
+      store(v, cacheVariable("values"));
+    }
+    Type ofHeads = RankedTensorType::get({rows, heads}, builder.getF32Type());
+    SmallVector<Type> ofScores(isMeasured ? 2 : 0, ofHeads);
+    auto whole = AttentionOp::create(builder, loc, q.getType(), ofHeads,
+                                     ofScores, q, k, v, cos, sin,
+                                     builder.getI64IntegerAttr(heads), scale);
+    scores = whole.getScores();
+    op = whole;
+  }
+  setSite(op, siteName("attention.core"), layer);
+  setName(op->getResult(0), siteName("attention.context"));
+  return op->getResult(0);
+}
+
 Value Forward::attention(const SubLayer &subLayer, Value input) {
   int64_t kvWidth = model.getInt("num_key_value_heads") * headDim;
-  int64_t heads = model.getInt("num_attention_heads");
   Value q = project(subLayer, input, "self_attn.q_proj.weight", hidden, "qk",
                     "q_proj");
   Value k = project(subLayer, input, "self_attn.k_proj.weight", kvWidth, "qk",
@@ -259,16 +298,7 @@ Value Forward::attention(const SubLayer &subLayer, Value input) {
       failed(innerNorm(subLayer, "k", "attention.k_norm", k)) ||
       failed(innerNorm(subLayer, "v", "attention.v_norm", v)))
     return {};
-  Type ofHeads = RankedTensorType::get({rows, heads}, builder.getF32Type());
-  SmallVector<Type> ofScores(isMeasured ? 2 : 0, ofHeads);
-  auto op = AttentionOp::create(builder, loc, q.getType(), ofHeads, ofScores, q,
-                                k, v, load("rope_cos"), load("rope_sin"),
-                                builder.getI64IntegerAttr(heads),
-                                model.findDouble("attention_scale"));
-  scores = op.getScores();
-  setSite(op, siteName("attention.core"), layer);
-  setName(op->getResult(0), siteName("attention.context"));
-  Value context = op.getCtx();
+  Value context = attend(q, k, v);
   if (subLayer.placement.get("head_scale"))
     context = headScale(context);
   if (!context ||
@@ -421,7 +451,10 @@ LogicalResult Forward::begin() {
     return failure();
   auto op = EmbeddingOp::create(
       builder, loc, RankedTensorType::get({rows, hidden}, builder.getF32Type()),
-      load("model.embed_tokens.weight"), load("input_ids"));
+      load("model.embed_tokens.weight"),
+      load(generation == Generation::Decode    ? "decode_id"
+           : generation == Generation::Prefill ? "prefill_ids"
+                                               : "input_ids"));
   setSite(op, "embedding");
   setName(op->getResult(0), "embedding");
   embedding = op.getResult();
@@ -450,13 +483,17 @@ Value Forward::head() {
   return scale ? scaled(logits, scale.getValueAsDouble()) : logits;
 }
 
-Value Forward::logits() {
-  if (failed(begin()))
-    return {};
+LogicalResult Forward::blocks() {
   int64_t index = 0;
   for (BlockOp op : model.getBody().getOps<BlockOp>())
     if (failed(block(op, index++)))
-      return {};
+      return failure();
+  return success();
+}
+
+Value Forward::logits() {
+  if (failed(begin()) || failed(blocks()))
+    return {};
   return head();
 }
 

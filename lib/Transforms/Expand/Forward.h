@@ -16,6 +16,12 @@ namespace mixln {
 class Forward {
 public:
   Forward(ModelOp model, Variables &variables, mlir::Block *entry);
+  /// Of one sequence that is generated: all of its positions at once, or one
+  /// of them beside the keys and values of those before it (see
+  /// GenerateEntries.cpp).
+  enum class Generation { None, Prefill, Decode };
+  Forward(ModelOp model, Variables &variables, mlir::Block *entry,
+          Generation generation);
 
   /// Everything up to the logits [R, V].
   mlir::Value logits();
@@ -26,6 +32,11 @@ public:
   mlir::LogicalResult beginAlone();
   mlir::LogicalResult layerAlone(BlockOp block, int64_t layer);
   mlir::Value headAlone();
+
+  /// The variables of generation's entries.
+  mlir::LogicalResult declareGeneration();
+  /// Fills the caches with the keys and values of a prompt.
+  mlir::LogicalResult prefill();
 
   /// Sums over the counted labels, [1] each: of the loss, and of the squared
   /// logarithm of the softmax's denominator (the z-loss).
@@ -60,7 +71,11 @@ private:
   mlir::LogicalResult block(BlockOp block, int64_t layer);
   /// Replaces the streams by those after one sub-layer.
   mlir::LogicalResult subLayer(const SubLayer &subLayer);
+  mlir::LogicalResult blocks();
   mlir::Value attention(const SubLayer &subLayer, mlir::Value input);
+  /// What the queries read of k and v: of their own sequence, or of the caches.
+  mlir::Value attend(mlir::Value q, mlir::Value k, mlir::Value v);
+  std::string cacheVariable(mlir::StringRef what);
   mlir::Value mlp(const SubLayer &subLayer, mlir::Value input);
   /// input * W^T; the matrix is declared with its initial values.
   mlir::Value project(const SubLayer &subLayer, mlir::Value input,
@@ -91,6 +106,7 @@ private:
   Variables &variables;
   mlir::OpBuilder builder;
   mlir::Location loc;
+  Generation generation = Generation::None;
   int64_t rows, hidden, headDim;
   int64_t layer = -1;
   int64_t operations = 0; ///< of all row programs

@@ -5,7 +5,8 @@
 //   %p = mixln.pack %w
 //   %y = mixln.matmul lhs(%x) rhs(%p) transpose_rhs
 //
-// The pack stands before the first matmul that reads it.
+// The pack stands before the first matmul that reads it. One row times a weight
+// reads it once: the weight stays as it is.
 //
 // Matmuls that read their left side transposed (gradients of weights) have
 // activations on both sides. The right one is packed too where that is little
@@ -53,6 +54,8 @@ struct Pack : mixln::impl::MixlnPackBase<Pack> {
     packs.clear();
     for (auto op : entry.getBody().front().getOps<MatmulOp>()) {
       bool words = op.multipliesBF16();
+      if (op.isMatvec())
+        continue;
       if (op.getTransposeLhs()) {
         // No kernel reads both transposed.
         if (op.getTransposeRhs())

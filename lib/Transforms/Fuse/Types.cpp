@@ -32,8 +32,8 @@
 // value) is stored twice. Bodies of row programs compute in f32 whatever the
 // memory holds, so none changes.
 //
-// Variables stay f32: masters, gradients, moments. With mixln.dtype =
-// "bf16_pure" they are bf16 too.
+// Variables stay f32: masters, gradients, moments. Caches are bf16. With
+// mixln.dtype = "bf16_pure" they are bf16 too.
 //
 //===----------------------------------------------------------------------===//
 
@@ -76,7 +76,7 @@ bool isActivation(OpResult value) {
                rows.getYield().getRows()[value.getResultNumber()].getType());
   if (auto matmul = dyn_cast<MatmulOp>(op))
     return !matmul.getTransposeLhs();
-  if (isa<AttentionOp>(op))
+  if (isa<AttentionOp, AttentionStepOp>(op))
     return value.getResultNumber() == 0;
   return isa<AttentionGradOp, EmbeddingOp>(op);
 }
@@ -91,7 +91,7 @@ SmallVector<OpOperand *> narrowOperands(Operation *op) {
   if (auto matmul = dyn_cast<MatmulOp>(op))
     add(op->getOpOperands().take_front(matmul.getLhs().size() +
                                        matmul.getRhs().size()));
-  else if (isa<AttentionOp>(op))
+  else if (isa<AttentionOp, AttentionStepOp>(op))
     add(op->getOpOperands().take_front(3));
   else if (isa<AttentionGradOp>(op))
     operands = {&op->getOpOperand(0), &op->getOpOperand(1),
@@ -381,8 +381,8 @@ struct Types : mixln::impl::MixlnTypesBase<Types> {
                          << "\", expected \"f32\" or \"bf16\"";
       return signalPassFailure();
     }
-    if (dtype == "bf16_pure")
-      for (auto variable : module.getOps<VariableOp>())
+    for (auto variable : module.getOps<VariableOp>())
+      if (dtype == "bf16_pure" || variable.getRole() == Role::Cache)
         narrowVariable(variable);
     for (auto entry : module.getOps<EntryOp>())
       EntryTypes(entry, streams == "f32").run();
@@ -392,7 +392,7 @@ struct Types : mixln::impl::MixlnTypesBase<Types> {
     Role role = variable.getRole();
     auto type = cast<RankedTensorType>(variable.getType());
     if ((role == Role::Parameter || role == Role::Gradient ||
-         role == Role::Moment) &&
+         role == Role::Moment || role == Role::Cache) &&
         type.getElementType().isF32())
       variable.setType(type.clone(BFloat16Type::get(&getContext())));
   }

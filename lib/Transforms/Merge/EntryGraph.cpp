@@ -9,8 +9,8 @@ using namespace mlir;
 using namespace mixln;
 
 bool mixln::isHeavy(Operation *op) {
-  return isa<MatmulOp, AttentionOp, AttentionGradOp, EmbeddingOp,
-             EmbeddingGradOp>(op);
+  return isa<MatmulOp, AttentionOp, AttentionGradOp, AttentionStepOp,
+             EmbeddingOp, EmbeddingGradOp>(op);
 }
 
 std::string mixln::describe(Operation *op) {

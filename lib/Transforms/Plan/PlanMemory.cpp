@@ -78,9 +78,10 @@ void MemoryPlanner::placeVariables() {
       loaded.insert(load.getVariable());
   for (auto variable : module.getOps<VariableOp>()) {
     auto type = cast<RankedTensorType>(variable.getType());
-    if (variable.getRole() == Role::Output &&
-        !loaded.contains(variable.getSymName()) &&
-        kernels.getBytes(type) > kLargestPersistentOutput)
+    bool isLargeOutput = variable.getRole() == Role::Output &&
+                         !loaded.contains(variable.getSymName()) &&
+                         kernels.getBytes(type) > kLargestPersistentOutput;
+    if (isLargeOutput || variable.getRole() == Role::Cache)
       large.push_back(variable);
     else
       place(variable);

@@ -13,6 +13,9 @@ int mixln::getTiedOperand(Operation *op, unsigned result) {
       return -1;
     return matmul.getLhs().size() + matmul.getRhs().size() + result;
   }
+  // The caches.
+  if (isa<AttentionStepOp>(op))
+    return result == 0 ? -1 : static_cast<int>(result) + 4;
   if (auto gradient = dyn_cast<EmbeddingGradOp>(op))
     return gradient.getInto() ? op->getNumOperands() - 1 : -1;
   if (auto rowwise = dyn_cast<RowwiseOp>(op)) {

@@ -101,8 +101,8 @@ public:
   bool isPersistent(VariableOp variable) const {
     return rangeOf(variable).start < shared;
   }
-  /// Every variable holds its own value; of those in the shared bytes only the
-  /// ones that `entry` loads.
+  /// Every variable holds its own value; of those in the shared bytes only
+  /// caches and the ones that `entry` loads.
   ByteMap getInitial(EntryOp entry) const;
   LogicalResult contains(Operation *op, StringRef what, Bytes range) const;
   /// The first number that names no variable.
@@ -167,7 +167,8 @@ ByteMap Arena::getInitial(EntryOp entry) const {
     loaded.insert(module.lookupSymbol(load.getVariableAttr().getAttr()));
   ByteMap memory;
   for (VariableOp variable : order)
-    if (isPersistent(variable) || loaded.contains(variable))
+    if (isPersistent(variable) || variable.getRole() == Role::Cache ||
+        loaded.contains(variable))
       memory.write(rangeOf(variable).start, rangeOf(variable).bytes,
                    idOf(variable));
   return memory;

@@ -87,8 +87,9 @@ void Recomputation::addNodes(EntryOp entry) {
   for (auto variable : module.getOps<VariableOp>()) {
     int64_t bytes = alignArena(
         kernels.getBytes(cast<RankedTensorType>(variable.getType())));
-    bool isShared =
-        variable.getRole() == Role::Output && bytes > kLargestPersistentOutput;
+    bool isShared = variable.getRole() == Role::Cache ||
+                    (variable.getRole() == Role::Output &&
+                     bytes > kLargestPersistentOutput);
     if (loaded.contains(variable.getSymName()) ||
         (!isShared && !stored.contains(variable.getSymName())))
       variableBytes += bytes;

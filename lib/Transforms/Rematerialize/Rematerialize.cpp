@@ -208,17 +208,18 @@ static bool rematerializeEntry(EntryOp entry, KernelGenerator &kernels,
   return outcome.peak <= target;
 }
 
-/// Whether training does not call `entry`: it writes an output that shares its
-/// bytes with what other entries hold.
+/// Whether training does not call `entry`: it writes what shares its bytes
+/// with what other entries hold.
 static bool isBesideStep(EntryOp entry, KernelGenerator &kernels) {
   auto module = entry->getParentOfType<ModuleOp>();
   return llvm::any_of(
       entry.getBody().front().getOps<StoreOp>(), [&](StoreOp store) {
         auto variable =
             module.lookupSymbol<VariableOp>(store.getVariableAttr().getAttr());
-        return variable.getRole() == Role::Output &&
-               kernels.getBytes(cast<RankedTensorType>(variable.getType())) >
-                   kLargestPersistentOutput;
+        return variable.getRole() == Role::Cache ||
+               (variable.getRole() == Role::Output &&
+                kernels.getBytes(cast<RankedTensorType>(variable.getType())) >
+                    kLargestPersistentOutput);
       });
 }
 

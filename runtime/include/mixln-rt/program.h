@@ -57,8 +57,10 @@ enum class Role {
   Scalar,    ///< [1] f32 that the host writes before a call
   Output,    ///< written by an entry for the host to read
   Constant,  ///< filled once by its initialiser (RoPE tables)
-  Packed     ///< a copy of a parameter in a kernel's layout, made by `prepare`
+  Packed,    ///< a copy of a parameter in a kernel's layout, made by `prepare`
              ///< and `update`
+  Cache      ///< keys and values between the calls of a generation, in bytes
+             ///< that every other entry may overwrite
 };
 
 enum class InitKind {

@@ -1,0 +1,195 @@
+"""Generation: logits of one position after the other are those of the whole sequence, for placements, head counts and
+types; greedy tokens are the most probable ones; draws follow the probabilities; what is too long is refused.
+
+Tolerances, of a position's logits: 1e-4 in fp32 (sums in another order, weights large enough to amplify them; measured:
+below 1e-5); in bf16 twice what the type itself changes, the largest distance to fp32 of any position."""
+import array
+import json
+import math
+import os
+import pathlib
+import subprocess
+import sys
+
+import mixlntest as mt
+from refusals import Cases
+
+work = pathlib.Path(sys.argv[1])
+work.mkdir(parents=True, exist_ok=True)
+T, V = 24, 40
+GROUPED = dict(hidden_size=32, intermediate_size=40, num_attention_heads=4, num_key_value_heads=2, num_hidden_layers=3)
+ODD = dict(hidden_size=30, intermediate_size=37, num_attention_heads=3, num_key_value_heads=3, num_hidden_layers=2,
+           vocab_size=41)
+MODELS = {"pre": ("pre", {}, ()), "post": ("post", {}, ()), "siamese": ("siamese", {}, ()),
+          "residual": ("residual", GROUPED, ()), "qk_norm": ("qk_norm", GROUPED, ()), "sandwich": ("sandwich", {}, ()),
+          "lns": ("lns", {}, ()), "normformer": ("normformer", GROUPED, ()), "olmo2": ("olmo2", GROUPED, ()),
+          "parallel": ("parallel", ODD, ()), "mix": ("post_pre:1", ODD, ()),
+          "bf16": ("pre", GROUPED, ("--dtype", "bf16")), "bf16_odd": ("siamese", ODD, ("--dtype", "bf16")),
+          "bf16_pure": ("post_pre:1", GROUPED, ("--dtype", "bf16_pure"))}
+if len(sys.argv) > 2:
+    MODELS = {name: MODELS[name] for name in sys.argv[2:]}
+PROMPTS = {"short": [7], "long": [3, 9, 1, 30, 12, 12, 5, 8, 22]}
+NEW = 10
+
+
+def generate(exe, weights, prompt, *flags, **options):
+    return mt.run([exe, "generate", "--checkpoint", weights, "--prompt_ids", ",".join(map(str, prompt)), *flags],
+                  **options)
+
+
+def whole_logits(exe, weights):
+    """Of every position of the batch, computed all at once."""
+    mt.run([exe, "replay", "--weights", weights, "--batch", work / "batch.safetensors", "--steps", "1", "--logits",
+            "--out", work / "replay.safetensors"])
+    return rows(mt.read_safetensors(work / "replay.safetensors")["logits"])
+
+
+def rows(tensor):
+    shape, values = tensor
+    width = shape[-1]
+    return [values[i:i + width] for i in range(0, len(values), width)]
+
+
+for name, (norm, sizes, flags) in MODELS.items():
+    vocabulary = sizes.get("vocab_size", V)
+    config = mt.write_config(work / f"{name}.json", **sizes)
+    exe = mt.compile_model(config, work / name, norm, 2, T, flags)
+    mt.run([exe, "train", "--num_training_steps", "0", "--seed", "5", "--save_dir", work / f"run-{name}", "--init_std",
+            "embed=1,qk=0.5,v=0.5,o=0.5,ffn=0.5,head=0.5"])
+    weights = work / f"run-{name}" / "model_0"
+    worst = 0
+    made = {}
+    for which, prompt in PROMPTS.items():
+        out = work / f"{name}-{which}.safetensors"
+        generate(exe, weights, prompt, "--temperature", "0", "--max_new_tokens", NEW, "--out", out)
+        found = mt.read_safetensors(out)
+        made[which] = list(found["ids"][1])
+        if len(made[which]) != NEW:
+            mt.fail(f"{name}: {len(made[which])} tokens, expected {NEW}")
+    sequences = [(PROMPTS[which] + made[which] + [0] * T)[:T] for which in PROMPTS]
+    ids = array.array("i", sum(sequences, []))
+    mt.write_safetensors(work / "batch.safetensors", {"input_ids": ([2, T], ids), "labels": ([2, T], ids)})
+    whole = whole_logits(exe, weights)
+    limit = 1e-4
+    if "bf16" in name:
+        wide = whole_logits(mt.compile_model(config, work / f"{name}-wide", norm, 2, T), weights)
+        limit = 2 * max(mt.relative(a, b) for a, b in zip(whole, wide))
+    for row, which in enumerate(PROMPTS):
+        found = rows(mt.read_safetensors(work / f"{name}-{which}.safetensors")["logits"])
+        for i, logits in enumerate(found):
+            expected = whole[row * T + len(PROMPTS[which]) - 1 + i]
+            error = mt.relative(logits, expected)
+            if not error <= limit:
+                mt.fail(f"{name}, {which} prompt, token {i}: logits differ by {error}, expected at most {limit}")
+            worst = max(worst, error)
+            if made[which][i] != max(range(vocabulary), key=lambda v: logits[v]):
+                mt.fail(f"{name}: token {i} is {made[which][i]}, not the most probable one")
+    print(f"{name}: decode agrees with the whole sequence, worst {worst:.1e} of {limit:.1e}", flush=True)
+
+if len(sys.argv) > 2:
+    sys.exit()
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Draws
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def allowed(logits, temperature, top_k, top_p):
+    """token -> probability, written from the definition."""
+    order = sorted(range(len(logits)), key=lambda v: (-logits[v], v))
+    if top_k:
+        order = order[:top_k]
+    weights = [math.exp((logits[v] - logits[order[0]]) / temperature) for v in order]
+    total = math.fsum(weights)
+    kept, reached = [], 0.0
+    for token, weight in zip(order, weights):
+        kept.append((token, weight))
+        reached += weight / total
+        if reached >= top_p:
+            break
+    total = math.fsum(weight for _, weight in kept)
+    return {token: weight / total for token, weight in kept}
+
+
+exe, weights, prompt = work / "pre", work / "run-pre" / "model_0", PROMPTS["long"]
+DRAWS = 3000
+for temperature, top_k, top_p in ((1, 0, 1), (0.7, 0, 1), (1, 5, 1), (1.5, 0, 0.6), (1.2, 7, 0.8), (1, 1, 1)):
+    out = work / "draws.safetensors"
+    done = generate(exe, weights, prompt, "--max_new_tokens", 1, "--num_samples", DRAWS, "--json", "--seed", 4,
+                    "--temperature", temperature, "--top_k", top_k, "--top_p", top_p, "--out", out)
+    drawn = [json.loads(line)["ids"][0] for line in done.stdout.splitlines()]
+    if len(drawn) != DRAWS:
+        mt.fail(f"{len(drawn)} samples, expected {DRAWS}")
+    expected = allowed(rows(mt.read_safetensors(out)["logits"])[0], temperature, top_k, top_p)
+    if not set(drawn) <= set(expected):
+        mt.fail(f"top_k {top_k}, top_p {top_p}: drew {set(drawn) - set(expected)}, which are cut off")
+    for token, p in expected.items():
+        share = drawn.count(token) / DRAWS
+        # Six standard deviations: once in a billion.
+        if not abs(share - p) <= 6 * math.sqrt(p * (1 - p) / DRAWS) + 1e-9:
+            mt.fail(f"token {token} was drawn in {share} of all cases, expected {p}")
+    print(f"temperature {temperature}, top_k {top_k}, top_p {top_p}: {len(expected)} tokens, as often as they should",
+          flush=True)
+
+FLAGS = ["--max_new_tokens", 12, "--num_samples", 3, "--json"]
+again = [generate(exe, weights, prompt, *FLAGS, "--seed", seed, *more).stdout
+         for seed, more in ((1, ()), (1, ()), (1, ("--threads", "2")), (2, ()))]
+if again[0] != again[1] or again[0] != again[2] or again[0] == again[3]:
+    mt.fail("the texts do not follow from the seed alone")
+texts = [json.loads(line)["ids"] for line in again[0].splitlines()]
+if len({tuple(t) for t in texts}) != 3:
+    mt.fail("three samples are not three texts")
+print("seeds: the same text again, another one with another seed", flush=True)
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Bad calls
+# ---------------------------------------------------------------------------------------------------------------------
+
+mt.compile_model(work / "pre.json", work / "train-only", "pre", 2, T, ["--entries", "train"])
+tokenizer = mt.write_tokenizer(work / "letters.model", mt.LETTERS)
+cases = Cases(work)
+BASE = [exe, "generate", "--checkpoint", weights]
+LONG = ",".join(["1"] * T)
+for what, command, *words in (
+        ("a full prompt", [*BASE, "--prompt_ids", LONG], f"{T} tokens", f"seq_len {T}"),
+        ("more than fits", [*BASE, "--prompt_ids", "1,2,3", "--max_new_tokens", T - 2], "--max_new_tokens", str(T)),
+        ("a long text", [*BASE, "--prompt", "a" * 99, "--tokenizer", tokenizer], "tokens", f"seq_len {T}"),
+        ("no prompt", BASE, "--prompt", "--prompt_file"),
+        ("two prompts", [*BASE, "--prompt", "a", "--prompt_file", "x"], "--prompt"),
+        ("ids and text", [*BASE, "--prompt", "a", "--prompt_ids", "1"], "--prompt_ids"),
+        ("an empty prompt", [*BASE, "--prompt", "", "--tokenizer", tokenizer], "empty"),
+        ("no tokenizer", [*BASE, "--prompt", "a"], "--tokenizer"),
+        ("no such token", [*BASE, "--prompt_ids", f"1,{V}"], "--prompt_ids", str(V - 1)),
+        ("no checkpoint", [exe, "generate", "--prompt_ids", "1"], "--checkpoint"),
+        ("an executable that only trains", [work / "train-only", *BASE[1:], "--prompt_ids", "1"], "--entries train")):
+    cases.refused(what, command, *words)
+if cases.finish():
+    sys.exit(1)
+
+# ---------------------------------------------------------------------------------------------------------------------
+# transformers
+# ---------------------------------------------------------------------------------------------------------------------
+
+COMPARE = """
+import sys, torch
+from transformers import AutoModelForCausalLM
+folder, new, *prompt = sys.argv[1:]
+model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True, dtype=torch.float32)
+ids = torch.tensor([[int(i) for i in prompt]])
+made = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=int(new), do_sample=False,
+                      eos_token_id=-1, pad_token_id=0)
+print(*made[0, ids.shape[1]:].tolist())
+"""
+python = os.environ.get("MIXLN_PYTHON", "")
+probe = [python, "-c", "import torch, transformers, safetensors"]
+if not python or subprocess.run(probe, capture_output=True).returncode:
+    print("no Python with transformers")
+else:
+    environment = {**os.environ, "HF_HOME": str(work / "hf-home"), "HF_HUB_OFFLINE": "1"}
+    for name in ("pre", "lns"):
+        mt.run([work / f"run-{name}" / "exe", "export", "--tokenizer", tokenizer, "--out", work / f"hf-{name}"])
+        theirs = mt.run([python, "-c", COMPARE, work / f"hf-{name}", NEW, *prompt], env=environment).stdout.split()
+        ours = list(mt.read_safetensors(work / f"{name}-long.safetensors")["ids"][1])
+        if [int(i) for i in theirs] != ours:
+            mt.fail(f"{name}: transformers generates {theirs}, we {ours}")
+    print("the same greedy tokens as transformers")
