@@ -66,10 +66,10 @@ struct Reading {
 };
 } // namespace
 
-static Reading readAll(const std::string &path) {
+static Reading readAll(const std::string &path, DataFormat format) {
   Reading reading;
   try {
-    Documents documents({path}, kBufferBytes);
+    Documents documents({path}, format, kBufferBytes);
     for (std::string text; documents.next(text);) {
       reading.texts.push_back(text);
       reading.lines.push_back(documents.line());
@@ -80,24 +80,29 @@ static Reading readAll(const std::string &path) {
   return reading;
 }
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+static void readAs(DataFormat format, const uint8_t *data, size_t size) {
   MemoryFile file(data, size);
-  Reading reading = readAll(file.path());
+  Reading reading = readAll(file.path(), format);
   bool isGzip = size >= 2 && data[0] == 0x1f && data[1] == 0x8b;
   if (!isGzip && size > 0) {
     std::string packed = deflated(std::string(data, data + size));
     MemoryFile gzip(packed.data(), packed.size());
-    require(readAll(gzip.path()) == reading, "gzip changes nothing");
+    require(readAll(gzip.path(), format) == reading, "gzip changes nothing");
   }
   if (reading.failed || reading.texts.empty())
-    return 0;
+    return;
   size_t middle = reading.texts.size() / 2;
-  Documents documents({file.path()}, kBufferBytes);
+  Documents documents({file.path()}, format, kBufferBytes);
   documents.begin({}, 0, middle ? reading.lines[middle - 1] : 0);
   for (std::string text; documents.next(text); ++middle)
     require(middle < reading.texts.size() && text == reading.texts[middle],
             "documents read from a line are the documents read before");
   require(middle == reading.texts.size(), "all of them are there");
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  for (DataFormat format : {DataFormat::Text, DataFormat::Chat})
+    readAs(format, data, size);
   return 0;
 }
 

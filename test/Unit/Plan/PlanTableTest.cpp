@@ -58,7 +58,7 @@ struct PlanTable : testing::Test {
       phases[kernel.getSymName()] = symbols;
     }
     return buildProgram(*module, kernels, phases,
-                        {"0.1.0", "cpu", "znver5", {"avx2"}});
+                        {"0.1.0", "cpu", "znver5", {"avx2"}, ""});
   }
 
   MLIRContext context;
