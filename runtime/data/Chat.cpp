@@ -1,7 +1,6 @@
 //===- Chat.cpp -----------------------------------------------------------===//
 
 #include "data/Chat.h"
-#include "data/Rows.h"
 #include "mixln-rt/json-nesting.h"
 #include "support/Errors.h"
 
@@ -13,8 +12,6 @@ using nlohmann::json;
 const char *const mixln::rt::kChatTemplate =
     "prompt, response: {prompt}{response}</s>; messages: System: {system} "
     "User: {user} Assistant: {assistant}</s>; every piece is tokenized alone";
-
-static const char *const kAssistant = "Assistant:";
 
 /// The string under `key`, or null with the reason.
 static const std::string *stringOf(const json &object, const char *key,
@@ -42,7 +39,7 @@ static bool addMessage(const json &message, const std::string &where,
   if (!content)
     return false;
   if (*role == "assistant") {
-    turns.push_back({kAssistant, false});
+    turns.push_back({kAssistantTurn, false});
     turns.push_back({*content, true});
   } else if (*role == "user" || *role == "system") {
     turns.push_back(
@@ -104,29 +101,4 @@ bool mixln::rt::parseConversation(std::string_view line,
       return true;
   reason = "has \"messages\" without one of the role assistant";
   return false;
-}
-
-std::vector<int32_t>
-mixln::rt::encodeConversation(const std::vector<Turn> &turns,
-                              const Tokenizer &tokenizer) {
-  std::vector<int32_t> codes;
-  for (const Turn &turn : turns) {
-    std::vector<int32_t> ids = tokenizer.encodeText(turn.text);
-    if (turn.counts)
-      ids.push_back(tokenizer.endOfDocument());
-    // Something must stand before the first token that is learnt.
-    if (turn.counts && codes.empty())
-      codes.push_back(maskedId(tokenizer.endOfDocument()));
-    for (int32_t id : ids)
-      codes.push_back(turn.counts ? id : maskedId(id));
-  }
-  return codes;
-}
-
-std::vector<int32_t> mixln::rt::chatPrompt(const std::string &text,
-                                           const Tokenizer &tokenizer) {
-  std::vector<int32_t> ids = tokenizer.encodeText("User: " + text);
-  std::vector<int32_t> answer = tokenizer.encodeText(kAssistant);
-  ids.insert(ids.end(), answer.begin(), answer.end());
-  return ids;
 }

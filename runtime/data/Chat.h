@@ -25,6 +25,9 @@
 
 namespace mixln::rt {
 
+/// How the text of an assistant's turn begins.
+inline constexpr const char *kAssistantTurn = "Assistant:";
+
 struct Turn {
   std::string text;
   bool counts = false; ///< a response, which ends with </s>

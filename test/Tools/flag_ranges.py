@@ -143,7 +143,7 @@ if __name__ == "__main__":
             ("text without its tokenizer", ["--eval_data", "text.jsonl", *IDS, "--tokenizer", "none"], "none")):
         cases.refused(name, [*RUN, *flags], *words)
     # The compiler's own.
-    switches = {"help", "print", "compile_only", "verbose"}  # of mixln-train itself, without a value
+    switches = {"help", "print", "compile_only", "verbose", "emulator"}  # of mixln-train itself, without a value
     found = [name for name in flags_of(["mixln-train"]) if name not in switches]
     for name in found:
         if name not in COMPILED:
