@@ -164,6 +164,8 @@ PhaseOptions mixln::getPhaseOptions(const CompileOptions &options,
   phases.rematerialize = {options.memoryLimit, options.checkpoints};
   // A GPU has no kernels for one position yet.
   phases.generation = options.generation && options.target == "cpu";
+  // Whoever saves memory packs weights where they are read.
+  phases.keepPacks = options.memoryLimit == 0 && !options.checkpoints;
   return phases;
 }
 

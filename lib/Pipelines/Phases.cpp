@@ -91,6 +91,8 @@ void mixln::buildPhase(Phase phase, OpPassManager &manager,
       manager.addPass(createMixlnPack());
     else
       manager.addPass(createMixlnCastSides());
+    if (options.keepPacks)
+      manager.addPass(createMixlnKeepPacks());
     return;
   }
   case Phase::Rematerialize:
@@ -107,6 +109,10 @@ void mixln::buildPhase(Phase phase, OpPassManager &manager,
     return;
   case Phase::Plan:
     if (options.generator) {
+      // Last of all, because the casts are row programs that no other should
+      // see: they are the price of a layout, not part of the model.
+      if (!options.generator->getMatmulTraits().oddRows)
+        manager.addPass(createMixlnWidenOdd());
       manager.addPass(createPlanMemoryPass(*options.generator));
       manager.addPass(createFormDispatchesPass(*options.generator));
     } else {

@@ -62,9 +62,14 @@ static LogicalResult setUp(Interpreter &interpreter,
   for (StringRef text : options.sets)
     if (failed(setByFlag(interpreter, text)))
       return failure();
-  if (failed(setTokenOrder(interpreter)))
+  if (failed(setTokenOrder(interpreter)) ||
+      failed(setDefaultLossScale(interpreter)))
     return failure();
-  return setDefaultLossScale(interpreter);
+  // As the runtime does when the parameters are there.
+  bool hasPacked = llvm::any_of(
+      interpreter.getModule().getOps<VariableOp>(),
+      [](VariableOp variable) { return variable.getRole() == Role::Packed; });
+  return hasPacked ? interpreter.run("prepare") : success();
 }
 
 static LogicalResult setUpAndRun(Interpreter &interpreter,

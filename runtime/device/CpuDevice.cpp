@@ -1,6 +1,7 @@
 //===- CpuDevice.cpp - Entries on the thread pool -------------------------===//
 
 #include "device/Arena.h"
+#include "device/Barriers.h"
 #include "device/Device.h"
 #include "device/Recorder.h"
 #include "device/ThreadPool.h"
@@ -22,6 +23,8 @@ struct Step {
   std::vector<void *> pointers;
   const int64_t *sizes;
   const float *values;
+  /// All workers meet behind it, before the next step.
+  bool barrier = true;
 };
 
 /// Tiny numbers count as zero while kernels run: Adam's moments of a
@@ -87,6 +90,9 @@ CpuDevice::CpuDevice(const Program &program, const KernelFunction *kernels,
     std::vector<Step> &steps = entries.emplace_back();
     for (const Dispatch &dispatch : entry.dispatches)
       steps.push_back(resolve(dispatch, kernels, kernelCount));
+    std::vector<bool> barriers = barriersBehind(entry);
+    for (size_t i = 0; i < steps.size(); ++i)
+      steps[i].barrier = barriers[i];
   }
 }
 
@@ -130,8 +136,11 @@ void CpuDevice::walk(int worker, int64_t entry, int64_t first, int64_t last,
     for (size_t phase = 0; phase < step.phases.size(); ++phase) {
       int64_t tasks = step.tasks[phase];
       KernelFunction function = step.phases[phase];
-      int64_t begin = tasks * worker / workers;
-      int64_t end = tasks * (worker + 1) / workers;
+      // Dispatches of few tasks take turns, since many may stand between two
+      // barriers.
+      int64_t share = tasks < workers ? (worker + i) % workers : worker;
+      int64_t begin = tasks * share / workers;
+      int64_t end = tasks * (share + 1) / workers;
       int64_t before = 0;
       if constexpr (recorded)
         before = recorder->now();
@@ -151,7 +160,8 @@ void CpuDevice::walk(int worker, int64_t entry, int64_t first, int64_t last,
           worked = true;
         }
       }
-      pool.barrier();
+      if (step.barrier || phase + 1 < step.phases.size())
+        pool.barrier();
     }
     if constexpr (recorded) {
       if (worked)
@@ -159,7 +169,8 @@ void CpuDevice::walk(int worker, int64_t entry, int64_t first, int64_t last,
       if (worker == 0)
         recorder->addCall(slice.entry, slice.dispatch, recorder->now() - start);
     }
-    if (stopAfter.load(std::memory_order_relaxed) <= i)
+    // Only here do all workers know the same.
+    if (step.barrier && stopAfter.load(std::memory_order_relaxed) <= i)
       break;
   }
 }
@@ -167,8 +178,8 @@ void CpuDevice::walk(int worker, int64_t entry, int64_t first, int64_t last,
 bool CpuDevice::run(int64_t entry, int64_t first, int64_t last,
                     bool (*stop)()) {
   last = std::min(last, static_cast<int64_t>(entries[entry].size()));
-  // Worker 0 asks; the others see its answer behind the dispatch's barriers.
-  // It holds an index and not a flag, since worker 0 may be one dispatch ahead.
+  // Worker 0 asks; the others see its answer behind the next barrier. It holds
+  // an index and not a flag, since worker 0 may be ahead.
   std::atomic<int64_t> stopAfter{Device::kAllDispatches};
   // One dispatch of a large model can take longer than anyone who asks for an
   // end waits: its remaining tasks are left out.

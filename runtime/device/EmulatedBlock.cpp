@@ -51,6 +51,7 @@ void EmulatedBlock::runThreads() {
   for (int64_t i = 0; i < launch->threads; ++i) {
     running = static_cast<int>(i);
     fibers[kPlain].copies.clear();
+    fibers[kPlain].written.clear();
     phase.run(pointers, launch->sizes, launch->values);
   }
 }
@@ -72,6 +73,7 @@ void EmulatedBlock::prepareFiber(int index) {
   made.done = false;
   made.waitsAt = nullptr;
   made.copies.clear();
+  made.written.clear();
   made.group = 0;
 }
 
@@ -288,13 +290,15 @@ void EmulatedBlock::access(const char *pointer, int64_t bytes, bool isWrite,
            (isWrite ? range.writes : range.reads);
   };
   size_t &last = lastRange[isWrite];
-  if (last < ranges.size() && allows(ranges[last]))
+  if (last >= ranges.size() || !allows(ranges[last]))
+    last = std::find_if(ranges.begin(), ranges.end(), allows) - ranges.begin();
+  if (last < ranges.size()) {
+    if (isWrite && !ranges[last].reads)
+      noteWrite(pointer, bytes);
     return;
-  for (size_t i = 0; i < ranges.size(); ++i)
-    if (allows(ranges[i])) {
-      last = i;
-      return;
-    }
+  }
+  if (!isWrite && wroteItself(pointer, bytes))
+    return;
   const char *stack = fibers[fiber].stack;
   if (pointer >= stack && pointer + bytes <= stack + kStackBytes)
     return;
@@ -302,6 +306,22 @@ void EmulatedBlock::access(const char *pointer, int64_t bytes, bool isWrite,
   fail(cat(isWrite ? "writes " : "reads ", bytes, " bytes at address ",
            static_cast<const void *>(pointer), " (arena offset ",
            pointer - launch->arena, "), ", why));
+}
+
+void EmulatedBlock::noteWrite(const char *pointer, int64_t bytes) {
+  auto &written = fibers[fiber].written;
+  if (!written.empty() && written.back().second == pointer)
+    written.back().second += bytes;
+  else
+    written.emplace_back(pointer, pointer + bytes);
+}
+
+/// A thread may read again what it stored to memory that is only written.
+bool EmulatedBlock::wroteItself(const char *pointer, int64_t bytes) const {
+  const auto &written = fibers[fiber].written;
+  return std::any_of(written.rbegin(), written.rend(), [&](const auto &range) {
+    return pointer >= range.first && pointer + bytes <= range.second;
+  });
 }
 
 const char *EmulatedBlock::whyNot(const char *pointer, int64_t bytes,

@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mixln::rt {
@@ -133,6 +134,8 @@ private:
     const char *waitsAt = nullptr;
     std::vector<Copy> copies;
     int64_t group = 0; ///< that is open
+    /// Global memory that the thread wrote, in order.
+    std::vector<std::pair<const char *, const char *>> written;
   };
   struct Barrier {
     int64_t arrived = 0, needed = 0, sum = 0, result = 0;
@@ -166,6 +169,8 @@ private:
   bool isOrdered(const Touch &touch) const;
   [[noreturn]] void failRace(const Touch &other, int64_t offset, bool isWrite,
                              bool otherWrote);
+  void noteWrite(const char *pointer, int64_t bytes);
+  bool wroteItself(const char *pointer, int64_t bytes) const;
   const char *whyNot(const char *pointer, int64_t bytes, bool isWrite) const;
 
   const EmulatedLaunch *launch = nullptr;

@@ -21,7 +21,7 @@ struct Slice {
 /// What a dispatch took, over all its calls.
 struct DispatchTime {
   int64_t calls = 0;
-  int64_t wall = 0; ///< nanoseconds from its begin to its last barrier
+  int64_t wall = 0; ///< nanoseconds of worker 0, with its wait behind it
   int64_t busy = 0; ///< nanoseconds of work, summed over workers
 };
 
@@ -40,7 +40,8 @@ public:
     own.slices[own.count++ % kSlices] = slice;
     own.busy[firsts[slice.entry] + slice.dispatch] += busy;
   }
-  /// A dispatch is done; called by worker 0.
+  /// Worker 0 is done with a dispatch and has waited for the others where they
+  /// meet behind it.
   void addCall(int32_t entry, int32_t dispatch, int64_t wall) {
     DispatchTime &time = times[firsts[entry] + dispatch];
     ++time.calls;

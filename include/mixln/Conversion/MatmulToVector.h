@@ -146,9 +146,18 @@ mlir::LLVM::LLVMFuncOp blockFunction(KernelBuilder &b, const BlockSpec &spec);
 /// (B, ldb, packed, N, K, firstPanel, lastPanel) packs those panels.
 mlir::LLVM::LLVMFuncOp packFunction(KernelBuilder &b, const PackSpec &spec);
 
+/// (from, ld, to, columns, K) packs `lanes` columns of a panel from as many
+/// rows of a transposed B, of which `columns` exist.
+mlir::LLVM::LLVMFuncOp packSquareFunction(KernelBuilder &b,
+                                          const PackSpec &spec);
+
 /// (from, ld, to, ldTo, R, D, firstPair, lastPair) pairs those rows; `ldTo`
 /// counts words.
 mlir::LLVM::LLVMFuncOp pairFunction(KernelBuilder &b, const PairSpec &spec);
+/// (rows, ld, to, stride, R, D): the words of R = 1 or 2 rows of bf16, as one
+/// row of pairs or, with `panels`, as a row of each panel of NR columns, the
+/// panels `stride` words apart.
+mlir::LLVM::LLVMFuncOp pairRowsFunction(KernelBuilder &b, bool panels);
 
 /// The innermost piece, a private function:
 /// (A, lda, B, ldb, C, ldc, depth, columns, flags, partial) computes `rows`

@@ -31,8 +31,8 @@ mlir::LogicalResult emitRowKernel(RowwiseOp op, llvm::StringRef symbol,
                                   KernelBuilder &builder,
                                   llvm::SmallVectorImpl<std::string> &phases);
 
-/// How `op` launches its kernel.
-Launch getRowLaunch(RowwiseOp op);
+/// How `op` launches its kernel, on a target with so many lanes a register.
+Launch getRowLaunch(RowwiseOp op, int64_t lanes = 16);
 
 /// Two row programs with equal keys run the same kernel.
 std::string getRowKey(RowwiseOp op);
@@ -45,6 +45,11 @@ std::string getRowKey(RowwiseOp op);
 /// that stores the result reads the operand again. A sum may lie over its own
 /// initial value.
 bool canRowWriteInPlace(RowwiseOp op, unsigned operand, unsigned result);
+
+/// Row results may lie as matmuls read them: #mixln.paired or #mixln.packed of
+/// bf16. Programs with sums write no transposed ones.
+bool canRowWriteLayout(RowwiseOp op, unsigned result,
+                       mlir::RankedTensorType type);
 
 } // namespace mixln
 

@@ -34,6 +34,8 @@ struct MatmulTraits {
   /// One kernel computes a list of products; otherwise each is its own
   /// operation.
   bool lists = true;
+  /// Rows of bf16 may have any length; otherwise only multiples of 16 bytes.
+  bool oddRows = true;
 };
 
 /// How one operation launches its kernel.
@@ -76,6 +78,13 @@ public:
   /// that element and nothing else later.
   virtual bool canWriteInPlace(mlir::Operation *op, unsigned operand,
                                unsigned result) = 0;
+
+  /// Whether the kernel of `op`, with a result more, could write what result
+  /// `result` holds there as `type`, a layout of the same values.
+  virtual bool canWriteLayout(mlir::Operation *op, unsigned result,
+                              mlir::RankedTensorType type) {
+    return false;
+  }
 
   virtual MatmulTraits getMatmulTraits() { return {}; }
 

@@ -57,6 +57,8 @@ struct PhaseOptions {
   int64_t chunkThreshold = int64_t(32) << 20;
   /// Whether there are entries that generate text.
   bool generation = false;
+  /// Whether packed weights of bf16 are kept from one update to the next.
+  bool keepPacks = false;
   /// What may be computed again in the backward.
   RematerializeOptions rematerialize;
 };

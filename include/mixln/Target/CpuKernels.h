@@ -22,6 +22,11 @@ public:
   int64_t getBytes(mlir::RankedTensorType type) override;
   bool canWriteInPlace(mlir::Operation *op, unsigned operand,
                        unsigned result) override;
+  /// Where element (row, column) of a matrix with a layout lies, in elements.
+  int64_t getElementOffset(mlir::RankedTensorType type, int64_t row,
+                           int64_t column);
+  bool canWriteLayout(mlir::Operation *op, unsigned result,
+                      mlir::RankedTensorType type) override;
   llvm::LogicalResult
   emitKernel(mlir::Operation *op, llvm::StringRef symbol, mlir::ModuleOp module,
              llvm::SmallVectorImpl<std::string> &phases) override;

@@ -22,7 +22,7 @@ public:
   int64_t getBytes(mlir::RankedTensorType type) override;
   bool canWriteInPlace(mlir::Operation *op, unsigned operand,
                        unsigned result) override;
-  MatmulTraits getMatmulTraits() override { return {false, false}; }
+  MatmulTraits getMatmulTraits() override { return {false, false, false}; }
   void describe(mlir::Operation *op, rt::Kernel &kernel) override;
   llvm::LogicalResult
   emitKernel(mlir::Operation *op, llvm::StringRef symbol, mlir::ModuleOp module,

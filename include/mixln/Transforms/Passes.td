@@ -98,6 +98,17 @@ def MixlnPack : Pass<"mixln-pack", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mixln::MixlnDialect"];
 }
 
+def MixlnKeepPacks : Pass<"mixln-keep-packs", "::mlir::ModuleOp"> {
+  let summary = "pack weights once an update, into variables";
+  let description = [{
+    For models in bf16: what `mixln.pack` makes of a parameter becomes a
+    variable of role `packed` that `prepare` and `update` write, where the
+    optimizer's row program can lay it out itself. Two copies weigh as much as
+    the f32 parameter.
+  }];
+  let dependentDialects = ["::mixln::MixlnDialect"];
+}
+
 def MixlnSplitProducts : Pass<"mixln-split-products", "::mlir::ModuleOp"> {
   let summary = "one matmul for each product of a list";
   let description = [{
@@ -112,6 +123,15 @@ def MixlnCastSides : Pass<"mixln-cast-sides", "::mlir::ModuleOp"> {
   let description = [{
     For targets that read the sides of matmuls as they are, instead of
     `mixln-pack`: one row program for each value of an entry.
+  }];
+  let dependentDialects = ["::mixln::MixlnDialect"];
+}
+
+def MixlnWidenOdd : Pass<"mixln-widen-odd", "::mlir::ModuleOp"> {
+  let summary = "form products with odd rows of bf16 in f32";
+  let description = [{
+    For targets whose products need rows of bf16 that are multiples of 16 bytes:
+    the operands of the others are cast to f32 before, the results back behind.
   }];
   let dependentDialects = ["::mixln::MixlnDialect"];
 }

@@ -115,9 +115,8 @@ static Value loadColumnWords(KernelBuilder &b, const PackSpec &spec, Value row,
 // Panels
 //===----------------------------------------------------------------------===//
 
-/// (from, ld, to, columns, K): `lanes` columns of a panel, of which `columns`
-/// exist.
-static LLVM::LLVMFuncOp packTransposed(KernelBuilder &b, const PackSpec &spec) {
+LLVM::LLVMFuncOp mixln::packSquareFunction(KernelBuilder &b,
+                                           const PackSpec &spec) {
   Type ptr = b.ptrType(), i64 = b.getI64Type();
   return b.privateFunction(
       "mixln." + spec.name() + ".square", {ptr, i64, ptr, i64, i64},
@@ -171,7 +170,7 @@ LLVM::LLVMFuncOp mixln::packFunction(KernelBuilder &b, const PackSpec &spec) {
           if (spec.transposed) {
             b.loop(b.constant(0), b.constant(width), lanes, [&](Value i) {
               Value at = b.add(column, i);
-              b.call(packTransposed(b, spec),
+              b.call(packSquareFunction(b, spec),
                      {b.offset(from, b.mul(at, ld), spec.from), ld,
                       b.offset(panelTo, i), b.sub(n, at), depth});
             });
@@ -242,6 +241,51 @@ LLVM::LLVMFuncOp mixln::pairFunction(KernelBuilder &b, const PairSpec &spec) {
             chunk(column, b.maskFor(b.sub(columns, column)));
           });
         });
+      });
+}
+
+LLVM::LLVMFuncOp mixln::pairRowsFunction(KernelBuilder &b, bool panels) {
+  PackSpec words;
+  words.from = words.to = Element::BF16;
+  Type ptr = b.ptrType(), i64 = b.getI64Type();
+  return b.privateFunction(
+      panels ? "mixln.pair_rows.panels" : "mixln.pair_rows",
+      {ptr, i64, ptr, i64, i64, i64}, [&](ValueRange args) {
+        Value from = args[0], ld = args[1], to = args[2], columns = args[5];
+        Value hasNext = b.less(b.constant(1), args[4]);
+        int64_t lanes = b.lanes(), width = panelColumns(b.getTarget());
+        auto chunk = [&](Value column, Value target, Value mask) {
+          Value pairs =
+              loadColumnWords(b, words, b.offset(from, column, Element::BF16),
+                              ld, mask, hasNext);
+          // Panels have zeros to the right of the last column.
+          b.storeVector(pairs, target, panels ? Value() : mask);
+        };
+        if (!panels) {
+          Value whole = b.mul(b.divide(columns, b.constant(lanes)), lanes);
+          b.loop(b.constant(0), whole, lanes, [&](Value column) {
+            chunk(column, b.offset(to, column), Value());
+          });
+          b.loop(whole, columns, lanes, [&](Value column) {
+            chunk(column, b.offset(to, column),
+                  b.maskFor(b.sub(columns, column)));
+          });
+          return;
+        }
+        Value whole = b.divide(columns, b.constant(width));
+        auto panel = [&](Value index, bool masked) {
+          Value column = b.mul(index, width);
+          Value target = b.offset(to, b.mul(index, args[3]));
+          for (int64_t i = 0; i < width; i += lanes) {
+            Value at = b.add(column, i);
+            chunk(at, b.offset(target, i),
+                  masked ? b.maskFor(b.sub(columns, at)) : Value());
+          }
+        };
+        b.loop(b.constant(0), whole, 1,
+               [&](Value index) { panel(index, false); });
+        b.loop(whole, b.ceilDivide(columns, width), 1,
+               [&](Value index) { panel(index, true); });
       });
 }
 

@@ -23,10 +23,32 @@ struct RowBuffers {
   int64_t elements = 0;
 };
 
+/// Row results in a matmul's layout, which holds some rows side by side: two,
+/// or as many as a register has lanes. They are laid out when all of these are
+/// there, and lie in scratch until then, or in the plain bf16 result that holds
+/// the same rows.
+struct RowLayouts {
+  RowLayouts(RowwiseOp op, const RowBuffers &buffers, int64_t lanes);
+  /// Whether result `i` is one of them.
+  bool contains(unsigned i) const { return sources[i].has_value(); }
+  struct Source {
+    /// The plain result, or where the rows lie in scratch, in elements of f32.
+    std::optional<unsigned> result;
+    int64_t offset = 0;
+  };
+  /// By row result.
+  llvm::SmallVector<std::optional<Source>> sources;
+  /// Rows that are laid out at once; 0: there is no such result.
+  int64_t unit = 0;
+  /// Of the scratch memory, buffers included, in elements of f32.
+  int64_t elements = 0;
+};
+
 class RowEmitter {
 public:
   RowEmitter(RowwiseOp op, const RowStages &stages, KernelBuilder &builder)
-      : op(op), stages(stages), b(builder), slot(op), buffers(stages) {
+      : op(op), stages(stages), b(builder), slot(op), buffers(stages),
+        layouts(op, buffers, builder.lanes()) {
     planPrefetches();
   }
 
@@ -48,6 +70,12 @@ private:
   /// over all points so far, and are replaced by the new ones.
   void emitPoint(Value row, Value head, Values &totals);
   Value loadNumber(Value ptr, mlir::Type element);
+  /// Lays rows [row, row + count) out; `count` is at most the unit.
+  void storeLayouts(Value row, Value count, Value numRows);
+  void storePairs(unsigned result, Value from, Value row, Value count,
+                  Value numRows);
+  void storeSquare(unsigned result, Value from, Value row, Value count,
+                   Value numRows);
   /// Addresses and numbers of the operands at a point.
   void loadNumbers(mlir::ValueRange point);
   /// The element of `type` (leading dimensions `indices`) as an address.
@@ -89,6 +117,9 @@ private:
   KernelBuilder &b;
   RowSlot slot;
   RowBuffers buffers;
+  RowLayouts layouts;
+  /// Which row of a unit the present point is.
+  Value rowOfUnit;
 
   struct Prefetch {
     RowSource source;

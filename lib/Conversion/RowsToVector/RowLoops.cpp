@@ -135,7 +135,7 @@ void RowEmitter::planPrefetches() {
     return found - loops.begin();
   };
   for (unsigned i = 0; i < numResults(); ++i)
-    if (isWorth(op.getRowResults()[i]))
+    if (!layouts.contains(i) && isWorth(op.getRowResults()[i]))
       if (auto first = firstLoop([&](const RowLoop &loop) {
             return llvm::is_contained(loop.results, i);
           }))
@@ -278,6 +278,8 @@ void RowEmitter::emitChunk(const RowLoop &loop, Value column, bool masked,
     storeRow(sum, sumPtrs[i], b.getF32Type(), column, mask);
   }
   for (unsigned i : loop.results) {
+    if (layouts.contains(i) && layouts.sources[i]->result)
+      continue;
     auto [ptr, element] = addressOf({RowSource::Result, i});
     storeRow(lookup(yield.getRows()[i]), ptr, element, column, mask);
   }

@@ -6,6 +6,7 @@
 //   for row in my part of the rows
 //     for head in heads
 //       addresses, numbers; for each stage: numbers, loops
+//     behind the rows of a unit: results in a matmul's layout
 //   store the sums of numbers to my slot
 //
 // Phase 1, my part of the columns of each sum:
@@ -16,6 +17,8 @@
 
 #include "../RowOps.h"
 #include "RowEmitter.h"
+
+#include "mixln/Conversion/MatmulToVector.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -43,6 +46,46 @@ RowBuffers::RowBuffers(const RowStages &stages) {
 
 static Type elementOf(Value tensor) {
   return cast<RankedTensorType>(tensor.getType()).getElementType();
+}
+
+static bool isTransposed(Type type) {
+  auto packed =
+      dyn_cast_or_null<PackedAttr>(cast<RankedTensorType>(type).getEncoding());
+  return packed && packed.getTransposed();
+}
+
+RowLayouts::RowLayouts(RowwiseOp op, const RowBuffers &buffers, int64_t lanes)
+    : elements(buffers.elements) {
+  auto typeOf = [&](unsigned i) {
+    return cast<RankedTensorType>(op.getRowResults()[i].getType());
+  };
+  auto yielded = op.getYield().getRows();
+  unsigned count = op.getRowResults().size();
+  sources.resize(count);
+  for (Type type : op.getRowResults().getTypes())
+    if (cast<RankedTensorType>(type).getEncoding())
+      unit = std::max<int64_t>(unit, isTransposed(type) ? lanes : 2);
+  for (unsigned i = 0; i < count; ++i) {
+    if (!typeOf(i).getEncoding())
+      continue;
+    Source source;
+    for (unsigned j = 0; j < count && !source.result; ++j)
+      if (yielded[j] == yielded[i] && !typeOf(j).getEncoding() &&
+          typeOf(j).getElementType().isBF16())
+        source.result = j;
+    unsigned same = 0;
+    while (yielded[same] != yielded[i] || (same < i && !sources[same]))
+      ++same;
+    if (same < i) {
+      sources[i] = sources[same];
+      continue;
+    }
+    if (!source.result) {
+      source.offset = elements;
+      elements += llvm::alignTo(typeOf(i).getShape().back() * unit / 2, kLine);
+    }
+    sources[i] = source;
+  }
 }
 
 void RowEmitter::loadPointers(KernelBuilder::Arguments args) {
@@ -100,10 +143,16 @@ void RowEmitter::loadNumbers(ValueRange point) {
     if (!isa<VectorType>(argument.getType()) && stages.isLive(argument))
       numbers[argument] = loadNumber(rowPtrs.back(), elementOf(operand));
   }
-  for (auto [base, result] : llvm::zip(resultBases, op.getRowResults()))
-    resultPtrs.push_back(emitAddress(base,
-                                     cast<RankedTensorType>(result.getType()),
-                                     llvm::to_vector(point)));
+  for (auto [i, base] : llvm::enumerate(resultBases)) {
+    auto type = cast<RankedTensorType>(op.getRowResults()[i].getType());
+    if (!layouts.contains(i)) {
+      resultPtrs.push_back(emitAddress(base, type, llvm::to_vector(point)));
+      continue;
+    }
+    Value rows = b.offset(scratch, layouts.sources[i]->offset);
+    resultPtrs.push_back(elementAddress(
+        rows, type.getElementType(), b.mul(rowOfUnit, type.getShape().back())));
+  }
   for (auto [i, result] : llvm::enumerate(op.getSumResults())) {
     Values indices;
     for (AffineExpr expr : op.getSumMap(i).getResults())
@@ -183,6 +232,67 @@ void RowEmitter::emitPoint(Value row, Value head, Values &totals) {
   numbers = std::move(outer);
 }
 
+void RowEmitter::storePairs(unsigned result, Value from, Value row, Value count,
+                            Value numRows) {
+  auto type = cast<RankedTensorType>(op.getRowResults()[result].getType());
+  bool panels = isa<PackedAttr>(type.getEncoding());
+  int64_t columns = type.getShape().back();
+  int64_t width = panelColumns(b.getTarget());
+  Value stride = b.mul(b.ceilDivide(numRows, 2), width);
+  b.loop(b.constant(0), count, 2, [&](Value at) {
+    Value pair = b.divide(b.add(row, at), b.constant(2));
+    Value to =
+        b.offset(resultBases[result], b.mul(pair, panels ? width : columns));
+    b.call(pairRowsFunction(b, panels),
+           {elementAddress(from, type.getElementType(), b.mul(at, columns)),
+            b.constant(columns), to, stride, b.sub(count, at),
+            b.constant(columns)});
+  });
+}
+
+void RowEmitter::storeSquare(unsigned result, Value from, Value row,
+                             Value count, Value numRows) {
+  auto type = cast<RankedTensorType>(op.getRowResults()[result].getType());
+  int64_t columns = type.getShape().back(), words = (columns + 1) / 2;
+  int64_t width = panelColumns(b.getTarget());
+  PackSpec spec;
+  spec.from = spec.to = Element::BF16;
+  auto store = [&](Value at, Value exist) {
+    Value panel = b.divide(at, b.constant(width));
+    Value inPanel = b.sub(at, b.mul(panel, width));
+    Value to = b.offset(resultBases[result],
+                        b.add(b.mul(panel, width * words), inPanel));
+    b.call(packSquareFunction(b, spec),
+           {from, b.constant(columns), to, exist, b.constant(columns)});
+  };
+  store(row, count);
+  // Panels have zeros behind the last row.
+  Value isLast = b.equal(b.add(row, count), numRows);
+  b.ifThen(isLast, [&] {
+    Value end = b.mul(b.ceilDivide(numRows, width), width);
+    b.loop(b.add(row, b.lanes()), end, b.lanes(),
+           [&](Value at) { store(at, b.constant(0)); });
+  });
+}
+
+void RowEmitter::storeLayouts(Value row, Value count, Value numRows) {
+  for (unsigned i = 0; i < numResults(); ++i) {
+    if (!layouts.contains(i))
+      continue;
+    const RowLayouts::Source &source = *layouts.sources[i];
+    auto type = cast<RankedTensorType>(op.getRowResults()[i].getType());
+    Value from =
+        source.result
+            ? elementAddress(resultBases[*source.result], type.getElementType(),
+                             b.mul(row, type.getShape().back()))
+            : b.offset(scratch, source.offset);
+    if (isTransposed(type))
+      storeSquare(i, from, row, count, numRows);
+    else
+      storePairs(i, from, row, count, numRows);
+  }
+}
+
 void RowEmitter::emitRows(StringRef symbol) {
   b.kernelFunction(symbol, [&](KernelBuilder::Arguments args) {
     loadPointers(args);
@@ -209,23 +319,43 @@ void RowEmitter::emitRows(StringRef symbol) {
                                                         : b.constantF32(0));
       }
 
-    auto [begin, end] =
-        b.partition(b.loadI64(args.sizes, 0), args.task, args.tasks);
+    // Pairs of rows at least are dealt out, in every program, so that a sum
+    // does not depend on what else its program stores.
+    int64_t unit = std::max<int64_t>(layouts.unit, 2);
+    Value numRows = b.loadI64(args.sizes, 0);
+    auto [firstUnit, lastUnit] =
+        b.partition(b.ceilDivide(numRows, unit), args.task, args.tasks);
+    Value begin = b.mul(firstUnit, unit);
+    Value end = b.minimum(b.mul(lastUnit, unit), numRows);
     bool hasHeads = op.getDomain().size() > 1;
-    Values totals =
-        b.loop(begin, end, 1, zeros, [&](Value row, ValueRange carried) {
-          Values next(carried);
-          if (!hasHeads) {
-            emitPoint(row, Value(), next);
+    auto emitRow = [&](Value row, ValueRange carried) {
+      Values next(carried);
+      if (!hasHeads) {
+        emitPoint(row, Value(), next);
+        return next;
+      }
+      return b.loop(b.constant(0), b.constant(op.getDomain()[1]), 1, next,
+                    [&](Value head, ValueRange inner) {
+                      Values sums(inner);
+                      emitPoint(row, head, sums);
+                      return sums;
+                    });
+    };
+    Values totals;
+    if (layouts.unit == 0)
+      totals = b.loop(begin, end, 1, zeros, emitRow);
+    else
+      totals =
+          b.loop(begin, end, unit, zeros, [&](Value first, ValueRange carried) {
+            Value last = b.minimum(b.add(first, unit), end);
+            Values next = b.loop(first, last, 1, carried,
+                                 [&](Value row, ValueRange inner) {
+                                   rowOfUnit = b.sub(row, first);
+                                   return emitRow(row, inner);
+                                 });
+            storeLayouts(first, b.sub(last, first), numRows);
             return next;
-          }
-          return b.loop(b.constant(0), b.constant(op.getDomain()[1]), 1, next,
-                        [&](Value head, ValueRange inner) {
-                          Values sums(inner);
-                          emitPoint(row, head, sums);
-                          return sums;
-                        });
-        });
+          });
     unsigned carried = 0;
     for (unsigned i = 0; i < op.getSumResults().size(); ++i)
       if (isCarried(i)) {

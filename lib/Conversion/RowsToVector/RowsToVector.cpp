@@ -47,7 +47,7 @@ static int64_t bytesOf(Type type) {
   return tensor.getNumElements() * tensor.getElementTypeBitWidth() / 8;
 }
 
-Launch mixln::getRowLaunch(RowwiseOp op) {
+Launch mixln::getRowLaunch(RowwiseOp op, int64_t lanes) {
   Launch launch;
   FailureOr<RowStages> stages = RowStages::create(op);
   if (failed(stages))
@@ -68,7 +68,9 @@ Launch mixln::getRowLaunch(RowwiseOp op) {
 
   RowSlot slot(op);
   int64_t tasks = std::min<int64_t>(kMaxTasks, time / kTaskTime);
-  tasks = std::min(tasks, rows);
+  RowLayouts layouts(op, RowBuffers(*stages), lanes);
+  int64_t unit = std::max<int64_t>(layouts.unit, 2);
+  tasks = std::min(tasks, (rows + unit - 1) / unit);
   if (slot.elements > 0)
     tasks = std::min(kMaxTasks, rows / kSumRows);
   // A power of two divides most numbers of threads well.
@@ -76,7 +78,7 @@ Launch mixln::getRowLaunch(RowwiseOp op) {
 
   launch.tasks.push_back(tasks);
   launch.sizes = {rows, tasks};
-  launch.scratchBytes = RowBuffers(*stages).elements * 4;
+  launch.scratchBytes = layouts.elements * 4;
   if (slot.elements > 0) {
     launch.workspaceBytes = tasks * slot.elements * 4;
     double sumTime = static_cast<double>(launch.workspaceBytes) * kByteTime;
@@ -98,6 +100,8 @@ static void printTypes(raw_ostream &os, TypeRange types, bool dropRows) {
     for (int64_t extent : tensor.getShape().drop_front(dropRows ? 1 : 0))
       os << extent << "x";
     os << tensor.getElementType() << ",";
+    if (tensor.getEncoding())
+      os << tensor.getEncoding() << ",";
   }
   os << ";";
 }
@@ -163,4 +167,19 @@ bool mixln::canRowWriteInPlace(RowwiseOp op, unsigned operand,
                                       !stages->isReadBeforeWrite(i, result)))
       return false;
   return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Layouts
+//===----------------------------------------------------------------------===//
+
+bool mixln::canRowWriteLayout(RowwiseOp op, unsigned result,
+                              RankedTensorType type) {
+  auto plain = cast<RankedTensorType>(op.getRowResults()[result].getType());
+  if (op.getDomain().size() != 1 || plain.getRank() != 2 ||
+      plain.getEncoding() || !type.getElementType().isBF16())
+    return false;
+  // The rows of a task, and with them the bits of a sum, would change.
+  auto packed = dyn_cast<PackedAttr>(type.getEncoding());
+  return !packed || !packed.getTransposed() || op.getSumResults().empty();
 }

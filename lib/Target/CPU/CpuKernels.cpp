@@ -198,7 +198,7 @@ Launch CpuKernels::getLaunch(Operation *op) {
   auto rowsOf = [](Value value) { return typeOf(value).getDimSize(0); };
   auto columnsOf = [](Value value) { return typeOf(value).getDimSize(1); };
   return TypeSwitch<Operation *, Launch>(op)
-      .Case([](RowwiseOp op) { return getRowLaunch(op); })
+      .Case([&](RowwiseOp op) { return getRowLaunch(op, target.lanes); })
       .Case([&](MatmulOp op) {
         Launch launch;
         if (isMatvec(op)) {
@@ -291,12 +291,33 @@ int64_t CpuKernels::getBytes(RankedTensorType type) {
   return elements * type.getElementTypeBitWidth() / 8;
 }
 
+int64_t CpuKernels::getElementOffset(RankedTensorType type, int64_t row,
+                                     int64_t column) {
+  auto packed = dyn_cast_or_null<PackedAttr>(type.getEncoding());
+  if (!packed)
+    return (row / 2 * type.getDimSize(1) + column) * 2 + row % 2;
+  bool transposed = packed.getTransposed();
+  int64_t n = transposed ? row : column, k = transposed ? column : row;
+  int64_t depth = type.getDimSize(transposed ? 1 : 0);
+  int64_t perWord = type.getElementType().isBF16() ? 2 : 1;
+  int64_t words = (depth + perWord - 1) / perWord;
+  int64_t width = panelColumns(target);
+  int64_t word = (n / width * words + k / perWord) * width + n % width;
+  return word * perWord + k % perWord;
+}
+
 bool CpuKernels::canWriteInPlace(Operation *op, unsigned operand,
                                  unsigned result) {
   // All others read their operands again after the first result is written.
   if (auto row = dyn_cast<RowwiseOp>(op))
     return canRowWriteInPlace(row, operand, result);
   return false;
+}
+
+bool CpuKernels::canWriteLayout(Operation *op, unsigned result,
+                                RankedTensorType type) {
+  auto row = dyn_cast<RowwiseOp>(op);
+  return row && canRowWriteLayout(row, result, type);
 }
 
 //===----------------------------------------------------------------------===//

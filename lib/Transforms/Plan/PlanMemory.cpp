@@ -31,6 +31,7 @@
 #include "mixln/Transforms/Plan/ReferenceKernels.h"
 #include "mixln/Transforms/Plan/Schedule.h"
 #include "mixln/Transforms/Plan/VerifyPlan.h"
+#include "mixln/Transforms/Plan/WriteLayouts.h"
 
 #include "llvm/ADT/StringSet.h"
 
@@ -139,6 +140,7 @@ void MemoryPlanner::addKeptVariables(EntryOp entry,
 LogicalResult MemoryPlanner::planEntry(EntryOp entry) {
   normalizeVariables(entry);
   shortenLifetimes(entry);
+  writeLayouts(entry, kernels);
   FailureOr<PlacedEntry> placed = placeEntry(entry, kernels);
   if (failed(placed))
     return failure();

@@ -58,6 +58,7 @@ enum class Role {
   Output,    ///< written by an entry for the host to read
   Constant,  ///< filled once by its initialiser (RoPE tables)
   Packed,    ///< a copy of a parameter in a kernel's layout, made by `prepare`
+             ///< and `update`
   Cache      ///< keys and values between the calls of a generation, in bytes
              ///< that every other entry may overwrite
 };

@@ -262,6 +262,37 @@ TEST(Emulator, AnAccessOutsideTheDeclaredRangesIsFound) {
   EXPECT_EQ(test.runFailure(), "");
 }
 
+TEST(Emulator, AThreadReadsAgainWhatItWroteItself) {
+  const std::string text = R"(
+declare i32 @llvm.nvvm.read.ptx.sreg.tid.x()
+define ptx_kernel void @kernel(ptr addrspace(1) %x, ptr addrspace(1) %y) {
+  %tid = call i32 @llvm.nvvm.read.ptx.sreg.tid.x()
+  %p = getelementptr float, ptr addrspace(1) %x, i32 %tid
+  store volatile float 1.0, ptr addrspace(1) %p
+  %other = xor i32 %tid, 0
+  %r = getelementptr float, ptr addrspace(1) %x, i32 %other
+  %v = load volatile float, ptr addrspace(1) %r
+  %q = getelementptr float, ptr addrspace(1) %y, i32 %tid
+  store float %v, ptr addrspace(1) %q
+  ret void
+}
+)";
+  for (const char *distance : {"%tid, 0", "%tid, 1"}) {
+    std::string changed = text;
+    changed.replace(changed.find("%tid, 0"), 7, distance);
+    EmulatedProgram test(changed);
+    ASSERT_EQ(test.failure, "");
+    test.operand(128, false, true);
+    test.operand(128, false, true);
+    test.make();
+    std::string failure = test.runFailure();
+    if (distance == std::string("%tid, 0"))
+      EXPECT_EQ(failure, "");
+    else
+      EXPECT_THAT(failure, HasSubstr("declares as only written"));
+  }
+}
+
 TEST(Emulator, ConstantMemoryIsNotWritten) {
   ResidualRms test(residualRms);
   test.dispatch.operands[2].offset = kSlot;

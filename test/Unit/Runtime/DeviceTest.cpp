@@ -3,6 +3,7 @@
 #include "device/Device.h"
 #include "Toy.h"
 #include "device/Arena.h"
+#include "device/Barriers.h"
 #include "device/CpuFeatures.h"
 #include "device/ThreadPool.h"
 #include "support/Errors.h"
@@ -110,4 +111,32 @@ TEST(CpuDevice, RefusesDamagedPrograms) {
   Program phases = emptyDispatches(1);
   phases.entries[0].dispatches[0].tasks = {1, 1};
   EXPECT_THROW(makeCpuDevice(phases, &kernel, 1, pool), RunError);
+}
+
+static Dispatch touching(std::vector<Operand> operands, int64_t phases = 1) {
+  Dispatch dispatch;
+  dispatch.operands = std::move(operands);
+  dispatch.tasks.assign(phases, 1);
+  return dispatch;
+}
+
+TEST(Barriers, StandWhereSomethingIsAwaited) {
+  auto read = [](int64_t at) { return Operand{at, 64, true, false}; };
+  auto write = [](int64_t at) { return Operand{at, 64, false, true}; };
+  Entry entry;
+  entry.dispatches = {
+      touching({read(0), write(64)}),
+      touching({read(0), write(128)}),   // both only read 0
+      touching({read(127), write(192)}), // reads the last byte of 64
+      touching({write(256)}),
+      touching({write(0)}),              // what was read is done since
+      touching({read(192), write(320)}), // reads what the last two wrote not
+      touching({write(192)}, 2),         // overwrites what is read
+      touching({read(320)}),             // workers met between its phases
+      touching({write(320)}),
+  };
+  EXPECT_EQ(barriersBehind(entry),
+            (std::vector<bool>{false, true, false, false, true, true, false,
+                               true, true}));
+  EXPECT_TRUE(barriersBehind(Entry()).empty());
 }
