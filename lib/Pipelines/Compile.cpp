@@ -162,10 +162,10 @@ PhaseOptions mixln::getPhaseOptions(const CompileOptions &options,
   phases.chunkRows = options.chunkRows;
   phases.chunkThreshold = options.chunkThreshold;
   phases.rematerialize = {options.memoryLimit, options.checkpoints};
-  // Whoever saves memory packs weights where they are read.
-  phases.keepPacks = options.memoryLimit == 0 && !options.checkpoints;
   // A GPU has no kernels for one position yet.
   phases.generation = options.generation && options.target == "cpu";
+  // Whoever saves memory packs weights where they are read.
+  phases.keepPacks = options.memoryLimit == 0 && !options.checkpoints;
   return phases;
 }
 

@@ -53,7 +53,6 @@ std::optional<int64_t> Planner::plan(int64_t batchSize, int64_t limit,
     return std::nullopt;
   CpuKernels kernels(*target);
   PhaseOptions phases = getPhaseOptions(options, kernels);
-  phases.generation = false;
   PhaseRun run;
   run.last = Phase::Differentiate;
   error = "no plan for --batch_size " + std::to_string(batchSize);
@@ -62,7 +61,7 @@ std::optional<int64_t> Planner::plan(int64_t batchSize, int64_t limit,
   // The others need no more: they hold less than the sum over micro-batches,
   // or are not called in training.
   for (StringRef name : {"gradient", "gradient.measured", "gradient_norms",
-                         "loss", "logits", "prepare"})
+                         "loss", "logits", "prepare", "prefill", "decode"})
     if (auto entry = (*module)->lookupSymbol<EntryOp>(name))
       entry.erase();
   run.done = Phase::Differentiate;

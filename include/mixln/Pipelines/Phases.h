@@ -55,10 +55,10 @@ struct PhaseOptions {
   /// intermediate is computed in chunks.
   int64_t chunkRows = 512;
   int64_t chunkThreshold = int64_t(32) << 20;
-  /// Whether packed weights of bf16 are kept from one update to the next.
-  bool keepPacks = false;
   /// Whether there are entries that generate text.
   bool generation = false;
+  /// Whether packed weights of bf16 are kept from one update to the next.
+  bool keepPacks = false;
   /// What may be computed again in the backward.
   RematerializeOptions rematerialize;
 };
