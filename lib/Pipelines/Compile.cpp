@@ -204,11 +204,11 @@ int Compilation::setDtype() {
   return 0;
 }
 
-int Compilation::addMeasurements() {
-  std::string error;
-  ModelOp model = *module->getOps<ModelOp>().begin();
+LogicalResult mixln::addMeasurements(ModelOp model,
+                                     const CompileOptions &options,
+                                     std::string &error) {
   if (failed(addMeasures(model, getBuiltinMeasures(), "measures.json", error)))
-    return report(error, kFailed);
+    return failure();
   // The attention kernel of a GPU gives nothing about its scores yet.
   if (options.target != "cpu")
     for (MeasureOp op :
@@ -216,15 +216,24 @@ int Compilation::addMeasurements() {
       if (op.getPer() == "attention")
         op.erase();
   if (options.measure.empty())
-    return 0;
+    return success();
   FailureOr<std::string> text = readMeasures(options.measure, error);
   if (failed(text) || failed(addMeasures(model, *text, options.measure, error)))
-    return report(error, kBadInput);
+    return failure();
   for (MeasureOp op : model.getBody().getOps<MeasureOp>())
-    if (options.target != "cpu" && op.getPer() == "attention")
-      return report(options.measure + ": " + op.getSymName().str() +
-                        " is per attention, which --target cuda cannot measure",
-                    kBadInput);
+    if (options.target != "cpu" && op.getPer() == "attention") {
+      error = options.measure + ": " + op.getSymName().str() +
+              " is per attention, which --target cuda cannot measure";
+      return failure();
+    }
+  return success();
+}
+
+int Compilation::addMeasurements() {
+  std::string error;
+  ModelOp model = *module->getOps<ModelOp>().begin();
+  if (failed(mixln::addMeasurements(model, options, error)))
+    return report(error, kBadInput);
   return 0;
 }
 

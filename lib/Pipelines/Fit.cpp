@@ -49,7 +49,9 @@ std::optional<int64_t> Planner::plan(int64_t batchSize, int64_t limit,
   }
   FailureOr<OwningOpRef<ModuleOp>> module =
       importConfig(context, options, error);
-  if (failed(module))
+  if (failed(module) ||
+      failed(addMeasurements(*(**module).getOps<ModelOp>().begin(), options,
+                             error)))
     return std::nullopt;
   CpuKernels kernels(*target);
   PhaseOptions phases = getPhaseOptions(options, kernels);
@@ -61,7 +63,8 @@ std::optional<int64_t> Planner::plan(int64_t batchSize, int64_t limit,
   // The others need no more: they hold less than the sum over micro-batches,
   // or are not called in training.
   for (StringRef name : {"gradient", "gradient.measured", "gradient_norms",
-                         "loss", "logits", "prepare", "prefill", "decode"})
+                         "loss", "logits", "prepare", "prefill", "decode",
+                         "measured.parameters", "measured.updates"})
     if (auto entry = (*module)->lookupSymbol<EntryOp>(name))
       entry.erase();
   run.done = Phase::Differentiate;

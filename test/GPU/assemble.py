@@ -64,7 +64,8 @@ def main():
     args = parser.parse_args()
     norms = args.norm.split(",")
     if norms == ["all"]:
-        norms = sorted(p.stem for p in (ROOT / "configs/norms").glob("*.json") if '"select"' not in p.read_text())
+        texts = {p.stem: p.read_text() for p in sorted((ROOT / "configs/norms").glob("*.json"))}
+        norms = [name + ":3" * bool(re.search(r"\bK\b", text)) for name, text in texts.items() if '"select"' not in text]
     args.work.mkdir(parents=True, exist_ok=True)
     count = wrong = 0
     for norm in norms:

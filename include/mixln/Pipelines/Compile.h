@@ -11,6 +11,8 @@
 
 namespace mixln {
 
+class ModelOp;
+
 /// What fixes an executable. Everything else is a run-time flag.
 struct CompileOptions {
   /// A Hugging Face config (.json) or IR (.mlir) at the end of `done`.
@@ -68,6 +70,11 @@ struct CompileOptions {
 mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>
 importConfig(mlir::MLIRContext &context, const CompileOptions &options,
              std::string &error);
+
+/// Adds what every executable measures and what --measure asks for.
+mlir::LogicalResult addMeasurements(ModelOp model,
+                                    const CompileOptions &options,
+                                    std::string &error);
 
 PhaseOptions getPhaseOptions(const CompileOptions &options,
                              KernelGenerator &generator);

@@ -7,14 +7,14 @@
 
 using namespace mixln::rt;
 
-TEST(Commands, UnknownAndUnfinished) {
+TEST(Commands, UnknownAndIncomplete) {
   const std::tuple<std::vector<std::string>, int, const char *> cases[] = {
       {{}, 2, "usage:"},
       {{"trian"}, 2, "unknown command 'trian'; did you mean train?"},
       {{"xyzzy"}, 2, "unknown command 'xyzzy'; --help lists"},
       {{"batches", "--steps", "3"}, 2, "--data is required"},
       {{"batches", "--data", "x"}, 2, "--out is required"},
-      {{"generate"}, 2, "generate is not supported yet"},
+      {{"generate"}, 2, "one of --prompt, --prompt_file and --prompt_ids"},
       {{"layers"}, 2, "give one of --batch and --data"},
       {{"replay"}, 2, "--weights is required"},
       {{"eval"}, 2, "--weights is required"},
