@@ -227,9 +227,9 @@ int64_t mixln::rt::stepBytes(const Program &program) {
     for (const Dispatch &dispatch : entry.dispatches)
       for (const Operand &operand : dispatch.operands)
         reach = std::max(reach, operand.offset + operand.bytes);
-    // Not called while a run trains.
+    // Not called while a run trains, unless it measures layers.
     if (entry.name != "logits" && entry.name != "prefill" &&
-        entry.name != "decode")
+        entry.name != "decode" && entry.name != "gradient.measured")
       most = std::max(most, reach);
   }
   return most;
