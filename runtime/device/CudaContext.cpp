@@ -185,9 +185,7 @@ static const CublasLt &cublasLtOrError() {
   std::string missing;
   const CublasLt *library = openCublasLt(missing);
   if (!library)
-    badInput("--device cuda: ", missing,
-             "; this executable's matmuls call it (--matmul generated does "
-             "without)");
+    badInput("--device cuda: ", missing, "; this executable's matmuls call it");
   return *library;
 }
 
