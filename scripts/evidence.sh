@@ -42,7 +42,7 @@ best = {}
 for run in json.load(open(results))["runs"]:
     norm, lr = run["flags"]["norm"], run["flags"]["lr"]
     if run["state"] == "done":
-        loss = run["evaluations"]["eval_data"]["loss"]
+        loss = run["evaluations"]["eval"]["loss"]
         best[norm] = min(best.get(norm, (loss, lr)), (loss, lr))
 sweep = json.load(open(form))
 sweep["cases"] = [{"norm": norm, "lr": lr} for norm, (_, lr) in best.items()]

@@ -93,3 +93,16 @@ Value mixln::emitMapIndex(KernelBuilder &b, AffineExpr expr, ValueRange point) {
     return arith::CeilDivUIOp::create(b, lhs, rhs);
   }
 }
+
+Value mixln::emitLinearIndex(KernelBuilder &b, RankedTensorType type,
+                             ArrayRef<Value> indices) {
+  Value linear;
+  for (auto [i, index] : llvm::enumerate(indices)) {
+    int64_t stride = 1;
+    for (int64_t extent : type.getShape().drop_front(i + 1))
+      stride *= extent;
+    Value term = b.mul(index, stride);
+    linear = linear ? b.add(linear, term) : term;
+  }
+  return linear;
+}

@@ -1,8 +1,7 @@
 //===- CpuDevice.cpp - Entries on the thread pool -------------------------===//
 
-#include "device/Arena.h"
 #include "device/Barriers.h"
-#include "device/Device.h"
+#include "device/HostDevice.h"
 #include "device/Recorder.h"
 #include "device/ThreadPool.h"
 #include "support/Errors.h"
@@ -38,22 +37,12 @@ private:
   unsigned saved;
 };
 
-class CpuDevice : public Device {
+class CpuDevice : public HostDevice {
 public:
   CpuDevice(const Program &program, const KernelFunction *kernels,
             int64_t kernelCount, ThreadPool &pool);
 
   bool run(int64_t entry, int64_t first, int64_t last, bool (*stop)()) override;
-  void setRecorder(Recorder *to) override { recorder = to; }
-  void write(int64_t offset, const void *from, int64_t bytes) override {
-    std::memcpy(arena.data() + offset, from, bytes);
-  }
-  void read(int64_t offset, void *to, int64_t bytes) const override {
-    std::memcpy(to, arena.data() + offset, bytes);
-  }
-  void zero(int64_t offset, int64_t bytes) override {
-    std::memset(arena.data() + offset, 0, bytes);
-  }
 
 private:
   Step resolve(const Dispatch &dispatch, const KernelFunction *kernels,
@@ -65,10 +54,7 @@ private:
             bool (*stop)(), std::atomic<int64_t> &stopAfter,
             std::atomic<bool> &leftOut);
 
-  const Program &program;
   ThreadPool &pool;
-  Recorder *recorder = nullptr;
-  Arena arena;
   /// Per worker: rounded up so that two workers never share a line or a page.
   int64_t scratchStride;
   Arena scratch;
@@ -83,7 +69,7 @@ static int64_t roundUp(int64_t value, int64_t multiple) {
 
 CpuDevice::CpuDevice(const Program &program, const KernelFunction *kernels,
                      int64_t kernelCount, ThreadPool &pool)
-    : program(program), pool(pool), arena(program.arenaBytes),
+    : HostDevice(program), pool(pool),
       scratchStride(roundUp(program.scratchBytes, 4096) + 4096),
       scratch(scratchStride * pool.size()) {
   for (const Entry &entry : program.entries) {

@@ -1,9 +1,8 @@
 //===- EmulatorDevice.cpp - A GPU program's entries on this CPU -----------===//
 
-#include "device/Arena.h"
 #include "device/CpuFeatures.h"
-#include "device/Device.h"
 #include "device/EmulatedBlock.h"
+#include "device/HostDevice.h"
 #include "device/LibraryMatmul.h"
 #include "device/Recorder.h"
 #include "device/ThreadPool.h"
@@ -28,22 +27,12 @@ struct Step {
   LibraryCall matmul;
 };
 
-class EmulatorDevice : public Device {
+class EmulatorDevice : public HostDevice {
 public:
   EmulatorDevice(const Program &program, const EmulatedPhase *phases,
                  int64_t phaseCount, ThreadPool &pool, uint64_t seed);
 
   bool run(int64_t entry, int64_t first, int64_t last, bool (*stop)()) override;
-  void setRecorder(Recorder *to) override { recorder = to; }
-  void write(int64_t offset, const void *from, int64_t bytes) override {
-    std::memcpy(arena.data() + offset, from, bytes);
-  }
-  void read(int64_t offset, void *to, int64_t bytes) const override {
-    std::memcpy(to, arena.data() + offset, bytes);
-  }
-  void zero(int64_t offset, int64_t bytes) override {
-    std::memset(arena.data() + offset, 0, bytes);
-  }
 
 private:
   void resolve(const Dispatch &dispatch, const EmulatedPhase *phases,
@@ -51,12 +40,9 @@ private:
   void runStep(const Step &step, bool (*stop)());
   void runLaunch(const EmulatedLaunch &launch, bool (*stop)());
 
-  const Program &program;
   ThreadPool &pool;
   uint64_t seed;
   uint64_t launched = 0; ///< launches so far: each has an order of its own
-  Recorder *recorder = nullptr;
-  Arena arena;
   std::vector<std::vector<Step>> entries;
   std::vector<EmulatedBlock> blocks; ///< one a worker
 };
@@ -66,8 +52,7 @@ private:
 EmulatorDevice::EmulatorDevice(const Program &program,
                                const EmulatedPhase *phases, int64_t phaseCount,
                                ThreadPool &pool, uint64_t seed)
-    : program(program), pool(pool), seed(seed), arena(program.arenaBytes),
-      blocks(pool.size()) {
+    : HostDevice(program), pool(pool), seed(seed), blocks(pool.size()) {
   for (const Entry &entry : program.entries) {
     std::vector<Step> &steps = entries.emplace_back(entry.dispatches.size());
     for (size_t i = 0; i < steps.size(); ++i)

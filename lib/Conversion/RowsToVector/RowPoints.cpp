@@ -111,14 +111,7 @@ void RowEmitter::loadPointers(KernelBuilder::Arguments args) {
 
 Value RowEmitter::emitAddress(Value base, RankedTensorType type,
                               ArrayRef<Value> indices) {
-  Value linear;
-  for (auto [i, index] : llvm::enumerate(indices)) {
-    int64_t stride = 1;
-    for (int64_t extent : type.getShape().drop_front(i + 1))
-      stride *= extent;
-    Value term = b.mul(index, stride);
-    linear = linear ? b.add(linear, term) : term;
-  }
+  Value linear = emitLinearIndex(b, type, indices);
   return linear ? elementAddress(base, type.getElementType(), linear) : base;
 }
 

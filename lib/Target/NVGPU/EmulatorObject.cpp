@@ -15,40 +15,18 @@
 
 #include "mixln/Target/EmulatorObject.h"
 #include "EmulatedModule.h"
+#include "mixln/Target/CodeGenerator.h"
 
 #include "llvm/AsmParser/Parser.h"
 #include "llvm/IR/IRBuilder.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/IR/Verifier.h"
-#include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/Regex.h"
 #include "llvm/Support/SourceMgr.h"
-#include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
-#include "llvm/Target/TargetMachine.h"
-#include "llvm/Target/TargetOptions.h"
-#include "llvm/TargetParser/Host.h"
 
 using namespace llvm;
 using namespace mixln;
-
-static Expected<std::unique_ptr<TargetMachine>> createMachine() {
-  InitializeNativeTarget();
-  InitializeNativeTargetAsmPrinter();
-  Triple triple(sys::getDefaultTargetTriple());
-  std::string error;
-  const Target *entry = TargetRegistry::lookupTarget(triple, error);
-  if (!entry)
-    return createStringError(error);
-  std::unique_ptr<TargetMachine> machine(entry->createTargetMachine(
-      triple, "x86-64-v3", "", TargetOptions(), Reloc::PIC_, std::nullopt,
-      CodeGenOptLevel::Default));
-  if (!machine)
-    return createStringError("no code generator for " + triple.str());
-  return machine;
-}
 
 //===----------------------------------------------------------------------===//
 // Address spaces
@@ -172,25 +150,10 @@ static Error addTable(Module &module, ArrayRef<std::string> phases,
   return Error::success();
 }
 
-static void optimise(Module &module, TargetMachine &machine) {
-  LoopAnalysisManager loops;
-  FunctionAnalysisManager functions;
-  CGSCCAnalysisManager graphs;
-  ModuleAnalysisManager modules;
-  PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(graphs);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, graphs, modules);
-  builder.buildPerModuleDefaultPipeline(OptimizationLevel::O1)
-      .run(module, modules);
-}
-
 Expected<SmallVector<char, 0>>
 mixln::emitEmulatorObject(const Module &kernels, ArrayRef<std::string> phases,
                           std::string *text) {
-  auto machine = createMachine();
+  auto machine = createHostMachine("x86-64-v3", "", CodeGenOptLevel::Default);
   if (!machine)
     return machine.takeError();
   StringMap<PhaseFacts> facts;
@@ -215,14 +178,7 @@ mixln::emitEmulatorObject(const Module &kernels, ArrayRef<std::string> phases,
     return createStringError("the emulator's code is not valid: " + broken);
   if (text)
     raw_string_ostream(*text) << **module;
-  optimise(**module, **machine);
+  optimise(**module, **machine, OptimizationLevel::O1);
 
-  SmallVector<char, 0> object;
-  raw_svector_ostream stream(object);
-  legacy::PassManager passes;
-  if ((*machine)->addPassesToEmitFile(passes, stream, nullptr,
-                                      CodeGenFileType::ObjectFile))
-    return createStringError("the code generator writes no object files");
-  passes.run(**module);
-  return object;
+  return emitFile(**module, **machine, CodeGenFileType::ObjectFile);
 }
