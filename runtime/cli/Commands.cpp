@@ -43,8 +43,7 @@ static void printHelp(const Executable &executable, std::FILE *to) {
   std::string name = std::filesystem::path(executable.name).filename();
   std::fprintf(to, "usage: %s COMMAND [--flag VALUE ...]\n\n", name.c_str());
   for (const Command &command : commands)
-    if (command.run)
-      std::fprintf(to, "  %-13s %s\n", command.name, command.help);
+    std::fprintf(to, "  %-13s %s\n", command.name, command.help);
   std::fprintf(to, "\n%s COMMAND --help lists the flags of a command.\n",
                name.c_str());
 }
@@ -54,13 +53,9 @@ static const Command &findCommand(const std::string &name) {
   std::replace(spelled.begin(), spelled.end(), '_', '-');
   std::vector<std::string> known;
   for (const Command &command : commands) {
-    if (spelled == command.name) {
-      if (!command.run)
-        badInput("the command ", name, " is not supported yet");
+    if (spelled == command.name)
       return command;
-    }
-    if (command.run)
-      known.push_back(command.name);
+    known.push_back(command.name);
   }
   std::string meant = nearest(name, known);
   badInput("unknown command '", name, "'",
