@@ -124,8 +124,10 @@ std::string mixln::getCacheKey(const CompileOptions &options,
   key.add(options.seqLen);
   key.add(options.dtype.empty() ? "fp32" : StringRef(options.dtype));
   key.add(options.target);
-  if (options.target == "cuda")
+  if (options.target == "cuda") {
     key.add(options.gpuArch);
+    key.add(options.gpuMatmul);
+  }
   key.add(int64_t(options.emulator));
   key.add(options.cpu == "native" ? sys::getHostCPUName()
                                   : StringRef(options.cpu));

@@ -490,7 +490,9 @@ int Compilation::run() {
     auto gpu = GpuInfo::create(options.gpuArch);
     if (!gpu)
       return report("--gpu_arch " + llvm::toString(gpu.takeError()), kBadInput);
-    kernels = std::make_unique<GpuKernels>(*gpu);
+    kernels = std::make_unique<GpuKernels>(
+        *gpu, options.gpuMatmul == "generated" ? MatmulSource::Generated
+                                               : MatmulSource::Library);
   } else {
     kernels = std::make_unique<CpuKernels>(*target);
   }

@@ -137,6 +137,15 @@ static const CompileFlag flags[] = {
        Expected<GpuInfo> gpu = GpuInfo::create(v);
        return gpu ? std::string() : toString(gpu.takeError());
      }},
+    {"gpu_matmul", "library|generated",
+     "products with --target cuda: cublasLt (library), or kernels of the "
+     "executable, which then needs the driver alone",
+     [](CompileOptions &o, StringRef v) {
+       o.gpuMatmul = v.str();
+       return v == "library" || v == "generated"
+                  ? std::string()
+                  : "is '" + v.str() + "', expected library or generated";
+     }},
     {"mcpu", "NAME", "CPU to compile for (native)",
      [](CompileOptions &o, StringRef v) {
        o.cpu = v.str();

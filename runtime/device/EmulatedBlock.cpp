@@ -383,6 +383,8 @@ void EmulatedBlock::copyLater(char *to, const char *from, int64_t bytes,
                               int64_t zeros) {
   if (bytes > 0)
     access(from, bytes, /*isWrite=*/false, bytes + zeros);
+  // It may arrive at once: nobody may be reading there any more.
+  access(to, bytes + zeros, /*isWrite=*/true, bytes + zeros);
   Fiber &own = fibers[fiber];
   own.copies.push_back({to, from, bytes, zeros, own.group});
 }

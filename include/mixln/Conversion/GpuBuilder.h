@@ -8,6 +8,11 @@
 //   llvm.nvvm.read.ptx.sreg.tid.x, .ctaid.x, .nctaid.x
 //   llvm.nvvm.barrier.cta.sync.aligned.all (0)
 //   llvm.nvvm.shfl.sync.bfly.f32
+//   llvm.nvvm.bar.warp.sync
+//   llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4[.trans].b16
+//   llvm.nvvm.mma.m16n8k16.row.col.bf16
+//   llvm.nvvm.cp.async.cg.shared.global.16[.s], .commit.group, .wait.group
+//   llvm.nvvm.ff2bf16x2.rn, ex2.approx.ftz.f32, lg2.approx.ftz.f
 //
 // Beside them: llvm.fma, llvm.sqrt, llvm.fabs, llvm.copysign, llvm.maximum,
 // llvm.minimum, llvm.roundeven, in inverses of f32 division with `afn`, and in
@@ -72,6 +77,31 @@ public:
   /// aligned to the bytes of all of them, up to 16.
   Value loadNumbers(Value ptr, int64_t count, mlir::Type element);
   void storeNumbers(Value numbers, Value ptr, mlir::Type element);
+
+  // Tensor cores (GpuTensorCores.cpp). Words are i32 with two bf16, the one
+  // with the lower number in the lower half.
+  /// Waits for the threads of the own warp.
+  void warpBarrier();
+  /// Four 8x8 matrices of bf16 in shared memory as words; lane 8 i + j gives
+  /// the address of row j of matrix i.
+  llvm::SmallVector<Value> loadMatrices(Value address, bool transposed);
+  /// sums + a * b of one 16x8 tile: a has 4 words, b 2, sums 4 numbers.
+  llvm::SmallVector<Value> multiplyTile(ValueRange a, ValueRange b,
+                                        ValueRange sums);
+  Value word(Value low, Value high);
+  /// 16 bytes from global to shared memory, later; the first `bytes` (an i32)
+  /// of them, zeros behind.
+  void copyLater(Value to, Value from, Value bytes = {});
+  void closeCopies();
+  /// Until at most `open` closed groups of the thread's copies are on their
+  /// way.
+  void waitForCopies(int64_t open = 0);
+  /// 2^x and log2(x) as the approximate instructions.
+  Value fastExp2(Value x);
+  Value fastLog2(Value x);
+  Value fmaF(Value a, Value b, Value sum); ///< of scalars
+  /// The larger; of a number and a NaN the number.
+  Value maxNumber(Value a, Value b);
 
   Value intrinsic(llvm::StringRef name, mlir::Type result,
                   ValueRange arguments);

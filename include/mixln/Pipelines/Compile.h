@@ -38,6 +38,8 @@ struct CompileOptions {
   std::string cpu = "native";
   /// What cuda compiles for.
   std::string gpuArch = "sm_80";
+  /// library or generated: who computes products there.
+  std::string gpuMatmul = "library";
   /// GPU kernels as code of this CPU too.
   bool emulator = false;
   std::string output;

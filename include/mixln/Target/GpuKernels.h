@@ -8,11 +8,18 @@
 
 namespace mixln {
 
+/// Who computes products of matrices.
+enum class MatmulSource {
+  Library,  ///< cublasLt
+  Generated ///< kernels of the program: the driver alone suffices
+};
+
 /// A GPU's answers: which operations share a kernel, how one is launched, and
-/// its code. Products of matrices are the library's.
+/// its code.
 class GpuKernels : public KernelGenerator {
 public:
-  explicit GpuKernels(GpuInfo gpu) : gpu(std::move(gpu)) {}
+  explicit GpuKernels(GpuInfo gpu, MatmulSource matmuls = MatmulSource::Library)
+      : gpu(std::move(gpu)), matmuls(matmuls) {}
 
   const GpuInfo &getGpu() const { return gpu; }
 
@@ -22,7 +29,10 @@ public:
   int64_t getBytes(mlir::RankedTensorType type) override;
   bool canWriteInPlace(mlir::Operation *op, unsigned operand,
                        unsigned result) override;
-  MatmulTraits getMatmulTraits() override { return {false, false, false}; }
+  MatmulTraits getMatmulTraits() override {
+    return {/*packs=*/false, /*lists=*/false,
+            /*oddRows=*/matmuls == MatmulSource::Generated};
+  }
   void describe(mlir::Operation *op, rt::Kernel &kernel) override;
   llvm::LogicalResult
   emitKernel(mlir::Operation *op, llvm::StringRef symbol, mlir::ModuleOp module,
@@ -30,6 +40,7 @@ public:
 
 private:
   GpuInfo gpu;
+  MatmulSource matmuls;
 };
 
 } // namespace mixln

@@ -1,5 +1,6 @@
 //===- FmaAttention.cpp - Attention of f32, and of unusual heads ----------===//
 
+#include "AttentionPaths.h"
 #include "FmaTiles.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -22,18 +23,11 @@ static int64_t sharedBytes(const AttentionSpec &spec, int64_t tiles,
               scores * FmaTiles::kScoreElements);
 }
 
-/// Number `block` as (outer, inner) with `count` inner ones.
-static std::pair<Value, Value> split(GpuBuilder &b, Value block,
-                                     int64_t count) {
-  return {b.divide(block, count), b.remainder(block, count)};
-}
-
 //===----------------------------------------------------------------------===//
 // Forward
 //===----------------------------------------------------------------------===//
 
-Launch mixln::gpuAttentionLaunch(const AttentionSpec &spec, const GpuInfo &gpu,
-                                 int64_t sequences) {
+Launch attention::fmaLaunch(const AttentionSpec &spec, int64_t sequences) {
   Launch launch;
   launch.tasks = {sequences * spec.heads * tilesOf(spec)};
   launch.sizes = {sequences};
@@ -41,83 +35,91 @@ Launch mixln::gpuAttentionLaunch(const AttentionSpec &spec, const GpuInfo &gpu,
   return launch;
 }
 
-void mixln::emitGpuAttentionKernel(GpuBuilder &b, StringRef symbol,
-                                   const AttentionSpec &spec,
-                                   SmallVectorImpl<std::string> &phases) {
-  phases.push_back(symbol.str());
-  GpuSignature signature{
-      {true, true, true, true, true, false, false}, 1, 0, FmaTiles::kThreads};
-  b.gpuFunction(symbol, signature, [&](GpuBuilder::Parameters parameters) {
-    ValueRange p = parameters.pointers;
-    FmaTiles tiles(b, spec);
-    int64_t bytes = 4 * FmaTiles::tileElements(spec);
-    Value q = b.shared(), k = b.shared(bytes), v = b.shared(2 * bytes);
-    Value scores = b.shared(3 * bytes);
-    auto [rest, tile] = split(b, b.blockId(), tilesOf(spec));
-    auto [sequence, head] = split(b, rest, spec.heads);
-    Value kvHead = b.divide(head, spec.heads / spec.kvHeads);
-    auto qRows = tiles.headRows(p[0], sequence, head, spec.heads);
-    auto kRowsOf = tiles.headRows(p[1], sequence, kvHead, spec.kvHeads);
-    auto vRows = tiles.headRows(p[2], sequence, kvHead, spec.kvHeads);
-    auto ctxRows = tiles.headRows(p[5], sequence, head, spec.heads);
-    Value first = b.mul(tile, kRows);
-    Value query = b.add(first, tiles.row);
-    tiles.load(qRows, first, q, spec.scoreScale(), p[3], p[4]);
+void attention::emitFmaForward(GpuBuilder &b, const AttentionSpec &spec,
+                               const Pointers &p) {
+  FmaTiles tiles(b, spec);
+  int64_t bytes = 4 * FmaTiles::tileElements(spec);
+  Value q = b.shared(), k = b.shared(bytes), v = b.shared(2 * bytes);
+  Value scores = b.shared(3 * bytes);
+  auto [rest, tile] = split(b, b.blockId(), tilesOf(spec));
+  auto [sequence, head] = split(b, rest, spec.heads);
+  Value kvHead = b.divide(head, spec.heads / spec.kvHeads);
+  auto qRows = headRows(b, spec, p.q, sequence, head, spec.heads);
+  auto kRowsOf = headRows(b, spec, p.k, sequence, kvHead, spec.kvHeads);
+  auto vRows = headRows(b, spec, p.v, sequence, kvHead, spec.kvHeads);
+  auto ctxRows = headRows(b, spec, p.ctx, sequence, head, spec.heads);
+  Value first = b.mul(tile, kRows);
+  Value query = b.add(first, tiles.row);
+  tiles.load(qRows, first, q, spec.scoreScale(), p.cos, p.sin);
 
-    Values init = {b.constantF32(-std::numeric_limits<double>::infinity()),
-                   b.constantF32(0)};
-    init.append(tiles.ownColumns(), b.constantF32(0));
-    Values state = b.loop(
-        b.constant(0), b.add(tile, 1), 1, init,
-        [&](Value keyTile, ValueRange carried) {
-          Value firstKey = b.mul(keyTile, kRows);
-          b.barrier();
-          tiles.load(kRowsOf, firstKey, k, 1, p[3], p[4]);
-          tiles.load(vRows, firstKey, v);
-          b.barrier();
-          Values s = tiles.dots(q, k);
-          Value most = carried[0];
-          Value never = b.constantF32(-std::numeric_limits<double>::infinity());
-          Value own = never;
-          for (int64_t i = 0; i < FmaTiles::kOwnScores; ++i) {
-            Value key =
-                b.add(b.add(firstKey, i * FmaTiles::kSplit), tiles.split);
-            s[i] = b.select(b.less(query, key), never, s[i]);
-            own = b.maxF(own, s[i]);
-          }
-          // The first tile has key 0, so the maximum is a number from then on.
-          most = b.maxF(most, tiles.maxOfRow(own));
-          Value rescale = tiles.exponential(b.subF(carried[0], most));
-          Value sum = b.constantF32(0);
-          for (Value &score : s) {
-            score = tiles.exponential(b.subF(score, most));
-            sum = b.addF(sum, score);
-          }
-          sum = b.addF(b.mulF(carried[1], rescale), tiles.sumOfRow(sum));
-          tiles.storeScores(s, scores);
-          b.barrier();
-          Values context;
-          for (Value column : carried.drop_front(2))
-            context.push_back(b.mulF(column, rescale));
-          Values next = {most, sum};
-          next.append(tiles.accumulate(scores, v, context));
-          return next;
-        });
-    Value inverse = b.divF(b.constantF32(1), state[1]);
-    Values context;
-    for (Value column : ArrayRef(state).drop_front(2))
-      context.push_back(b.mulF(column, inverse));
-    b.barrier();
-    tiles.storeOwn(context, q);
-    b.barrier();
-    tiles.store(q, ctxRows, first);
-    Value writes = b.both(b.less(query, b.constant(spec.seqLen)),
-                          b.equal(tiles.split, b.constant(0)));
-    b.ifThen(writes, [&] {
-      Value lse = b.addF(state[0], tiles.logarithm(state[1]));
-      Value at = b.add(b.mul(sequence, spec.seqLen), query);
-      b.storeF32(lse, b.offset(p[6], b.add(b.mul(at, spec.heads), head)));
-    });
+  Value never = b.constantF32(-std::numeric_limits<double>::infinity());
+  Value least = b.constantF32(kLeastScore);
+  Values init = {never, b.constantF32(0)};
+  if (spec.measured)
+    init.push_back(b.constantF32(0));
+  size_t numbers = init.size();
+  init.append(tiles.ownColumns(), b.constantF32(0));
+  Values state = b.loop(
+      b.constant(0), b.add(tile, 1), 1, init,
+      [&](Value keyTile, ValueRange carried) {
+        Value firstKey = b.mul(keyTile, kRows);
+        b.barrier();
+        tiles.load(kRowsOf, firstKey, k, 1, p.cos, p.sin);
+        tiles.load(vRows, firstKey, v);
+        b.barrier();
+        Values s = tiles.dots(q, k);
+        Value most = carried[0], own = never;
+        for (int64_t i = 0; i < FmaTiles::kOwnScores; ++i) {
+          Value key = b.add(b.add(firstKey, i * FmaTiles::kSplit), tiles.split);
+          s[i] = b.select(b.less(query, key), never, s[i]);
+          own = b.maxF(own, s[i]);
+        }
+        // The first tile has key 0, so the maximum is a number from then on.
+        most = b.maxF(most, tiles.maxOfRow(own));
+        Value moved = b.subF(carried[0], most);
+        Value rescale = tiles.exponential(moved);
+        Value sum = b.constantF32(0), weighted = sum;
+        for (Value &score : s) {
+          Value below = b.subF(score, most);
+          score = tiles.exponential(below);
+          sum = b.addF(sum, score);
+          if (spec.measured)
+            weighted = b.fmaF(score, b.maxF(below, least), weighted);
+        }
+        sum = b.addF(b.mulF(carried[1], rescale), tiles.sumOfRow(sum));
+        tiles.storeScores(s, scores);
+        b.barrier();
+        Values context;
+        for (Value column : carried.drop_front(numbers))
+          context.push_back(b.mulF(column, rescale));
+        Values next = {most, sum};
+        if (spec.measured) {
+          Value before = b.fmaF(carried[1], b.maxF(moved, least), carried[2]);
+          next.push_back(b.fmaF(before, rescale, tiles.sumOfRow(weighted)));
+        }
+        next.append(tiles.accumulate(scores, v, context));
+        return next;
+      });
+  Value inverse = b.divF(b.constantF32(1), state[1]);
+  Values context;
+  for (Value column : ArrayRef(state).drop_front(numbers))
+    context.push_back(b.mulF(column, inverse));
+  b.barrier();
+  tiles.storeOwn(context, q);
+  b.barrier();
+  tiles.store(q, ctxRows, first);
+  Value writes = b.both(b.less(query, b.constant(spec.seqLen)),
+                        b.equal(tiles.split, b.constant(0)));
+  b.ifThen(writes, [&] {
+    Value logarithm = tiles.logarithm(state[1]);
+    Value at = b.add(
+        b.mul(b.add(b.mul(sequence, spec.seqLen), query), spec.heads), head);
+    b.storeF32(b.addF(state[0], logarithm), b.offset(p.lse, at));
+    if (!spec.measured)
+      return;
+    b.storeF32(state[0], b.offset(p.largest, at));
+    b.storeF32(b.subF(logarithm, b.mulF(state[2], inverse)),
+               b.offset(p.entropy, at));
   });
 }
 
@@ -125,27 +127,15 @@ void mixln::emitGpuAttentionKernel(GpuBuilder &b, StringRef symbol,
 // Backward
 //===----------------------------------------------------------------------===//
 
-Launch mixln::gpuAttentionGradLaunch(const AttentionSpec &spec,
-                                     const GpuInfo &gpu, int64_t sequences) {
+Launch attention::fmaGradLaunch(const AttentionSpec &spec, int64_t sequences) {
   Launch launch;
   launch.tasks = {sequences * spec.heads * tilesOf(spec),
                   sequences * spec.kvHeads * tilesOf(spec)};
   launch.sizes = {sequences};
   launch.shapes = {{FmaTiles::kThreads, sharedBytes(spec, 4, 1)},
                    {FmaTiles::kThreads, sharedBytes(spec, 4, 2)}};
-  launch.workspaceBytes = sequences * spec.seqLen * spec.heads * 4;
   return launch;
 }
-
-namespace {
-/// The pointers of the backward, by name.
-struct GradPointers {
-  explicit GradPointers(ValueRange p)
-      : q(p[0]), k(p[1]), v(p[2]), cos(p[3]), sin(p[4]), ctx(p[5]), lse(p[6]),
-        dctx(p[7]), dq(p[8]), dk(p[9]), dv(p[10]), delta(p[11]) {}
-  Value q, k, v, cos, sin, ctx, lse, dctx, dq, dk, dv, delta;
-};
-} // namespace
 
 /// exp(score - lse), and zero for keys after the query.
 static Value probability(GpuBuilder &b, FmaTiles &tiles, Value score, Value lse,
@@ -154,8 +144,8 @@ static Value probability(GpuBuilder &b, FmaTiles &tiles, Value score, Value lse,
                   tiles.exponential(b.subF(score, lse)));
 }
 
-static void emitQueryGradient(GpuBuilder &b, const AttentionSpec &spec,
-                              const GradPointers &p) {
+void attention::emitFmaQueryGradient(GpuBuilder &b, const AttentionSpec &spec,
+                                     const GradPointers &p) {
   FmaTiles tiles(b, spec);
   int64_t bytes = 4 * FmaTiles::tileElements(spec);
   Value q = b.shared(), k = b.shared(bytes), v = b.shared(2 * bytes);
@@ -166,10 +156,10 @@ static void emitQueryGradient(GpuBuilder &b, const AttentionSpec &spec,
   Value first = b.mul(tile, kRows);
   Value query = b.add(first, tiles.row);
   auto rows = [&](Value tensor) {
-    return tiles.headRows(tensor, sequence, head, spec.heads);
+    return headRows(b, spec, tensor, sequence, head, spec.heads);
   };
   auto kvRows = [&](Value tensor) {
-    return tiles.headRows(tensor, sequence, kvHead, spec.kvHeads);
+    return headRows(b, spec, tensor, sequence, kvHead, spec.kvHeads);
   };
   tiles.load(rows(p.q), first, q, spec.scoreScale(), p.cos, p.sin);
   tiles.load(rows(p.dctx), first, dctx);
@@ -209,8 +199,8 @@ static void emitQueryGradient(GpuBuilder &b, const AttentionSpec &spec,
   tiles.store(q, rows(p.dq), first, spec.scoreScale(), p.cos, p.sin);
 }
 
-static void emitKeyGradient(GpuBuilder &b, const AttentionSpec &spec,
-                            const GradPointers &p) {
+void attention::emitFmaKeyGradient(GpuBuilder &b, const AttentionSpec &spec,
+                                   const GradPointers &p) {
   FmaTiles tiles(b, spec);
   int64_t bytes = 4 * FmaTiles::tileElements(spec);
   Value q = b.shared(), k = b.shared(bytes), v = b.shared(2 * bytes);
@@ -221,7 +211,7 @@ static void emitKeyGradient(GpuBuilder &b, const AttentionSpec &spec,
   Value first = b.mul(tile, kRows);
   Value key = b.add(first, tiles.row);
   auto kvRows = [&](Value tensor) {
-    return tiles.headRows(tensor, sequence, kvHead, spec.kvHeads);
+    return headRows(b, spec, tensor, sequence, kvHead, spec.kvHeads);
   };
   tiles.load(kvRows(p.k), first, k, 1, p.cos, p.sin);
   tiles.load(kvRows(p.v), first, v);
@@ -235,7 +225,7 @@ static void emitKeyGradient(GpuBuilder &b, const AttentionSpec &spec,
       [&](Value member, ValueRange outer) {
         Value head = b.add(b.mul(kvHead, group), member);
         auto rows = [&](Value tensor) {
-          return tiles.headRows(tensor, sequence, head, spec.heads);
+          return headRows(b, spec, tensor, sequence, head, spec.heads);
         };
         return b.loop(
             tile, b.constant(tilesOf(spec)), 1, outer,
@@ -279,22 +269,4 @@ static void emitKeyGradient(GpuBuilder &b, const AttentionSpec &spec,
   b.barrier();
   tiles.store(v, kvRows(p.dv), first);
   tiles.store(k, kvRows(p.dk), first, 1, p.cos, p.sin);
-}
-
-void mixln::emitGpuAttentionGradKernel(GpuBuilder &b, StringRef symbol,
-                                       const AttentionSpec &spec,
-                                       SmallVectorImpl<std::string> &phases) {
-  GpuSignature signature;
-  signature.readOnly.append(8, true);
-  signature.readOnly.append(4, false);
-  signature.sizes = 1;
-  signature.threads = FmaTiles::kThreads;
-  phases.push_back(symbol.str() + "_dq");
-  b.gpuFunction(phases.back(), signature, [&](GpuBuilder::Parameters params) {
-    emitQueryGradient(b, spec, GradPointers(params.pointers));
-  });
-  phases.push_back(symbol.str() + "_dkv");
-  b.gpuFunction(phases.back(), signature, [&](GpuBuilder::Parameters params) {
-    emitKeyGradient(b, spec, GradPointers(params.pointers));
-  });
 }

@@ -27,14 +27,6 @@ int64_t FmaTiles::tileElements(const AttentionSpec &spec) {
   return llvm::alignTo(kRows * strideOf(spec), 4);
 }
 
-FmaTiles::HeadRows FmaTiles::headRows(Value tensor, Value sequence, Value head,
-                                      int64_t heads) {
-  int64_t rowStride = heads * spec.headDim;
-  Value offset = b.add(b.mul(sequence, spec.seqLen * rowStride),
-                       b.mul(head, spec.headDim));
-  return {b.offset(tensor, offset, spec.element), rowStride};
-}
-
 void FmaTiles::load(const HeadRows &from, Value first, Value tile,
                     double factor, Value cos, Value sin) {
   int64_t half = spec.headDim / 2;

@@ -10,7 +10,7 @@
 #ifndef MIXLN_LIB_CONVERSION_ATTENTIONTONVVM_FMATILES_H
 #define MIXLN_LIB_CONVERSION_ATTENTIONTONVVM_FMATILES_H
 
-#include "mixln/Conversion/AttentionToNVVM.h"
+#include "AttentionPaths.h"
 
 namespace mixln::attention {
 
@@ -29,13 +29,6 @@ public:
   /// Columns of a head that a thread owns.
   int64_t ownColumns() const { return (spec.headDim + kSplit - 1) / kSplit; }
   static constexpr int64_t kOwnScores = kRows / kSplit;
-
-  /// A tensor [rows, heads * headDim] seen from one head of one sequence.
-  struct HeadRows {
-    Value base; ///< address of the head's first element of the sequence
-    int64_t stride;
-  };
-  HeadRows headRows(Value tensor, Value sequence, Value head, int64_t heads);
 
   /// Rows first ... first + 31 to a tile; those beyond the sequence repeat its
   /// last one. With tables, rotated; times `factor`.

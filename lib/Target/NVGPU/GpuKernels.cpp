@@ -5,6 +5,7 @@
 #include "mixln-rt/program.h"
 #include "mixln/Conversion/AttentionToNVVM.h"
 #include "mixln/Conversion/EmbeddingToGPU.h"
+#include "mixln/Conversion/MatmulToNVVM.h"
 #include "mixln/Conversion/RowsToGPU.h"
 #include "mixln/Conversion/RowsToVector.h"
 #include "mixln/IR/Mixln.h"
@@ -49,6 +50,8 @@ template <typename OpTy> static AttentionSpec attentionSpecOf(OpTy op) {
   spec.kvHeads = op.getKvHeads();
   spec.element = elementOf(op.getQ());
   spec.scale = op.getScoreScale();
+  if constexpr (std::is_same_v<OpTy, AttentionOp>)
+    spec.measured = !op.getScores().empty();
   return spec;
 }
 
@@ -79,8 +82,33 @@ static std::string nameOf(const rt::LibraryMatmul &spec) {
   return name + (spec.accumulate ? ".add" : "");
 }
 
-/// Why the library does not compute `op`; empty if it does.
-static std::string whyNoLibrary(MatmulOp op) {
+/// m, n, k and leading dimensions: rows are dense.
+static GpuMatmulSizes sizesOf(MatmulOp op) {
+  return {op.getM(),
+          op.getN(0),
+          op.getK(0),
+          columnsOf(op.getLhs()[0]),
+          columnsOf(op.getRhs()[0]),
+          op.getN(0)};
+}
+
+static GpuMatmulSpec generatedSpecOf(const GpuInfo &gpu, MatmulOp op) {
+  GpuMatmulSpec spec;
+  spec.transposeA = op.getTransposeLhs();
+  spec.transposeB = op.getTransposeRhs();
+  spec.side = elementOf(op.getLhs().front());
+  spec.result = elementOf(op.getResults().front());
+  spec.accumulate = !op.getInto().empty();
+  GpuMatmulSizes sizes = sizesOf(op);
+  spec.aligned = isAligned(sizes.leadingA) && isAligned(sizes.leadingB) &&
+                 isAligned(sizes.leadingD);
+  spec.large = wantsLargeTiles(gpu, spec, sizes);
+  return spec;
+}
+
+/// Why neither the library nor a generated kernel computes `op`; empty if they
+/// do.
+static std::string whyNoProduct(MatmulOp op) {
   if (op.getNumProducts() != 1)
     return "is a list of products, expected one: mixln-split-products is "
            "missing";
@@ -101,7 +129,11 @@ static std::string alignment(bool aligned) { return aligned ? "" : ".odd"; }
 std::string GpuKernels::getKey(Operation *op) {
   return TypeSwitch<Operation *, std::string>(op)
       .Case([](RowwiseOp op) { return getRowKey(op); })
-      .Case([](MatmulOp op) { return nameOf(specOf(op)); })
+      .Case([&](MatmulOp op) {
+        return matmuls == MatmulSource::Library
+                   ? nameOf(specOf(op))
+                   : "matmul." + generatedSpecOf(gpu, op).name();
+      })
       .Case([](AttentionOp op) {
         return "attention." + attentionSpecOf(op).name();
       })
@@ -140,16 +172,14 @@ static std::string ptxName(StringRef symbol) {
 Launch GpuKernels::getLaunch(Operation *op) {
   return TypeSwitch<Operation *, Launch>(op)
       .Case([](RowwiseOp op) { return getGpuRowLaunch(op); })
-      .Case([](MatmulOp op) {
-        // Leading dimensions: rows are dense.
+      .Case([&](MatmulOp op) {
+        GpuMatmulSizes sizes = sizesOf(op);
+        if (matmuls == MatmulSource::Generated)
+          return gpuMatmulLaunch(generatedSpecOf(gpu, op), sizes);
         Launch launch;
         launch.tasks = {1};
-        launch.sizes = {op.getM(),
-                        op.getN(0),
-                        op.getK(0),
-                        columnsOf(op.getLhs()[0]),
-                        columnsOf(op.getRhs()[0]),
-                        op.getN(0)};
+        launch.sizes = {sizes.m,        sizes.n,        sizes.k,
+                        sizes.leadingA, sizes.leadingB, sizes.leadingD};
         launch.shapes = {{0, 0}};
         return launch;
       })
@@ -187,7 +217,8 @@ bool GpuKernels::canWriteInPlace(Operation *op, unsigned operand,
 void GpuKernels::describe(Operation *op, rt::Kernel &kernel) {
   for (const BlockShape &shape : getLaunch(op).shapes)
     kernel.launches.push_back({shape.threads, shape.sharedBytes});
-  if (auto matmul = dyn_cast<MatmulOp>(op)) {
+  if (auto matmul = dyn_cast<MatmulOp>(op);
+      matmul && matmuls == MatmulSource::Library) {
     kernel.library = "matmul";
     kernel.matmul = specOf(matmul);
   }
@@ -207,9 +238,11 @@ LogicalResult GpuKernels::emitKernel(Operation *op, StringRef kernel,
         return emitGpuRowKernel(op, symbol, builder, phases);
       })
       .Case([&](MatmulOp op) -> LogicalResult {
-        if (std::string why = whyNoLibrary(op); !why.empty())
+        if (std::string why = whyNoProduct(op); !why.empty())
           return op.emitError(why);
         phases.push_back(symbol);
+        if (matmuls == MatmulSource::Generated)
+          emitGpuMatmulKernel(builder, symbol, generatedSpecOf(gpu, op));
         return success();
       })
       .Case([&](AttentionOp op) {
