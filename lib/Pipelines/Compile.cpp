@@ -209,23 +209,11 @@ LogicalResult mixln::addMeasurements(ModelOp model,
                                      std::string &error) {
   if (failed(addMeasures(model, getBuiltinMeasures(), "measures.json", error)))
     return failure();
-  // The attention kernel of a GPU gives nothing about its scores yet.
-  if (options.target != "cpu")
-    for (MeasureOp op :
-         llvm::make_early_inc_range(model.getBody().getOps<MeasureOp>()))
-      if (op.getPer() == "attention")
-        op.erase();
   if (options.measure.empty())
     return success();
   FailureOr<std::string> text = readMeasures(options.measure, error);
   if (failed(text) || failed(addMeasures(model, *text, options.measure, error)))
     return failure();
-  for (MeasureOp op : model.getBody().getOps<MeasureOp>())
-    if (options.target != "cpu" && op.getPer() == "attention") {
-      error = options.measure + ": " + op.getSymName().str() +
-              " is per attention, which --target cuda cannot measure";
-      return failure();
-    }
   return success();
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compiles models for GPUs and reads what the assembler says of every kernel.
 
-    assemble.py WORK_DIR --config FILE --norm SPEC[,SPEC...]|all --arch sm_80[,sm_90a] --dtype fp32[,bf16] [--batch_size B] [--seq_len T]
+    assemble.py WORK_DIR --config FILE --norm SPEC[,SPEC...]|all --arch sm_80[,sm_90a] --dtype fp32[,bf16] [--batch_size B] [--seq_len T] [--gpu_matmul HOW]
 
 Each model is compiled by mixlnc, forward, backward and optimizer, and assembled by ptxas. Faults: a kernel that spills or
 has a stack frame, a call of a function that PTX does not hold (__nv_*), a kernel of rows whose rows are multiples of 16
@@ -61,6 +61,7 @@ def main():
     parser.add_argument("--dtype", default="fp32")
     parser.add_argument("--batch_size", default="2")
     parser.add_argument("--seq_len", default="64")
+    parser.add_argument("--gpu_matmul", default="library")
     args = parser.parse_args()
     norms = args.norm.split(",")
     if norms == ["all"]:
@@ -75,7 +76,7 @@ def main():
                 done = subprocess.run(
                     ["mixlnc", ROOT / "configs" / args.config, "--norm", norm, "--batch_size", args.batch_size,
                      "--seq_len", args.seq_len, "--dtype", dtype, "--target", "cuda", "--gpu_arch", arch,
-                     "--dump_phases_to", phases, "-o", args.work / "exe"], capture_output=True, text=True)
+                     "--gpu_matmul", args.gpu_matmul, "--dump_phases_to", phases, "-o", args.work / "exe"], capture_output=True, text=True)
                 if done.returncode != 0:
                     wrong += 1
                     print(f"FAIL {norm} {arch} {dtype}: {done.stderr}", flush=True)

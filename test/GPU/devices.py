@@ -45,6 +45,32 @@ if "this executable was compiled without --emulator" not in done.stderr:
     mt.fail(done.stderr)
 print("no emulator: status 2")
 
+# The driver alone: one that only moves memory, and no cublasLt.
+generated = compile_for(config, "generated", "--target", "cuda", "--gpu_matmul", "generated")
+driver = {**os.environ, "MIXLN_LIBCUDA": str(pathlib.Path(sys.argv[2]) / "lib/libmixln_fake_cuda.so"),
+          "MIXLN_LIBCUBLASLT": "/nowhere/libcublasLt.so"}
+mt.run([generated, *run_flags, "--device", "cuda", "--save_dir", work / "generated-run"], env=driver)
+done = mt.run([plain, *run_flags, "--device", "cuda", "--save_dir", work / "none"], status=2, env=driver)
+if "no cublasLt" not in done.stderr:
+    mt.fail(done.stderr)
+print("generated products need the driver alone")
+
+# Layers are measured there too, attention on both of its paths: heads of 16 in fp32 and bf16.
+wide = mt.write_config(work / "wide.json", hidden_size=32, num_attention_heads=2, num_key_value_heads=1)
+measured = {}
+for dtype in ("fp32", "bf16"):
+    for name, more in [("cpu", []), ("gpu", ["--target", "cuda", "--emulator"])]:
+        exe = compile_for(wide, f"wide-{name}-{dtype}", "--dtype", dtype, *more)
+        folder = work / f"wide-run-{name}-{dtype}"
+        mt.run([exe, *run_flags, "--log_layers_every", "1", "--save_dir", folder, *(ON_EMULATOR if more else [])])
+        measured[name] = [json.loads(line) for line in (folder / "layers.jsonl").read_text().splitlines()]
+    if len(measured["cpu"]) != 2:
+        mt.fail(f"{len(measured['cpu'])} measurements")
+    for on_cpu, on_gpu in zip(measured["cpu"], measured["gpu"]):
+        for name in ("attention_max", "attention_entropy", "stream_rms"):
+            close(on_cpu[name], on_gpu[name], 1e-4 if dtype == "fp32" else 2e-2, f"{dtype} {name}")
+print("layers measured as on the CPU")
+
 # One update of LLaMA-9M.
 sizes = {"batch_size": 1, "seq_len": 64, "norm": "post_pre:2"}
 large = mt.ROOT / "configs/llama_9m.json"

@@ -41,7 +41,7 @@ FREE = {"run_name", "name", "tags", "dir"}
 COMPILED = {
     "model_config": ["none.json", "."], "norm": ["none", "post_pre:99", "3xpost"], "post_num": ["-1", "x", "99"],
     "norm_kind": ["none"], "batch_size": ["0", "-1", "x", "1.5"], "seq_len": ["0", "-1", "x"],
-    "dtype": ["fp8", "none"], "target": ["tpu"], "gpu_arch": ["sm_1", "h100"], "mcpu": ["none"], "compile_from": ["none"], "compile_to": ["none"],
+    "dtype": ["fp8", "none"], "target": ["tpu"], "gpu_arch": ["sm_1", "h100"], "gpu_matmul": ["cublas", ""], "mcpu": ["none"], "compile_from": ["none"], "compile_to": ["none"],
     "dump_phases_to": ["config.json"], "chunk_rows": ["0", "x"], "chunk_threshold": ["0", "x"],
     "attention_scale": ["1/", "none"], "logit_scale": ["1/", "none"], "measure": ["none.json", "."],
     "entries": ["none"], "memory_limit": ["0", "-1", "x", "1XiB"], "activation_checkpointing": ["maybe"],

@@ -13,8 +13,8 @@
 //   backward, phase 1, block (sequence, key/value head, tile of keys):
 //     dK, dV = sums over the group's heads and the queries from the diagonal on
 //
-// Products are formed by fma on f32 tiles in shared memory; bf16 is widened
-// when it is loaded (FmaAttention.cpp).
+// Heads of bf16 are multiplied on tensor cores (MmaAttention.cpp), f32 and
+// unusual heads by fma on f32 tiles (FmaAttention.cpp).
 //
 //===----------------------------------------------------------------------===//
 

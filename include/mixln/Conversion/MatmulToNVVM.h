@@ -15,9 +15,6 @@
 // in the order of k (FmaMatmul.cpp). Nothing is split along k, so the order of
 // a sum depends on shapes alone.
 //
-// Whoever stores the tile sees 8 columns of the finished product at a time:
-// row programs that need no more of a row are computed there.
-//
 //===----------------------------------------------------------------------===//
 
 #ifndef MIXLN_CONVERSION_MATMULTONVVM_H
@@ -53,13 +50,7 @@ bool wantsLargeTiles(const GpuInfo &gpu, const GpuMatmulSpec &spec,
 /// sizes: those of GpuMatmulSizes, in their order.
 Launch gpuMatmulLaunch(const GpuMatmulSpec &spec, const GpuMatmulSizes &sizes);
 
-/// `count` neighbours of the product at (row, column), as they are stored.
-using EmitProduct = llvm::function_ref<void(
-    mlir::Value product, mlir::Value row, mlir::Value column, int64_t count)>;
-
-/// pointers: A, B, where it accumulates what is added to, D. With `epilogue`,
-/// it gets the product instead of D; pointers: whatever the signature says
-/// behind B.
+/// pointers: A, B, where it accumulates what is added to, D.
 void emitGpuMatmulKernel(GpuBuilder &b, llvm::StringRef symbol,
                          const GpuMatmulSpec &spec);
 

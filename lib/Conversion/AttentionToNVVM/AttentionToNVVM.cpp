@@ -12,6 +12,8 @@ static constexpr int64_t kHeadDimMultiple = 16;
 static constexpr MmaShape shapes[] = {
     // head dim, keys, dQ: keys, dK and dV: queries
     {64, 64, 64, 64},
+    {96, 64, 32, 32},
+    {112, 64, 32, 16}, // with 32 queries the assembler spills a few registers
     {128, 64, 32, 32},
 };
 

@@ -20,6 +20,10 @@ const TileShape &shapeOf(const GpuMatmulSpec &spec);
 /// quarter of a warp in different banks.
 inline int64_t sumStride(const TileShape &shape) { return shape.columns + 8; }
 
+/// `count` neighbours of the product at (row, column) of D.
+using EmitProduct = llvm::function_ref<void(
+    mlir::Value product, mlir::Value row, mlir::Value column, int64_t count)>;
+
 /// A matrix in memory and the part of it that a tile shows.
 struct Matrix {
   mlir::Value base, leading;
@@ -36,8 +40,8 @@ struct MatmulCode {
   mlir::Value m, n, k;
   Matrix a, c; ///< the sides as they are stored
 
-  /// Rows of 8 from a `count` of chunks, unrolled: calls `body` with row and
-  /// column of each that is this thread's.
+  /// Calls `body` with row and column of each chunk of `width` columns that is
+  /// this thread's; unrolled.
   void forChunks(
       int64_t rows, int64_t columns, int64_t width,
       llvm::function_ref<void(mlir::Value row, mlir::Value column)> body) const;
