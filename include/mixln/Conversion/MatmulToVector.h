@@ -18,6 +18,12 @@
 // words are pairs along the inner dimension. Sums are f32; those of a bf16
 // result that are formed in parts wait in scratch until they are whole.
 //
+// With AVX2 a tile is half as wide and reads memory twice as often for the same
+// work. The sides of a gradient, read in place, would bring a line a step whose
+// neighbours all fall into a few sets of the L1 cache; they are gathered first:
+//
+//   block of A^T [K][rows] -> [rows / 6][K + 2][6], columns of B -> [K][16]
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef MIXLN_CONVERSION_MATMULTOVECTOR_H
@@ -141,6 +147,9 @@ struct BlockSpec {
   bool rhsPacked = true;
   Element product = Element::F32, result = Element::F32;
   bool oddDepth = false;
+  /// Sides that are not packed are gathered in `partial` first: a transposed A,
+  /// and B.
+  bool gather = false;
 };
 mlir::LLVM::LLVMFuncOp blockFunction(KernelBuilder &b, const BlockSpec &spec);
 /// (B, ldb, packed, N, K, firstPanel, lastPanel) packs those panels.
@@ -170,6 +179,8 @@ struct MicroKernelSpec {
   bool oddDepth = false;
   /// Words from a row of B to the next; 0: `ldb` at run time.
   int64_t rhsStride = 0;
+  /// Words from a row of A^T to the next; 0: `lda` at run time.
+  int64_t lhsStride = 0;
   /// B may end after `columns`.
   bool maskRhs = false;
   /// All columns exist: no masks at all. AVX-512 masks for free, AVX2 does not.

@@ -28,11 +28,34 @@ static Tile tileFor(const TargetInfo &target, bool rhsPacked) {
   return Tile{6, 2};
 }
 
+/// Whether a product gathers what is not packed (see the header).
+static bool gathers(const TargetInfo &target, const MatmulSpec &spec) {
+  return target.lanes == 8 && spec.transposeLhs && !spec.bf16Results;
+}
+
 /// Most steps of the inner dimension in one block: a panel of B fits in L2
 /// beside rows of A; where rows are read across (of A^T, of B in place), each
-/// step is another page, and fewer steps are better.
-static int64_t blockDepth(bool transposeLhs, bool rhsPacked) {
+/// step is another page, and fewer steps are better. What is gathered stays in
+/// L1 (B) and L2 (A).
+static int64_t blockDepth(bool transposeLhs, bool rhsPacked, bool gather) {
+  if (gather)
+    return 256;
   return transposeLhs || !rhsPacked ? 512 : 1408;
+}
+
+/// Words of the gathered rows of a tile: a vector stored for the last step ends
+/// within them.
+static int64_t gatheredTile(const Tile &tile, int64_t steps) {
+  return tile.rows * (steps + 2);
+}
+
+/// The first word of `row` in a gathered block.
+static Value gatheredRow(KernelBuilder &b, const Tile &tile, Value block,
+                         Value row, Value steps) {
+  Value index = b.divide(row, b.constant(tile.rows));
+  Value within = b.sub(row, b.mul(index, tile.rows));
+  Value stride = b.mul(b.add(steps, 2), tile.rows);
+  return b.offset(block, b.add(b.mul(index, stride), within));
 }
 
 int64_t mixln::panelColumns(const TargetInfo &target) {
@@ -73,6 +96,8 @@ MatmulLaunch mixln::matmulLaunch(const TargetInfo &target,
 
   Tile tile = tileFor(target, spec.rhsPacked);
   int64_t width = tile.vectors * target.lanes;
+  bool gather = gathers(target, spec);
+  int64_t blockSteps = blockDepth(spec.transposeLhs, spec.rhsPacked, gather);
   int64_t flops = 0;
   int64_t panels = std::numeric_limits<int64_t>::max();
   for (const MatmulExtents &product : products) {
@@ -92,11 +117,14 @@ MatmulLaunch mixln::matmulLaunch(const TargetInfo &target,
   int64_t rows = (rowTiles + rowTasks - 1) / rowTasks * tile.rows;
   for (auto [i, product] : llvm::enumerate(products)) {
     bool inParts = spec.reduce ? products.size() > 1 : false;
-    inParts |= wordsOf(spec, product.k) >
-               blockDepth(spec.transposeLhs, spec.rhsPacked);
+    inParts |= wordsOf(spec, product.k) > blockSteps;
     if (inParts && spec.result(spec.reduce ? 0 : i) == Element::BF16)
       launch.scratchBytes = rows * width * 4;
   }
+  if (gather)
+    launch.scratchBytes =
+        4 * (blockSteps * width +
+             rows / tile.rows * gatheredTile(tile, blockSteps));
   launch.sizes = {m, columnTasks};
   for (const MatmulExtents &product : products) {
     int64_t lda = product.lda;
@@ -109,13 +137,68 @@ MatmulLaunch mixln::matmulLaunch(const TargetInfo &target,
   return launch;
 }
 
+/// (A^T, lda, to, rows, steps): a block of A^T by tiles of rows. Steps outside,
+/// so that each line is read once.
+static LLVM::LLVMFuncOp gatherLhsFunction(KernelBuilder &b, Tile tile) {
+  Type ptr = b.ptrType(), i64 = b.getI64Type();
+  return b.privateFunction(
+      "mixln.gather_lhs", {ptr, i64, ptr, i64, i64}, [&](ValueRange args) {
+        Value from = args[0], lda = args[1], to = args[2], rows = args[3];
+        Value steps = args[4];
+        // A vector is longer than a tile; all but the last tiles have rows
+        // enough behind them.
+        int64_t over = b.lanes() - tile.rows;
+        Value whole = b.mul(
+            b.divide(b.maximum(b.sub(rows, b.constant(over)), b.constant(0)),
+                     b.constant(tile.rows)),
+            tile.rows);
+        b.loop(b.constant(0), steps, 1, [&](Value k) {
+          Value source = b.offset(from, b.mul(k, lda));
+          auto copy = [&](Value row, Value mask) {
+            b.storeVector(b.loadVector(b.offset(source, row), mask),
+                          b.offset(gatheredRow(b, tile, to, row, steps),
+                                   b.mul(k, tile.rows)));
+          };
+          b.loop(b.constant(0), whole, tile.rows,
+                 [&](Value row) { copy(row, Value()); });
+          b.loop(whole, rows, tile.rows,
+                 [&](Value row) { copy(row, b.maskFor(b.sub(rows, row))); });
+        });
+      });
+}
+
+/// (B, ldb, to, columns, steps): columns of B as a panel.
+static LLVM::LLVMFuncOp gatherRhsFunction(KernelBuilder &b, Tile tile) {
+  Type ptr = b.ptrType(), i64 = b.getI64Type();
+  return b.privateFunction(
+      "mixln.gather_rhs", {ptr, i64, ptr, i64, i64}, [&](ValueRange args) {
+        Value columns = args[3], width = b.constant(tile.vectors * b.lanes());
+        auto copy = [&](bool masked) {
+          b.loop(b.constant(0), args[4], 1, [&](Value k) {
+            Value source = b.offset(args[0], b.mul(k, args[1]));
+            Value target = b.offset(args[2], b.mul(k, width));
+            for (int64_t v = 0; v < tile.vectors; ++v) {
+              int64_t at = v * b.lanes();
+              Value mask;
+              if (masked)
+                mask = b.maskFor(b.sub(columns, b.constant(at)));
+              b.storeVector(b.loadVector(b.offset(source, at), mask),
+                            b.offset(target, at));
+            }
+          });
+        };
+        b.ifElse(
+            b.equal(columns, width), [&] { copy(false); }, [&] { copy(true); });
+      });
+}
+
 LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
   bool words = spec.product == Element::BF16;
   std::string name =
-      llvm::formatv("mixln.block.{0}{1}{2}{3}{4}", words ? "bf16." : "",
+      llvm::formatv("mixln.block.{0}{1}{2}{3}{4}{5}", words ? "bf16." : "",
                     spec.transposeLhs ? "t" : "n", spec.rhsPacked ? "p" : "n",
                     spec.result == Element::BF16 ? ".to_bf16" : "",
-                    spec.oddDepth ? ".odd" : "");
+                    spec.oddDepth ? ".odd" : "", spec.gather ? ".gather" : "");
   Type ptr = b.ptrType(), i64 = b.getI64Type();
   SmallVector<Type> arguments = {ptr, i64, ptr, i64, ptr};
   arguments.append(8, i64);
@@ -134,15 +217,17 @@ LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
     micro.product = spec.product;
     micro.result = spec.result;
     micro.oddDepth = spec.oddDepth;
-    micro.rhsStride = spec.rhsPacked ? width : 0;
-    micro.maskRhs = !spec.rhsPacked;
-    micro.prefetchSteps = spec.transposeLhs ? 16 : 0;
+    int64_t most = blockDepth(spec.transposeLhs, spec.rhsPacked, spec.gather);
+    bool gatherRhs = spec.gather && !spec.rhsPacked;
+    micro.rhsStride = spec.rhsPacked || gatherRhs ? width : 0;
+    micro.maskRhs = !micro.rhsStride;
+    micro.lhsStride = spec.gather ? tile.rows : 0;
+    micro.prefetchSteps = spec.transposeLhs && !spec.gather ? 16 : 0;
     micro.partialStride = width;
+    Value gathered = b.offset(partial, most * width);
 
     // Blocks of equal depth rather than full ones and a short last one.
-    Value blocks = b.maximum(
-        b.ceilDivide(depth, blockDepth(spec.transposeLhs, spec.rhsPacked)),
-        b.constant(1));
+    Value blocks = b.maximum(b.ceilDivide(depth, most), b.constant(1));
     Value step =
         b.maximum(b.divide(b.sub(b.add(depth, blocks), b.constant(1)), blocks),
                   b.constant(1));
@@ -160,6 +245,10 @@ LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
       if (spec.oddDepth)
         blockFlags =
             b.add(blockFlags, b.select(isLast, flag(kHalfWord), b.constant(0)));
+      if (spec.gather)
+        b.call(gatherLhsFunction(b, tile),
+               {b.offset(lhs, b.add(b.mul(k, lda), firstRow)), lda, gathered,
+                b.sub(lastRow, firstRow), count});
       b.loop(firstPanel, lastPanel, 1, [&](Value panel) {
         Value column = b.mul(panel, width);
         Value columns = b.minimum(b.sub(n, column), b.constant(width));
@@ -167,6 +256,11 @@ LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
             spec.rhsPacked
                 ? b.offset(rhs, b.add(b.mul(column, depth), b.mul(k, width)))
                 : b.offset(rhs, b.add(b.mul(k, ldb), column));
+        if (gatherRhs) {
+          b.call(gatherRhsFunction(b, tile),
+                 {rhsPanel, ldb, partial, columns, count});
+          rhsPanel = partial;
+        }
         auto tiles = [&](int64_t vectors, bool whole) {
           micro.vectors = vectors;
           micro.whole = whole;
@@ -174,7 +268,9 @@ LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
               b, firstRow, lastRow, micro,
               [&](LLVM::LLVMFuncOp callee, Value row) {
                 Value lhsTile =
-                    spec.transposeLhs
+                    spec.gather ? gatheredRow(b, tile, gathered,
+                                              b.sub(row, firstRow), count)
+                    : spec.transposeLhs
                         ? b.offset(lhs, b.add(b.mul(k, lda), row))
                         : b.offset(b.offset(lhs, b.mul(row, lda), spec.product),
                                    k);
@@ -250,6 +346,7 @@ void MatmulEmitter::product(int64_t i, Value firstPanel, Value lastPanel,
   block.product = spec.product;
   block.result = spec.result(result);
   block.oddDepth = spec.oddDepth;
+  block.gather = gathers(b.getTarget(), spec);
   b.call(blockFunction(b, block),
          {lhs, extent(i, 2), rhs, extent(i, 3), out, extent(i, 4), firstRow,
           lastRow, firstPanel, lastPanel, extent(i, 1), depth, allFlags,

@@ -20,12 +20,15 @@ using namespace mlir;
 using namespace mixln;
 
 std::string MicroKernelSpec::name() const {
-  return llvm::formatv(
-      "mixln.micro.{0}{1}{2}.{3}x{4}.s{5}{6}{7}{8}",
-      product == Element::BF16 ? "bf16." : "", transposeLhs ? "t" : "n",
-      result == Element::BF16 ? ".to_bf16" : "", rows, vectors, rhsStride,
-      maskRhs ? ".mask" : "", whole ? ".whole" : "",
-      std::string(prefetchSteps ? ".ahead" : "") + (oddDepth ? ".odd" : ""));
+  return llvm::formatv("mixln.micro.{0}{1}{2}.{3}x{4}.s{5}{6}{7}{8}",
+                       product == Element::BF16 ? "bf16." : "",
+                       lhsStride      ? "g"
+                       : transposeLhs ? "t"
+                                      : "n",
+                       result == Element::BF16 ? ".to_bf16" : "", rows, vectors,
+                       rhsStride, maskRhs ? ".mask" : "", whole ? ".whole" : "",
+                       std::string(prefetchSteps ? ".ahead" : "") +
+                           (oddDepth ? ".odd" : ""));
 }
 
 namespace {
@@ -70,7 +73,9 @@ SmallVector<Value> MicroEmitter::products(Value k, Values sums, bool half) {
   bool words = spec.product == Element::BF16;
   Value rhsRow =
       b.offset(rhs, spec.rhsStride ? b.mul(k, spec.rhsStride) : b.mul(k, ldb));
-  Value lhsColumn = b.offset(lhs, spec.transposeLhs ? b.mul(k, lda) : k);
+  Value lhsColumn = b.offset(lhs, spec.lhsStride      ? b.mul(k, spec.lhsStride)
+                                  : spec.transposeLhs ? b.mul(k, lda)
+                                                      : k);
   if (spec.prefetchSteps) {
     // Past the end of the operands this touches nothing: a prefetch does not
     // fault.

@@ -73,14 +73,14 @@ TEST_P(MatmulTest, PackedBothWays) {
         MatmulLaunch launch = matmulLaunch(target, spec, m, {{n, k}});
         kernels.run(transposeLhs ? "transposed" : "forward",
                     {a.get(), packed.get(), c.get()}, launch.sizes,
-                    launch.tasks);
+                    launch.tasks, launch.scratchBytes);
         auto expected = product(a, w, m, n, k, transposeLhs, transposeRhs);
         ASSERT_LE(relativeError(c, expected), kTolerance)
             << m << "x" << n << "x" << k << " " << transposeLhs << transposeRhs;
         if (transposeLhs)
           continue;
         kernels.run("forward_add", {a.get(), packed.get(), c.get(), c.get()},
-                    launch.sizes, launch.tasks);
+                    launch.sizes, launch.tasks, launch.scratchBytes);
         for (double &x : expected)
           x *= 2;
         ASSERT_LE(relativeError(c, expected), kTolerance)
@@ -111,14 +111,15 @@ TEST_P(MatmulTest, RightSideInPlace) {
       MatmulLaunch launch = matmulLaunch(
           kernels.getTarget(), transposeLhs ? gradient : plain, m, {{n, k}});
       kernels.run(transposeLhs ? "gradient" : "plain",
-                  {a.get(), w.get(), c.get()}, launch.sizes, launch.tasks);
+                  {a.get(), w.get(), c.get()}, launch.sizes, launch.tasks,
+                  launch.scratchBytes);
       auto expected = product(a, w, m, n, k, transposeLhs, false);
       ASSERT_LE(relativeError(c, expected), kTolerance)
           << m << "x" << n << "x" << k << " " << transposeLhs;
       if (!transposeLhs)
         continue;
       kernels.run("gradient_add", {a.get(), w.get(), c.get(), c.get()},
-                  launch.sizes, launch.tasks);
+                  launch.sizes, launch.tasks, launch.scratchBytes);
       for (double &x : expected)
         x *= 2;
       ASSERT_LE(relativeError(c, expected), kTolerance)
@@ -160,7 +161,7 @@ TEST_P(MatmulTest, ListsOfProducts) {
   kernels.run("shared",
               {a.get(), packed[0].get(), packed[1].get(), packed[2].get(),
                cs[0].get(), cs[1].get(), cs[2].get()},
-              launch.sizes, launch.tasks);
+              launch.sizes, launch.tasks, launch.scratchBytes);
   for (int i = 0; i < 3; ++i)
     EXPECT_LE(relativeError(cs[i], product(a, ws[i], m, ns[i], k, false, true)),
               kTolerance);
@@ -175,7 +176,7 @@ TEST_P(MatmulTest, ListsOfProducts) {
   Buffer p1 = pack(w1, n, k), p2 = pack(w2, n, k2);
   launch = matmulLaunch(target, sum, m, {{n, k}, {n, k2}});
   kernels.run("sum", {a.get(), a2.get(), p1.get(), p2.get(), c.get()},
-              launch.sizes, launch.tasks);
+              launch.sizes, launch.tasks, launch.scratchBytes);
   auto expected = product(a, w1, m, n, k, false, true);
   auto second = product(a2, w2, m, n, k2, false, true);
   for (size_t i = 0; i < expected.size(); ++i)
@@ -202,7 +203,7 @@ TEST_P(MatmulTest, LeadingDimensions) {
   MatmulLaunch launch =
       matmulLaunch(target, MatmulSpec(), m, {{n, k, lda, 0, ldc}});
   kernels.run("forward", {a.get(), packed.get(), c.get()}, launch.sizes,
-              launch.tasks);
+              launch.tasks, launch.scratchBytes);
   std::vector<double> expected(m * ldc, 5.0);
   for (int64_t i = 0; i < m; ++i)
     for (int64_t j = 0; j < n; ++j) {
@@ -239,9 +240,12 @@ TEST_P(MatmulTest, RealShapes) {
                 packTasks(target, out, in));
     auto runBackwards = [&](const char *symbol, std::vector<void *> pointers,
                             const MatmulLaunch &launch) {
+      Buffer scratch(launch.scratchBytes / 4);
+      scratch.fill(std::nanf(""));
       for (int64_t task = launch.tasks; task-- > 0;)
         kernels.get(symbol)(pointers.data(), launch.sizes.data(), nullptr, task,
-                            launch.tasks, nullptr);
+                            launch.tasks,
+                            reinterpret_cast<char *>(scratch.get()));
     };
     MatmulLaunch launch = matmulLaunch(target, forward, tokens, {{out, in}});
     EXPECT_GE(launch.tasks, 16);
