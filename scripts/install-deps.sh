@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the project needs to build, test and run, by package name (Debian 12 or newer).
-#   scripts/install-deps.sh [--dev]     --dev adds the linter and the peers' allocator
+#   scripts/install-deps.sh [--dev]     --dev adds the linter, the peers' allocator and a
+#                                       disassembler of GPU code
 set -euo pipefail
 
 packages=(
@@ -12,6 +13,12 @@ packages=(
 )
 if [[ "${1:-}" == "--dev" ]]; then
   packages+=(clang-tidy-22 libtcmalloc-minimal4 chromium)
+  # NVIDIA's own package; without it the test that reads machine code is skipped.
+  nvdisasm="$HOME/.cache/mixln-deps/nvdisasm"
+  if [[ ! -x "$nvdisasm/nvidia/cu13/bin/nvdisasm" ]]; then
+    python3 -m pip install --quiet --target "$nvdisasm" nvidia-cuda-nvdisasm ||
+      echo "install-deps: no nvdisasm; the test of machine code will be skipped" >&2
+  fi
 fi
 
 missing=()

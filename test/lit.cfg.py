@@ -40,6 +40,22 @@ ptxas = [os.path.join(toolkit, "bin", "ptxas") for toolkit in toolkits if toolki
 if any(os.access(path, os.X_OK) for path in [os.environ.get("MIXLN_PTXAS", "")] + ptxas):
     config.available_features.add("ptxas")
 
+# The disassembler of machine code: the toolkit's, or that of scripts/install-deps.sh --dev. Without it the test that
+# reads machine code is unsupported.
+packaged = os.path.expanduser("~/.cache/mixln-deps/nvdisasm/nvidia/cu13/bin")
+nvdisasm = [os.environ.get("MIXLN_NVDISASM", "")] + [
+    os.path.join(folder, "nvdisasm")
+    for folder in [os.path.join(toolkit, "bin") for toolkit in toolkits if toolkit] + [packaged]
+] + [shutil.which("nvdisasm") or ""]
+for path in filter(lambda path: os.access(path, os.X_OK), nvdisasm):
+    config.available_features.add("nvdisasm")
+    config.environment["MIXLN_NVDISASM"] = path
+    break
+
+# Tests that take too long for every run.
+if os.environ.get("MIXLN_ALL_PRESETS"):
+    config.available_features.add("all-presets")
+
 if shutil.which("chromium"):
     config.available_features.add("chromium")
 

@@ -1,6 +1,7 @@
 //===- RowOps.cpp - What both kernels of row programs need ----------------===//
 
 #include "RowOps.h"
+#include "mixln/IR/PaddedRows.h"
 
 #include "mlir/IR/IRMapping.h"
 
@@ -99,8 +100,12 @@ Value mixln::emitLinearIndex(KernelBuilder &b, RankedTensorType type,
   Value linear;
   for (auto [i, index] : llvm::enumerate(indices)) {
     int64_t stride = 1;
-    for (int64_t extent : type.getShape().drop_front(i + 1))
-      stride *= extent;
+    auto inner = type.getShape().drop_front(i + 1);
+    if (!inner.empty()) {
+      stride = getRowStride(type);
+      for (int64_t extent : inner.drop_back())
+        stride *= extent;
+    }
     Value term = b.mul(index, stride);
     linear = linear ? b.add(linear, term) : term;
   }

@@ -37,7 +37,7 @@ mlir::Value emitRowClone(KernelBuilder &b, mlir::Operation *inner,
 mlir::Value emitMapIndex(KernelBuilder &b, mlir::AffineExpr expr,
                          mlir::ValueRange point);
 
-/// Which element of a dense tensor `indices` name; null for none of them.
+/// Which element of a tensor in memory `indices` name; null for none of them.
 mlir::Value emitLinearIndex(KernelBuilder &b, mlir::RankedTensorType type,
                             llvm::ArrayRef<mlir::Value> indices);
 

@@ -1,6 +1,7 @@
 //===- Cache.cpp - Compiled executables by what made them -----------------===//
 
 #include "mixln/Pipelines/Cache.h"
+#include "mixln/Pipelines/CompileFlags.h"
 
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
@@ -125,7 +126,7 @@ std::string mixln::getCacheKey(const CompileOptions &options,
   key.add(options.dtype.empty() ? "fp32" : StringRef(options.dtype));
   key.add(options.target);
   if (options.target == "cuda") {
-    key.add(options.gpuArch);
+    key.add(getGpuArch(options));
     key.add(options.gpuMatmul);
   }
   key.add(int64_t(options.emulator));

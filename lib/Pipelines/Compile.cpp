@@ -1,6 +1,7 @@
 //===- Compile.cpp - From a config to an executable -----------------------===//
 
 #include "mixln/Pipelines/Compile.h"
+#include "mixln/Pipelines/CompileFlags.h"
 
 #include "mixln-rt/program-json.h"
 #include "mixln-rt/program.h"
@@ -162,8 +163,7 @@ PhaseOptions mixln::getPhaseOptions(const CompileOptions &options,
   phases.chunkRows = options.chunkRows;
   phases.chunkThreshold = options.chunkThreshold;
   phases.rematerialize = {options.memoryLimit, options.checkpoints};
-  // A GPU has no kernels for one position yet.
-  phases.generation = options.generation && options.target == "cpu";
+  phases.generation = options.generation;
   // Whoever saves memory packs weights where they are read.
   phases.keepPacks = options.memoryLimit == 0 && !options.checkpoints;
   return phases;
@@ -314,7 +314,7 @@ LogicalResult Compilation::makeImages(ModuleOp kernels,
     report(message, kFailed);
     return failure();
   };
-  auto gpu = GpuInfo::create(options.gpuArch);
+  auto gpu = GpuInfo::create(getGpuArch(options));
   if (!gpu)
     return fail("--gpu_arch " + llvm::toString(gpu.takeError()));
   llvm::LLVMContext llvmContext;
@@ -354,6 +354,8 @@ LogicalResult Compilation::makeImages(ModuleOp kernels,
     return fail(llvm::toString(cubin.takeError()));
   if (std::string error = dumpText("09-emit.ptxas.txt", said); !error.empty())
     return fail(error);
+  if (std::string error = dumpText("09-emit.cubin", *cubin); !error.empty())
+    return fail(error);
   code.images.push_back({gpu->arch, "cubin", std::move(*cubin)});
   return success();
 }
@@ -375,7 +377,7 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   about.target = options.target;
   bool isGpu = options.target == "cuda";
   if (isGpu)
-    about.gpuArch = options.gpuArch;
+    about.gpuArch = getGpuArch(options);
   about.cpu = target.cpu;
   about.cpuFeatures = target.requiredFeatures();
   about.memoryLimit = options.memoryLimit;
@@ -475,7 +477,7 @@ int Compilation::run() {
 
   std::unique_ptr<KernelGenerator> kernels;
   if (options.target == "cuda") {
-    auto gpu = GpuInfo::create(options.gpuArch);
+    auto gpu = GpuInfo::create(getGpuArch(options));
     if (!gpu)
       return report("--gpu_arch " + llvm::toString(gpu.takeError()), kBadInput);
     kernels = std::make_unique<GpuKernels>(

@@ -2,6 +2,7 @@
 
 #include "mixln/Pipelines/CompileFlags.h"
 
+#include "device/CudaApi.h"
 #include "mixln/Support/GpuInfo.h"
 
 #include "llvm/ADT/StringSwitch.h"
@@ -10,6 +11,19 @@
 
 using namespace llvm;
 using namespace mixln;
+
+/// What to compile for this machine's GPU; empty where it has none that code
+/// can be made for.
+static std::string findGpu() {
+  return GpuInfo::getNearest(rt::cuda::findGpuArch());
+}
+
+std::string mixln::getGpuArch(const CompileOptions &options) {
+  if (!options.gpuArch.empty())
+    return options.gpuArch;
+  std::string found = findGpu();
+  return found.empty() ? "sm_80" : found;
+}
 
 static std::string setPositive(int64_t &into, StringRef value) {
   int64_t number;
@@ -123,15 +137,16 @@ static const CompileFlag flags[] = {
                   : std::string();
      }},
     {"target", "cpu|cuda|auto",
-     "what to compile for (cpu); auto is cuda where a driver is loaded",
+     "what to compile for (cpu); auto is cuda where there is a GPU",
      [](CompileOptions &o, StringRef v) {
-       bool hasDriver = sys::fs::exists("/dev/nvidiactl");
-       o.target = v != "auto" ? v.str() : hasDriver ? "cuda" : "cpu";
+       o.target = v != "auto" ? v.str() : findGpu().empty() ? "cpu" : "cuda";
        return o.target == "cpu" || o.target == "cuda"
                   ? std::string()
                   : "is '" + v.str() + "', expected cpu, cuda or auto";
      }},
-    {"gpu_arch", "ARCH", "GPU to compile for with --target cuda (sm_80)",
+    {"gpu_arch", "ARCH",
+     "GPU to compile for with --target cuda (the one of this machine, else "
+     "sm_80)",
      [](CompileOptions &o, StringRef v) {
        o.gpuArch = v.str();
        Expected<GpuInfo> gpu = GpuInfo::create(v);

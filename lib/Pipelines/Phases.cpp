@@ -100,6 +100,9 @@ void mixln::buildPhase(Phase phase, OpPassManager &manager,
     if (options.generator) {
       manager.addPass(
           createRematerializePass(*options.generator, options.rematerialize));
+      // Behind reuse and rematerialization: what reads a product is known.
+      if (!options.generator->getMatmulTraits().addsInPlace)
+        manager.addPass(createMixlnAddInProducts());
     } else {
       MixlnRematerializeOptions pass;
       pass.memoryLimit = options.rematerialize.memoryLimit;
@@ -109,10 +112,10 @@ void mixln::buildPhase(Phase phase, OpPassManager &manager,
     return;
   case Phase::Plan:
     if (options.generator) {
-      // Last of all, because the casts are row programs that no other should
-      // see: they are the price of a layout, not part of the model.
+      // Last of all, because copies are row programs that no other should see:
+      // they are the price of a layout, not part of the model.
       if (!options.generator->getMatmulTraits().oddRows)
-        manager.addPass(createMixlnWidenOdd());
+        manager.addPass(createMixlnPadRows());
       manager.addPass(createPlanMemoryPass(*options.generator));
       manager.addPass(createFormDispatchesPass(*options.generator));
     } else {

@@ -37,3 +37,23 @@ Expected<GpuInfo> GpuInfo::create(StringRef arch) {
   }
   return createStringError("is '" + arch + "', expected one of " + known);
 }
+
+/// 90 of sm_90a.
+static int numberOf(StringRef arch) {
+  int number = 0;
+  arch.consume_front("sm_");
+  arch.consumeInteger(10, number);
+  return number;
+}
+
+std::string GpuInfo::getNearest(StringRef arch) {
+  std::string nearest;
+  for (const Row &row : table) {
+    if (arch == row.arch)
+      return row.arch;
+    if (!StringRef(row.arch).ends_with("a") &&
+        numberOf(row.arch) <= numberOf(arch))
+      nearest = row.arch;
+  }
+  return nearest;
+}

@@ -73,8 +73,8 @@ static ordered_json readMemory(const Sweep &sweep) {
 /// Flags that change no number.
 static bool isFree(const std::string &name) {
   static const std::set<std::string> names = {
-      "threads",  "save_every", "save_at", "keep_last",
-      "run_name", "name",       "tags"};
+      "threads",   "workers",  "save_every", "save_at",
+      "keep_last", "run_name", "name",       "tags"};
   return names.count(name) != 0;
 }
 

@@ -176,9 +176,12 @@ LogicalResult TableBuilder::addDispatch(DispatchOp op, rt::Entry &entry) {
   addOperands(op.getWrites(), op.getWriteTypes(), true);
   if (const rt::Kernel &kernel = program.kernels[dispatch.kernel];
       !kernel.library.empty() && kernel.matmul.accumulate) {
-    // What is added to is the result itself, at its place.
-    dispatch.operands.erase(dispatch.operands.end() - 2);
-    dispatch.operands.back().reads = true;
+    // What is added to is the result itself, or stands behind it.
+    std::swap(dispatch.operands[2], dispatch.operands[3]);
+    if (dispatch.operands[2].offset == dispatch.operands[3].offset) {
+      dispatch.operands.pop_back();
+      dispatch.operands.back().reads = true;
+    }
   }
   if (std::optional<ArrayRef<int64_t>> workspace = op.getWorkspace())
     dispatch.operands.push_back({(*workspace)[0], (*workspace)[1], true, true});

@@ -38,9 +38,11 @@ int mixln::rt::batchesCommand(const Executable &executable,
              " are too many rows for one file, expected at most ", most);
   checkWritableFile(out);
   auto tokenizer = openTokenizer(data.tokenizer, program);
-  RowStream source(openRows(expandGlob("--data", data.data), tokenizer.get(),
-                            data.rowOptions(program)),
-                   stream.resolve());
+  RowOptions rowOptions = data.rowOptions(program);
+  rowOptions.workers = stream.resolve().workers;
+  RowStream source(
+      openRows(expandGlob("--data", data.data), tokenizer.get(), rowOptions),
+      stream.stream);
   std::vector<int32_t> ids, labels;
   Row row;
   for (int64_t i = 0; i < steps * rows; ++i) {

@@ -29,6 +29,7 @@ struct GenerateFlags {
   bool chat = false, asJson = false;
   Sampling sampling;
   ThreadFlags threads;
+  DeviceFlags device;
 
   void add(Flags &flags);
   void takeFromRun(const OwnRun &run);
@@ -89,6 +90,7 @@ void GenerateFlags::add(Flags &flags) {
              "also write ids and logits of the first text's positions;"
              " safetensors");
   threads.add(flags);
+  device.add(flags);
 }
 
 void GenerateFlags::takeFromRun(const OwnRun &run) {
@@ -333,7 +335,7 @@ int mixln::rt::generateCommand(const Executable &executable,
   generate.sampling.seed = static_cast<uint64_t>(generate.seed);
 
   catchStopSignals();
-  Model model(program, executable.kernels, executable.kernelCount,
+  Model model(program, executable.code(), generate.device.resolve(flags),
               generate.threads.resolve());
   Decoder decoder(model);
   model.load(generate.checkpoint);

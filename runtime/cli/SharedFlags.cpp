@@ -132,6 +132,9 @@ void StreamFlags::add(Flags &flags) {
               " twice");
   flags.count("max_epochs", stream.maxEpochs, 0,
               "passes over the data at most; 0 = no limit");
+  flags.count("workers", workers, 0,
+              "threads that turn text into tokens, ahead of the updates; the"
+              " rows do not depend on it");
 }
 
 const StreamOptions &StreamFlags::resolve() {
@@ -141,6 +144,11 @@ const StreamOptions &StreamFlags::resolve() {
   if (stream.window > kMost)
     badInput("--shuffle_window is ", stream.window, ", expected at most ",
              kMost);
+  constexpr int64_t kMostWorkers = 1024;
+  if (workers > kMostWorkers)
+    badInput("--workers is ", workers, ", expected at most ", kMostWorkers);
+  // Loaders in Python take 0 for the process itself.
+  stream.workers = std::max<int>(1, static_cast<int>(workers));
   return stream;
 }
 

@@ -56,10 +56,10 @@ struct DataFlags {
   RowOptions rowOptions(const Program &program) const;
 };
 
-/// --no_shuffle, --data_seed, --shuffle_window, --max_epochs.
+/// --no_shuffle, --data_seed, --shuffle_window, --max_epochs, --workers.
 struct StreamFlags {
   bool noShuffle = false;
-  int64_t seed = 32;
+  int64_t seed = 32, workers = 1;
   StreamOptions stream;
   void add(Flags &flags);
   const StreamOptions &resolve();

@@ -156,7 +156,6 @@ void TrainFlags::addScheduleFlags() {
 void TrainFlags::addForeignFlags() {
   flags.ignored("single_gpu", false, "one process runs one executable");
   flags.ignored("use_hf_model", false, "the model is compiled");
-  flags.ignored("workers", true, "one thread prepares the data");
   flags.ignored("activation_checkpointing", false,
                 "memory was planned at compile time");
   for (const char *galore :
@@ -277,6 +276,7 @@ void TrainFlags::check() {
                               : LossNormalization::MicroBatch;
   options.rows = data.rowOptions(program);
   options.stream = stream.resolve();
+  options.rows.workers = options.stream.workers;
   if (!continueFrom.empty() && !weights.empty())
     badInput("--continue_from and --weights exclude each other: both say where"
              " weights come from");

@@ -33,10 +33,10 @@ std::unique_ptr<UpdateBatch> Loader::prepare() {
   update->rows = options.rows;
   update->ids.reserve(options.rows * options.length);
   update->labels.reserve(options.rows * options.length);
-  Row row;
-  for (int64_t i = 0; i < options.rows; ++i) {
-    if (!rows.next(row))
-      return nullptr;
+  std::vector<Row> made;
+  if (!rows.next(options.rows, made))
+    return nullptr;
+  for (const Row &row : made) {
     update->ids.insert(update->ids.end(), row.ids.begin(), row.ids.end());
     update->labels.insert(update->labels.end(), row.labels.begin(),
                           row.labels.end());

@@ -3,6 +3,7 @@
 #include "data/RowStream.h"
 #include "random/Philox.h"
 #include "support/Errors.h"
+#include "support/Parallel.h"
 
 #include <algorithm>
 #include <numeric>
@@ -183,16 +184,38 @@ bool RowStream::endBlock() {
   return true;
 }
 
-bool RowStream::next(Row &row) {
+int64_t RowStream::left() {
   while (true) {
     if (!block)
       load();
     if (here.row < block->rows)
-      break;
+      return block->rows - here.row;
     if (!endBlock())
-      return false;
+      return 0;
   }
+}
+
+bool RowStream::next(Row &row) {
+  if (left() == 0)
+    return false;
   reader->take(*block, block->order[here.row], row);
   ++here.row;
+  return true;
+}
+
+bool RowStream::next(int64_t count, std::vector<Row> &rows) {
+  rows.resize(count);
+  for (int64_t done = 0; done < count;) {
+    int64_t some = std::min(left(), count - done);
+    if (some == 0)
+      return false;
+    // Only rows of records are work.
+    int workers = block->records.empty() ? 1 : options.workers;
+    forEachInParallel(some, workers, [&](int64_t i) {
+      reader->take(*block, block->order[here.row + i], rows[done + i]);
+    });
+    here.row += some;
+    done += some;
+  }
   return true;
 }

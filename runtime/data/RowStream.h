@@ -39,6 +39,7 @@ struct StreamOptions {
   uint64_t seed = 32;
   int64_t window = 8192; ///< rows of a block
   int64_t maxEpochs = 0; ///< 0: no limit
+  int workers = 1;       ///< threads that make rows of records
 };
 
 /// Reads blocks one after the other.
@@ -90,6 +91,9 @@ public:
 
   /// False when the data ended and another epoch is forbidden.
   bool next(Row &row);
+  /// The next `count` rows, made by several threads; false when the data ended
+  /// before that.
+  bool next(int64_t count, std::vector<Row> &rows);
   /// Of the row that came last.
   int64_t epoch() const { return here.epoch; }
   /// Of the row that comes next.
@@ -100,6 +104,8 @@ public:
 private:
   void load();
   bool endBlock();
+  /// Rows of the present block that are left, at least one; 0 at the end.
+  int64_t left();
 
   StreamOptions options;
   StreamPosition here;

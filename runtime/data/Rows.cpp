@@ -2,8 +2,7 @@
 
 #include "data/Rows.h"
 #include "data/BinRows.h"
-#include "data/Chat.h"
-#include "data/Documents.h"
+#include "data/EncodedDocuments.h"
 #include "support/Errors.h"
 
 #include <algorithm>
@@ -15,7 +14,7 @@ using namespace mixln::rt;
 // Packer
 //===----------------------------------------------------------------------===//
 
-void Packer::addDocument(const std::vector<int> &pieces) {
+void Packer::addDocument(const std::vector<int32_t> &pieces) {
   if (packing == Packing::Concat) {
     stream.insert(stream.end(), pieces.begin(), pieces.end());
     stream.push_back(eos);
@@ -97,7 +96,7 @@ class TextRows : public RowSource {
 public:
   TextRows(std::vector<std::string> files, const Tokenizer &tokenizer,
            const RowOptions &options)
-      : documents(std::move(files), options.format), tokenizer(tokenizer),
+      : documents(std::move(files), tokenizer, options), tokenizer(tokenizer),
         options(options),
         packer(options.packing, options.length, tokenizer.endOfDocument()) {}
 
@@ -133,12 +132,12 @@ public:
   bool hasRecords() const override { return options.packing == Packing::Pad; }
 
   bool nextRecord(std::string &record) override {
-    return documents.next(record);
+    return documents.nextRecord(record);
   }
 
   void makeRow(const std::string &record, Row &row) const override {
     Packer alone(options.packing, options.length, tokenizer.endOfDocument());
-    add(record, alone);
+    add(encodeRecord(record, tokenizer, options.format), alone);
     alone.take(row);
   }
 
@@ -150,35 +149,28 @@ private:
   };
 
   bool addDocument() {
-    if (!documents.next(text))
+    if (!documents.next(tokens))
       return false;
     while (starts.size() > 1 && starts[1].token <= packer.taken())
       starts.pop_front();
     starts.push_back({packer.added(), documents.file(), documents.line() - 1});
-    add(text, packer);
+    add(tokens, packer);
     return true;
   }
 
-  void add(const std::string &record, Packer &to) const {
-    if (options.format == DataFormat::Chat) {
-      std::vector<Turn> turns;
-      std::string reason;
-      if (!parseConversation(record, turns, reason))
-        runFailed("a line that was read ", reason);
-      to.addConversation(encodeConversation(turns, tokenizer));
-      return;
-    }
-    std::vector<int> pieces;
-    tokenizer.encode(record, pieces);
-    to.addDocument(pieces);
+  void add(const std::vector<int32_t> &record, Packer &to) const {
+    if (options.format == DataFormat::Chat)
+      to.addConversation(record);
+    else
+      to.addDocument(record);
   }
 
-  Documents documents;
+  EncodedDocuments documents;
   std::deque<Start> starts;
   const Tokenizer &tokenizer;
   RowOptions options;
   Packer packer;
-  std::string text;
+  std::vector<int32_t> tokens;
 };
 
 } // namespace

@@ -84,7 +84,7 @@ public:
   Packer(Packing packing, int64_t length, int32_t endOfDocument)
       : packing(packing), length(length), eos(endOfDocument) {}
 
-  void addDocument(const std::vector<int> &pieces);
+  void addDocument(const std::vector<int32_t> &pieces);
   /// Tokens as encodeConversation() gives them.
   void addConversation(const std::vector<int32_t> &codes);
   /// Takes the next finished row.
@@ -115,6 +115,8 @@ struct RowOptions {
   int64_t vocabSize = 0; ///< of the model: larger ids are an error
   /// For .bin files without a header: 16 or 32 bits an id; 0 = has a header.
   int rawBits = 0;
+  /// Threads that turn text into tokens.
+  int workers = 1;
 };
 
 /// Rows of text files (JSON lines, plain or gzip) or, where all names end in

@@ -254,7 +254,7 @@ size_t GpuMatmuls::makePlan(const std::string &kernel, const LibraryCall &call,
   prefer(kPreferenceWorkspace, static_cast<uint64_t>(kWorkspace));
   prefer(kPreferenceAlignmentA, alignmentOf(pointers[call.firstOperand]));
   prefer(kPreferenceAlignmentB, alignmentOf(pointers[call.secondOperand]));
-  prefer(kPreferenceAlignmentC, alignmentOf(pointers[call.resultOperand]));
+  prefer(kPreferenceAlignmentC, alignmentOf(pointers[call.addendOperand]));
   prefer(kPreferenceAlignmentD, alignmentOf(pointers[call.resultOperand]));
   Heuristic found{};
   int count = 0;
@@ -276,17 +276,17 @@ size_t GpuMatmuls::prepare(const std::string &kernel, const LibraryCall &call,
   std::string key = cat(kernel, ' ', call.rows, ' ', call.columns, ' ',
                         call.depth, ' ', call.first.leading, ' ',
                         call.second.leading, ' ', call.result.leading);
-  for (int operand :
-       {call.firstOperand, call.secondOperand, call.resultOperand})
+  for (int operand : {call.firstOperand, call.secondOperand, call.addendOperand,
+                      call.resultOperand})
     key += cat(' ', alignmentOf(pointers[operand]));
   if (call.biasOperand >= 0)
     key += cat(' ', pointers[call.biasOperand]);
   auto found = planOf.find(key);
   if (found == planOf.end())
     found = planOf.emplace(key, makePlan(kernel, call, pointers)).first;
-  products.push_back({found->second, pointers[call.firstOperand],
-                      pointers[call.secondOperand],
-                      pointers[call.resultOperand], call.beta});
+  products.push_back(
+      {found->second, pointers[call.firstOperand], pointers[call.secondOperand],
+       pointers[call.addendOperand], pointers[call.resultOperand], call.beta});
   return products.size() - 1;
 }
 
@@ -300,7 +300,7 @@ void GpuMatmuls::run(size_t index, Stream stream) const {
   check(api.cublasLtMatmul(
             handle, plan.description, &alpha, pointer(product.first),
             plan.first, pointer(product.second), plan.second, &product.beta,
-            pointer(product.result), plan.result, pointer(product.result),
+            pointer(product.addend), plan.result, pointer(product.result),
             plan.result, &plan.algorithm, pointer(workspace), kWorkspace,
             stream),
         "cublasLtMatmul");

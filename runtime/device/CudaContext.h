@@ -88,7 +88,7 @@ private:
   };
   struct Product {
     size_t plan;
-    DevicePointer first, second, result;
+    DevicePointer first, second, addend, result;
     float beta;
   };
   void check(int status, const std::string &what) const;

@@ -91,7 +91,9 @@ LibraryCall mixln::rt::describeMatmul(const Kernel &kernel,
     runFailed("kernel ", kernel.name, ": the library has no epilogue ",
               matmul.epilogue);
   call.epilogue = *epilogue;
-  size_t operands = epilogue->hasBias ? 4 : 3;
+  bool addsOther = matmul.accumulate && dispatch.operands.size() > 2 &&
+                   !dispatch.operands[2].reads;
+  size_t operands = 3 + addsOther + epilogue->hasBias;
   if (dispatch.sizes.size() != 6 || dispatch.operands.size() < operands)
     runFailed("damaged program: kernel ", kernel.name, " has ",
               dispatch.sizes.size(), " sizes and ", dispatch.operands.size(),
@@ -113,8 +115,10 @@ LibraryCall mixln::rt::describeMatmul(const Kernel &kernel,
   call.transposeSecond = matmul.transposeA ? kCublasOpT : kCublasOpN;
   call.result = {n, m, ldd, matmul.d};
   call.beta = matmul.accumulate ? 1 : 0;
+  if (addsOther)
+    call.addendOperand = 3;
   if (epilogue->hasBias)
-    call.biasOperand = 3;
+    call.biasOperand = 3 + addsOther;
 
   for (const ColumnLayout &layout : {call.first, call.second, call.result})
     call.isSlow |=
@@ -122,7 +126,17 @@ LibraryCall mixln::rt::describeMatmul(const Kernel &kernel,
   checkOperand(kernel, dispatch, call.firstOperand, call.first, false, true);
   checkOperand(kernel, dispatch, call.secondOperand, call.second, false, true);
   checkOperand(kernel, dispatch, call.resultOperand, call.result, true,
-               matmul.accumulate);
+               matmul.accumulate && !addsOther);
+  if (addsOther) {
+    checkOperand(kernel, dispatch, call.addendOperand, call.result, false,
+                 true);
+    const Operand &result = dispatch.operands[call.resultOperand];
+    const Operand &addend = dispatch.operands[call.addendOperand];
+    if (addend.offset < result.offset + result.bytes &&
+        result.offset < addend.offset + addend.bytes)
+      runFailed("kernel ", kernel.name, ": what is added, at ", addend.offset,
+                ", overlaps the result at ", result.offset);
+  }
   if (epilogue->hasBias)
     checkOperand(kernel, dispatch, call.biasOperand, {n, 1, n, matmul.d}, false,
                  true);
@@ -187,16 +201,18 @@ void mixln::rt::multiplyByLoops(const LibraryCall &call, void *const *pointers,
       gather(call.second, call.transposeSecond == kCublasOpT,
              pointers[call.secondOperand], call.depth, /*byRows=*/false, pool);
   void *result = pointers[call.resultOperand];
+  const void *addend = pointers[call.addendOperand];
   pool.forEach(call.columns, [&](int64_t column) {
     for (int64_t row = 0; row < call.rows; ++row) {
-      double sum = dot(rows.data() + row * call.depth,
-                       columns.data() + column * call.depth, call.depth);
+      auto sum = static_cast<float>(dot(rows.data() + row * call.depth,
+                                        columns.data() + column * call.depth,
+                                        call.depth));
       int64_t at = column * call.result.leading + row;
       if (call.beta != 0)
-        sum += call.beta * load(result, call.result.type, at);
+        sum += call.beta * load(addend, call.result.type, at);
       if (call.biasOperand >= 0)
         sum += load(pointers[call.biasOperand], call.result.type, row);
-      store(result, call.result.type, at, static_cast<float>(sum));
+      store(result, call.result.type, at, sum);
     }
   });
 }

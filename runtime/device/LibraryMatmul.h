@@ -58,12 +58,14 @@ struct LibraryCall {
   ColumnLayout first, second, result;
   int transposeFirst = kCublasOpN, transposeSecond = kCublasOpN;
   int64_t rows = 0, columns = 0, depth = 0; ///< of the call: n, m, k
-  float beta = 0;                           ///< 1: added to D
+  float beta = 0;                           ///< 1: the addend is added
   MatmulEpilogue epilogue{};
   /// Some leading dimension is not what the fast kernels want.
   bool isSlow = false;
   // Which operand of the dispatch is which; -1: none.
   int firstOperand = 1, secondOperand = 0, resultOperand = 2, biasOperand = -1;
+  /// What beta multiplies, laid out as the result: itself, or apart from it.
+  int addendOperand = 2;
 };
 
 /// Throws RunError where the dispatch asks for what the library does not do, or
@@ -73,7 +75,8 @@ LibraryCall describeMatmul(const Kernel &kernel, const Dispatch &dispatch);
 /// CUDA's name of a type, as cudaDataType_t.
 int cudaDataType(ElementType type);
 
-/// By plain loops, sums in double precision. `pointers` as the operands of the
+/// By plain loops, sums in double precision, rounded to f32 before anything is
+/// added to them. `pointers` as the operands of the
 /// dispatch.
 void multiplyByLoops(const LibraryCall &call, void *const *pointers,
                      ThreadPool &pool);

@@ -11,9 +11,8 @@ static constexpr int64_t kPrefillShare = 8;
 
 Decoder::Decoder(Model &model) : model(model) {
   if (!model.hasEntry("decode") || !model.hasEntry("prefill"))
-    badInput("this executable was compiled for ", model.program().target,
-             " without the entries that generate; compile it with --target cpu"
-             " and --entries all (not --entries train)");
+    badInput("this executable was compiled without the entries that generate;"
+             " compile it with --entries all (not --entries train)");
 }
 
 std::vector<float> Decoder::begin(const std::vector<int32_t> &prompt) {

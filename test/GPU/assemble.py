@@ -1,34 +1,69 @@
 #!/usr/bin/env python3
 """Compiles models for GPUs and reads what the assembler says of every kernel.
 
-    assemble.py WORK_DIR --config FILE --norm SPEC[,SPEC...]|all --arch sm_80[,sm_90a] --dtype fp32[,bf16] [--batch_size B] [--seq_len T] [--gpu_matmul HOW]
+    assemble.py WORK_DIR --config FILE --norm SPEC[,SPEC...]|all --arch sm_80[,sm_90a] --dtype fp32[,bf16] [--batch_size B] [--seq_len T]
+        [--gpu_matmul HOW] [--machine_code]
 
 Each model is compiled by mixlnc, forward, backward and optimizer, and assembled by ptxas. Faults: a kernel that spills or
 has a stack frame, a call of a function that PTX does not hold (__nv_*), a kernel of rows whose rows are multiples of 16
-bytes without 16-byte accesses or with shorter vectors beside them. Prints each fault and last
-"N kernels assembled, M faults". Exit status 1 if there is one.
+bytes without 16-byte accesses or with shorter vectors beside them, a product of bf16 whose rows are not. With --machine_code the same is read in the machine
+code of the cubin (by nvdisasm, MIXLN_NVDISASM): every kernel is there, none touches local memory (LDL, STL), those of rows
+access memory by 128 bits and by single numbers only. Prints each fault and
+last "N kernels assembled, M faults". Exit status 1 if there is one.
 """
 import argparse
+import os
 import pathlib
 import re
 import subprocess
 import sys
 
+import mixlntest as mt
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# Row programs with more parameters than this may spill: several programs in one, whose addresses alone take 60 of the
-# 255 registers, and whose results all wait for the last load, because one may lie over an operand.
-MOST_PARAMETERS = 28
+# Kernels that may keep a few bytes of a thread in local memory: pattern of names, most bytes, reason.
+EXCEPTIONS = [
+    (r"^rows\$attention_combine_mlp_read_\w+\$128(\$\d+)?$", 128,
+     "a row program that computes several sub-layers again reads up to 26 tensors and writes 15; eight columns of each take "
+     "more than the 255 registers of a thread, because a result may lie over an operand and so waits for the last load"),
+]
 
 
-def check_report(text, ptx):
+def check_products(exe):
+    """Faults of products that the library is slow on: rows that do not start at multiples of 16 bytes."""
+    program = mt.program_of(exe)
+    sizes = {"f32": 4, "bf16": 2}
+    faults = []
+    for entry in program["entries"]:
+        for dispatch in entry["dispatches"]:
+            product = program["kernels"][dispatch["kernel"]].get("matmul")
+            if not product or product["b"] != "bf16":
+                continue
+            rows = zip("abd", dispatch["sizes"][3:])
+            wrong = [f"{side} {leading}" for side, leading in rows if leading * sizes[product[side]] % 16 != 0]
+            if wrong:
+                faults.append(f"{entry['name']} {dispatch['site']}: leading dimensions {', '.join(wrong)}")
+    return faults
+
+
+def most_local_bytes(name):
+    return max((most for pattern, most, reason in EXCEPTIONS if re.search(pattern, name)), default=0)
+
+
+def has_whole_chunks(name):
+    """Whether it is a kernel of rows that are multiples of 16 bytes."""
+    width = re.match(r"rows\$\S*?\$(\d+)(\$\d+)?$", name)
+    return width is not None and int(width[1]) % 8 == 0
+
+
+def check_report(text):
     """(kernels, faults) of what ptxas -v printed."""
-    parameters = {m[1]: m[2].count(".param") for m in re.finditer(r"\.entry (\S+?)\((.*?)\n\)", ptx, re.S)}
     kernels, faults = [], []
     pattern = (r"Function properties for (\S+)\n\s*(\d+) bytes stack frame, (\d+) bytes spill stores, "
                r"(\d+) bytes spill loads")
     for match in re.finditer(pattern, text):
         kernels.append(match[1])
-        if any(match[i] != "0" for i in (2, 3, 4)) and parameters[match[1]] <= MOST_PARAMETERS:
+        if any(match[i] != "0" for i in (2, 3, 4)) and int(match[2]) > most_local_bytes(match[1]):
             faults.append(f"{match[1]}: {match[2]} bytes of stack, {match[3]} and {match[4]} bytes spilled")
     return kernels, faults
 
@@ -42,13 +77,33 @@ def check_ptx(text):
         accesses = re.findall(r"(?:ld|st)\.global(?:\.nc)?(?:\.relaxed)?\.(\S+)", body)
         if re.search(r"\b(ld|st)\.local", body):
             faults.append(f"{name}: arrays in local memory")
-        width = re.match(r"rows\$\S*?\$(\d+)(\$\d+)?$", name)
-        if not width or int(width[1]) % 8 != 0:
+        if not has_whole_chunks(name):
             continue
         if not any(a.startswith("v4.") for a in accesses):
             faults.append(f"{name}: no access of 16 bytes")
         if any(a.startswith("v2.") for a in accesses):
             faults.append(f"{name}: an access of less than 16 bytes")
+    return faults
+
+
+def check_machine_code(cubin, kernels):
+    """Faults of the instructions that nvdisasm prints."""
+    text = subprocess.run([os.environ["MIXLN_NVDISASM"], "-c", cubin], capture_output=True, text=True, check=True).stdout
+    bodies = dict(re.findall(r"^\.text\.(\S+):\n(.*?)(?=^\.text\.|\Z)", text, re.S | re.M))
+    faults = [f"{name}: no machine code" for name in kernels if name not in bodies]
+    for name, body in bodies.items():
+        operations = re.findall(r"^\s*/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9_.]*)", body, re.M)
+        if not any(op == "EXIT" for op in operations):
+            faults.append(f"{name}: no instructions")
+        if any(op.split(".")[0] in ("LDL", "STL") for op in operations) and not most_local_bytes(name):
+            faults.append(f"{name}: local memory")
+        if not has_whole_chunks(name):
+            continue
+        accesses = [op for op in operations if op.split(".")[0] in ("LDG", "STG", "LD", "ST")]
+        if not any(".128" in op for op in accesses):
+            faults.append(f"{name}: no access of 128 bits")
+        for op in sorted({op for op in accesses if ".64" in op}):
+            faults.append(f"{name}: {op}, expected 128 bits or one number")
     return faults
 
 
@@ -62,6 +117,7 @@ def main():
     parser.add_argument("--batch_size", default="2")
     parser.add_argument("--seq_len", default="64")
     parser.add_argument("--gpu_matmul", default="library")
+    parser.add_argument("--machine_code", action="store_true")
     args = parser.parse_args()
     norms = args.norm.split(",")
     if norms == ["all"]:
@@ -82,8 +138,10 @@ def main():
                     print(f"FAIL {norm} {arch} {dtype}: {done.stderr}", flush=True)
                     continue
                 ptx = (phases / "09-emit.ptx").read_text()
-                kernels, faults = check_report((phases / "09-emit.ptxas.txt").read_text(), ptx)
-                faults += check_ptx(ptx)
+                kernels, faults = check_report((phases / "09-emit.ptxas.txt").read_text())
+                faults += check_ptx(ptx) + check_products(args.work / "exe")
+                if args.machine_code:
+                    faults += check_machine_code(phases / "09-emit.cubin", kernels)
                 count += len(kernels)
                 wrong += len(faults) + (not kernels)
                 for fault in faults:

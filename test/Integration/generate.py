@@ -1,6 +1,10 @@
 """Generation: logits of one position after the other are those of the whole sequence, for placements, head counts and
 types; greedy tokens are the most probable ones; draws follow the probabilities; what is too long is refused.
 
+    generate.py WORK_DIR [--emulator] [MODEL...]
+
+With names, only those models are decoded; with --emulator the kernels of a GPU decode, and the CPU computes the whole.
+
 Tolerances, of a position's logits: 1e-4 in fp32 (sums in another order, weights large enough to amplify them; measured:
 below 1e-5); in bf16 twice what the type itself changes, the largest distance to fp32 of any position."""
 import array
@@ -26,8 +30,11 @@ MODELS = {"pre": ("pre", {}, ()), "post": ("post", {}, ()), "siamese": ("siamese
           "parallel": ("parallel", ODD, ()), "mix": ("post_pre:1", ODD, ()),
           "bf16": ("pre", GROUPED, ("--dtype", "bf16")), "bf16_odd": ("siamese", ODD, ("--dtype", "bf16")),
           "bf16_pure": ("post_pre:1", GROUPED, ("--dtype", "bf16_pure"))}
-if len(sys.argv) > 2:
-    MODELS = {name: MODELS[name] for name in sys.argv[2:]}
+only = sys.argv[2:]
+ON_GPU = only[:1] == ["--emulator"]
+only = only[ON_GPU:]
+if only:
+    MODELS = {name: MODELS[name] for name in only}
 PROMPTS = {"short": [7], "long": [3, 9, 1, 30, 12, 12, 5, 8, 22]}
 NEW = 10
 
@@ -53,7 +60,11 @@ def rows(tensor):
 for name, (norm, sizes, flags) in MODELS.items():
     vocabulary = sizes.get("vocab_size", V)
     config = mt.write_config(work / f"{name}.json", **sizes)
-    exe = mt.compile_model(config, work / name, norm, 2, T, flags)
+    exe = decoder = mt.compile_model(config, work / name, norm, 2, T, flags)
+    device = []
+    if ON_GPU:
+        decoder = mt.compile_model(config, work / f"{name}-gpu", norm, 2, T, [*flags, "--target", "cuda", "--emulator"])
+        device = ["--device", "emulator"]
     mt.run([exe, "train", "--num_training_steps", "0", "--seed", "5", "--save_dir", work / f"run-{name}", "--init_std",
             "embed=1,qk=0.5,v=0.5,o=0.5,ffn=0.5,head=0.5"])
     weights = work / f"run-{name}" / "model_0"
@@ -61,7 +72,7 @@ for name, (norm, sizes, flags) in MODELS.items():
     made = {}
     for which, prompt in PROMPTS.items():
         out = work / f"{name}-{which}.safetensors"
-        generate(exe, weights, prompt, "--temperature", "0", "--max_new_tokens", NEW, "--out", out)
+        generate(decoder, weights, prompt, "--temperature", "0", "--max_new_tokens", NEW, "--out", out, *device)
         found = mt.read_safetensors(out)
         made[which] = list(found["ids"][1])
         if len(made[which]) != NEW:
@@ -86,7 +97,7 @@ for name, (norm, sizes, flags) in MODELS.items():
                 mt.fail(f"{name}: token {i} is {made[which][i]}, not the most probable one")
     print(f"{name}: decode agrees with the whole sequence, worst {worst:.1e} of {limit:.1e}", flush=True)
 
-if len(sys.argv) > 2:
+if only:
     sys.exit()
 
 # ---------------------------------------------------------------------------------------------------------------------

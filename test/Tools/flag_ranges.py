@@ -13,7 +13,7 @@ COUNTS = {
     "total_batch_size": ["0", "3", "16777218"], "gradient_accumulation": ["0", "16777217"], "seq_len": ["1", "16"],
     "seed": ["-1"], "log_layers_every": ["-1"], "eval_every": ["-1"], "eval_tokens": ["0"], "save_every": ["-1"], "keep_last": ["-1"],
     "num_training_steps": ["-1"], "max_train_tokens": ["0"], "warmup_steps": ["-1"], "cycle_length": ["-1"],
-    "restart_warmup_steps": ["-1"], "decay_steps": ["-1"], "threads": ["0", "1025"], "steps": ["0"],
+    "restart_warmup_steps": ["-1"], "decay_steps": ["-1"], "threads": ["0", "1025"], "workers": ["-1", "1025"], "steps": ["0"],
     "vocab_size": ["7"], "documents": ["0"],
     "runs": ["0"], "rows": ["-1"], "layer": ["-1", "2"], "batches total_batch_size": ["0", "4294967296"], "batches steps": ["0", "1B"],
     "tokenize seq_len": ["1", "1048577"],

@@ -41,6 +41,13 @@ void emitGpuAttentionGradKernel(GpuBuilder &b, llvm::StringRef symbol,
                                 const AttentionSpec &spec,
                                 llvm::SmallVectorImpl<std::string> &phases);
 
+/// One position over caches of T rows (Step.cpp); a block a key/value head.
+/// pointers: as on a CPU.
+Launch gpuAttentionStepLaunch(const AttentionSpec &spec);
+void emitGpuAttentionStepKernel(GpuBuilder &b, llvm::StringRef symbol,
+                                const AttentionSpec &spec,
+                                llvm::SmallVectorImpl<std::string> &phases);
+
 } // namespace mixln
 
 #endif // MIXLN_CONVERSION_ATTENTIONTONVVM_H

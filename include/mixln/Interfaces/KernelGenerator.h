@@ -34,8 +34,12 @@ struct MatmulTraits {
   /// One kernel computes a list of products; otherwise each is its own
   /// operation.
   bool lists = true;
-  /// Rows of bf16 may have any length; otherwise only multiples of 16 bytes.
+  /// Rows of bf16 products may have any length; otherwise those that are not
+  /// multiples of 16 bytes are padded.
   bool oddRows = true;
+  /// A product adds to its `into` in place; otherwise the sum may also lie
+  /// elsewhere.
+  bool addsInPlace = true;
 };
 
 /// How one operation launches its kernel.

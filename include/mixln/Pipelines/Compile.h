@@ -36,8 +36,8 @@ struct CompileOptions {
   /// cpu or cuda; auto is resolved when it is set.
   std::string target = "cpu";
   std::string cpu = "native";
-  /// What cuda compiles for.
-  std::string gpuArch = "sm_80";
+  /// What cuda compiles for; empty: the GPU of this machine, else sm_80.
+  std::string gpuArch;
   /// library or generated: who computes products there.
   std::string gpuMatmul = "library";
   /// GPU kernels as code of this CPU too.

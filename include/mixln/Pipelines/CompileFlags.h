@@ -40,6 +40,10 @@ std::string canonicalFlag(llvm::StringRef argument);
 /// The flag of that canonical name, or null.
 const CompileFlag *findCompileFlag(llvm::StringRef name);
 
+/// What --target cuda compiles for: what was asked for, else this machine's
+/// GPU, else sm_80.
+std::string getGpuArch(const CompileOptions &options);
+
 /// Takes the compile flags out of `arguments` (which loses them) and into
 /// `options`. Returns what is wrong, or nothing.
 std::string takeCompileFlags(llvm::SmallVectorImpl<std::string> &arguments,

@@ -32,6 +32,10 @@ struct GpuInfo {
 
   /// Fails for a name that is not in the table.
   static llvm::Expected<GpuInfo> create(llvm::StringRef arch);
+
+  /// The name in the table whose code a GPU of `arch` runs best: its own, else
+  /// the latest that is older and not bound to one generation; empty for none.
+  static std::string getNearest(llvm::StringRef arch);
 };
 
 } // namespace mixln

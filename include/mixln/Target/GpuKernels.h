@@ -30,8 +30,9 @@ public:
   bool canWriteInPlace(mlir::Operation *op, unsigned operand,
                        unsigned result) override;
   MatmulTraits getMatmulTraits() override {
-    return {/*packs=*/false, /*lists=*/false,
-            /*oddRows=*/matmuls == MatmulSource::Generated};
+    bool generated = matmuls == MatmulSource::Generated;
+    return {/*packs=*/false, /*lists=*/false, /*oddRows=*/generated,
+            /*addsInPlace=*/generated};
   }
   void describe(mlir::Operation *op, rt::Kernel &kernel) override;
   llvm::LogicalResult

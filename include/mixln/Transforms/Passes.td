@@ -127,11 +127,22 @@ def MixlnCastSides : Pass<"mixln-cast-sides", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mixln::MixlnDialect"];
 }
 
-def MixlnWidenOdd : Pass<"mixln-widen-odd", "::mlir::ModuleOp"> {
-  let summary = "form products with odd rows of bf16 in f32";
+def MixlnPadRows : Pass<"mixln-pad-rows", "::mlir::ModuleOp"> {
+  let summary = "lay odd rows of bf16 products out at multiples of 16 bytes";
   let description = [{
-    For targets whose products need rows of bf16 that are multiples of 16 bytes:
-    the operands of the others are cast to f32 before, the results back behind.
+    For targets whose products of bf16 want rows that start at multiples of 16
+    bytes: values that only row programs and products touch get the encoding
+    `"padded"`, others are copied by row programs.
+  }];
+  let dependentDialects = ["::mixln::MixlnDialect"];
+}
+
+def MixlnAddInProducts : Pass<"mixln-add-in-products", "::mlir::ModuleOp"> {
+  let summary = "add the residual while the product is written";
+  let description = [{
+    For targets whose products may add something that lies elsewhere. Where all
+    that reads a product in f32 first adds the same f32 tensor to it, the
+    product does: one tensor less is written and read, and no bit changes.
   }];
   let dependentDialects = ["::mixln::MixlnDialect"];
 }

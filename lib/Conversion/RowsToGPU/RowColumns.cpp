@@ -8,6 +8,8 @@
 //
 // and otherwise a loop over chunks that loads again. Threads beyond the row
 // load its last chunk, which costs no branch, and neither count nor store.
+// Padded rows are read with their pads; those enter no reduction and are stored
+// as zeros.
 //
 //===----------------------------------------------------------------------===//
 
@@ -207,13 +209,29 @@ RowGpuEmitter::Place RowGpuEmitter::placeOf(const RowColumns &columns,
   int64_t stride = teams.team * columns.chunk;
   Place place;
   place.column = b.add(b.mul(lane, columns.chunk), b.mul(turn, stride));
-  if (stride * columns.turns == columns.width)
-    return place;
-  Value last = b.constant(columns.width - columns.chunk);
-  place.inside =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::sle, place.column, last);
-  place.column = b.minimum(place.column, last);
+  if (stride * columns.turns != columns.lastChunk() + columns.chunk) {
+    Value last = b.constant(columns.lastChunk());
+    place.inside =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::sle, place.column, last);
+    place.column = b.minimum(place.column, last);
+  }
+  if (columns.isRagged()) {
+    Value width = arith::ConstantOp::create(
+        b, b.getI32IntegerAttr(static_cast<int32_t>(columns.width)));
+    place.lanes = arith::CmpIOp::create(
+        b, arith::CmpIPredicate::slt, emitColumns(place.column, columns.chunk),
+        splat(width, columns.chunk));
+  }
   return place;
+}
+
+Value RowGpuEmitter::onlyRow(const Place &place, Value value,
+                             double otherwise) {
+  if (place.inside)
+    value = b.select(place.inside, value, splat(otherwise, value.getType()));
+  if (place.lanes)
+    value = b.select(place.lanes, value, splat(otherwise, value.getType()));
+  return value;
 }
 
 Value RowGpuEmitter::loadRow(RowSource source, const RowColumns &columns,
@@ -253,10 +271,8 @@ void RowGpuEmitter::emitChunk(const RowLoop &loop, const RowColumns &columns,
        llvm::zip_equal(loop.reductions, accumulators)) {
     vector::ReductionOp reduction = op;
     vector::CombiningKind kind = reduction.getKind();
-    Value value = lookup(reduction.getVector());
-    if (place.inside)
-      value = b.select(place.inside, value,
-                       splat(neutralElement(kind), value.getType()));
+    Value value =
+        onlyRow(place, lookup(reduction.getVector()), neutralElement(kind));
     accumulator = vector::makeArithReduction(
         b, b.getLoc(), kind, accumulator, value, flagsOf(kind, b.getContext()));
   }
@@ -287,8 +303,11 @@ void RowGpuEmitter::emitChunk(const RowLoop &loop, const RowColumns &columns,
   b.ifThenAll(b.both(place.inside, valid), [&] {
     for (unsigned i : loop.results) {
       auto [ptr, element] = addressOf({RowSource::Result, i});
-      b.storeNumbers(lookup(yield.getRows()[i]),
-                     elementAddress(ptr, element, place.column), element);
+      Value value = lookup(yield.getRows()[i]);
+      if (place.lanes)
+        value = b.select(place.lanes, value, splat(0, value.getType()));
+      b.storeNumbers(value, elementAddress(ptr, element, place.column),
+                     element);
     }
   });
 }

@@ -35,7 +35,11 @@ private:
     /// Whether the chunk is one of the row; null: surely. If not, `column` is
     /// the last chunk's.
     Value inside;
+    /// Which columns of the chunk are the row's, not pads; null: all.
+    Value lanes;
   };
+  /// `value`, a chunk, with `otherwise` where it is not of the row.
+  Value onlyRow(const Place &place, Value value, double otherwise);
 
   // Points (RowPoints.cpp).
   GpuSignature signature(int64_t threads, bool isSums);

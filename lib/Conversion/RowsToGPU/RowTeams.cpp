@@ -2,13 +2,17 @@
 //
 // The number of threads follows from the row's length alone, and so does the
 // order in which a row is added up: joining and splitting row programs change
-// no bit. Only whether a row is held in registers depends on the program.
+// no bit. Only whether a row is held in registers depends on the program. (Odd
+// rows in bf16 are the exception: where all of them are padded, they are read
+// 16 bytes at once.)
 //
 //===----------------------------------------------------------------------===//
 
 #include "RowTeams.h"
 
-#include "llvm/Support/MathExtras.h"
+#include "mixln/IR/PaddedRows.h"
+
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace mixln;
@@ -42,7 +46,31 @@ static int64_t plannedRegisters(int64_t block) {
 /// row.
 static constexpr int64_t kMostSlots = 1024, kSlotRows = 8;
 
-static int64_t chunkOf(int64_t width) {
+/// Widths of padded rows, if no row of the same width is without pads.
+static SmallVector<int64_t> findPaddedWidths(RowwiseOp op) {
+  llvm::SmallSetVector<int64_t, 2> padded, plain;
+  auto add = [&](Type tensor, Type row) {
+    if (auto vector = dyn_cast<VectorType>(row))
+      (hasPaddedRows(cast<RankedTensorType>(tensor)) ? padded : plain)
+          .insert(vector.getDimSize(0));
+  };
+  // Sums have a slot with pads in the workspace, but not for each head.
+  if (op.getDomain().size() > 1)
+    return {};
+  for (auto [i, operand] : llvm::enumerate(op.getRows()))
+    add(operand.getType(), op.getRowArgument(i).getType());
+  for (auto [i, operand] : llvm::enumerate(op.getShared()))
+    add(operand.getType(), op.getSharedArgument(i).getType());
+  for (auto [result, row] :
+       llvm::zip(op.getRowResults(), op.getYield().getRows()))
+    add(result.getType(), row.getType());
+  padded.set_subtract(plain);
+  return llvm::to_vector(padded);
+}
+
+int64_t RowTeams::chunkOf(int64_t width) const {
+  if (llvm::is_contained(paddedWidths, width))
+    return kPaddedMultiple;
   return width % 8 == 0 ? 8 : width % 4 == 0 ? 4 : width % 2 == 0 ? 2 : 1;
 }
 
@@ -100,11 +128,11 @@ static int64_t registersPerColumn(RowwiseOp op, const RowStages &stages) {
 }
 
 RowTeams::RowTeams(RowwiseOp op, const RowStages &stages) {
-  int64_t chunks = 1, width = 1;
+  paddedWidths = findPaddedWidths(op);
+  int64_t chunks = 1;
   for (const RowLoop &loop : stages.getLoops()) {
     chunks = std::max(chunks,
                       llvm::divideCeilSigned(loop.width, chunkOf(loop.width)));
-    width = std::max(width, loop.width);
     reductions += loop.reductions.size();
   }
   team = kLongestTeam;

@@ -14,6 +14,9 @@ struct RowColumns {
   int64_t chunk = 1;
   /// Chunks of a thread, some perhaps beyond the row.
   int64_t turns = 1;
+  /// Whether the last chunk of the row holds pads.
+  bool isRagged() const { return width % chunk != 0; }
+  int64_t lastChunk() const { return llvm::alignTo(width, chunk) - chunk; }
 };
 
 /// Where the sums of one team lie in its slot, in elements; each starts at a
@@ -45,7 +48,12 @@ public:
   int64_t slotsOf(RowwiseOp op) const;
 
 private:
+  int64_t chunkOf(int64_t width) const;
+
   int64_t reductions = 0;
+  /// Widths whose rows all start at multiples of a chunk, though they are not
+  /// multiples themselves.
+  llvm::SmallVector<int64_t> paddedWidths;
 };
 
 } // namespace mixln

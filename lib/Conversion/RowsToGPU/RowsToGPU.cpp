@@ -77,6 +77,7 @@ bool mixln::mayOverlap(RowwiseOp op, const RowStages &stages, unsigned operand,
   return isa<VectorType>(op.getRowArgument(operand).getType()) &&
          isa<VectorType>(op.getYield().getRows()[result].getType()) &&
          from.getElementType() == to.getElementType() &&
+         from.getEncoding() == to.getEncoding() &&
          from.getShape().drop_front() == to.getShape().drop_front() &&
          op.getRowMap(operand).isIdentity() &&
          stages.isReadBeforeWrite(operand, result);

@@ -9,6 +9,7 @@
 #include "mixln/Conversion/RowsToGPU.h"
 #include "mixln/Conversion/RowsToVector.h"
 #include "mixln/IR/Mixln.h"
+#include "mixln/IR/PaddedRows.h"
 #include "mixln/Target/OperationNames.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -82,14 +83,14 @@ static std::string nameOf(const rt::LibraryMatmul &spec) {
   return name + (spec.accumulate ? ".add" : "");
 }
 
-/// m, n, k and leading dimensions: rows are dense.
+/// m, n, k and leading dimensions.
 static GpuMatmulSizes sizesOf(MatmulOp op) {
   return {op.getM(),
           op.getN(0),
           op.getK(0),
-          columnsOf(op.getLhs()[0]),
-          columnsOf(op.getRhs()[0]),
-          op.getN(0)};
+          getRowStride(typeOf(op.getLhs()[0])),
+          getRowStride(typeOf(op.getRhs()[0])),
+          getRowStride(typeOf(op.getResults()[0]))};
 }
 
 static GpuMatmulSpec generatedSpecOf(const GpuInfo &gpu, MatmulOp op) {
@@ -115,7 +116,7 @@ static std::string whyNoProduct(MatmulOp op) {
   if (elementOf(op.getLhs()[0]) != elementOf(op.getRhs()[0]))
     return "multiplies f32 with bf16: a cast of the f32 side is missing";
   for (Value side : op->getOperands())
-    if (typeOf(side).getEncoding())
+    if (isa_and_nonnull<PackedAttr, PairedAttr>(typeOf(side).getEncoding()))
       return "reads a packed side, which only kernels of a CPU do";
   return "";
 }
@@ -139,6 +140,9 @@ std::string GpuKernels::getKey(Operation *op) {
       })
       .Case([](AttentionGradOp op) {
         return "attention_grad." + attentionSpecOf(op).name();
+      })
+      .Case([](AttentionStepOp op) {
+        return "attention_step." + attentionSpecOf(op).name();
       })
       .Case([](EmbeddingOp op) {
         return specOf(op).name() +
@@ -192,6 +196,9 @@ Launch GpuKernels::getLaunch(Operation *op) {
         return gpuAttentionGradLaunch(spec, gpu,
                                       rowsOf(op.getQ()) / spec.seqLen);
       })
+      .Case([](AttentionStepOp op) {
+        return gpuAttentionStepLaunch(attentionSpecOf(op));
+      })
       .Case([](EmbeddingOp op) {
         return gpuEmbeddingLaunch(rowsOf(op.getResult()),
                                   columnsOf(op.getResult()));
@@ -205,7 +212,8 @@ Launch GpuKernels::getLaunch(Operation *op) {
 }
 
 int64_t GpuKernels::getBytes(RankedTensorType type) {
-  return type.getNumElements() * type.getElementTypeBitWidth() / 8;
+  int64_t rows = type.getNumElements() / type.getShape().back();
+  return rows * getRowStride(type) * type.getElementTypeBitWidth() / 8;
 }
 
 bool GpuKernels::canWriteInPlace(Operation *op, unsigned operand,
@@ -251,6 +259,11 @@ LogicalResult GpuKernels::emitKernel(Operation *op, StringRef kernel,
       })
       .Case([&](AttentionGradOp op) {
         emitGpuAttentionGradKernel(builder, symbol, attentionSpecOf(op),
+                                   phases);
+        return success();
+      })
+      .Case([&](AttentionStepOp op) {
+        emitGpuAttentionStepKernel(builder, symbol, attentionSpecOf(op),
                                    phases);
         return success();
       })

@@ -14,9 +14,11 @@ namespace {
 class Placer {
 public:
   Placer(EntryOp entry, Lifetimes &lifetimes, Storages &storages,
-         GetBytes getBytes, llvm::SmallPtrSetImpl<Operation *> &isCopied)
+         KernelGenerator &kernels, GetBytes getBytes,
+         llvm::SmallPtrSetImpl<Operation *> &isCopied)
       : block(entry.getBody().front()), lifetimes(lifetimes),
-        storages(storages), getBytes(getBytes), isCopied(isCopied) {}
+        storages(storages), kernels(kernels), getBytes(getBytes),
+        isCopied(isCopied) {}
 
   /// Joins what must be joined; false if copies were inserted instead.
   FailureOr<bool> joinRequired();
@@ -31,6 +33,7 @@ private:
   Block &block;
   Lifetimes &lifetimes;
   Storages &storages;
+  KernelGenerator &kernels;
   GetBytes getBytes;
   /// Stores whose value is a copy made for them.
   llvm::SmallPtrSetImpl<Operation *> &isCopied;
@@ -93,7 +96,7 @@ FailureOr<bool> Placer::joinRequired() {
     for (unsigned result = 0; result < op.getNumResults(); ++result) {
       int operand = getTiedOperand(&op, result);
       if (operand >= 0 && !storages.joinInPlace(&op, operand, result) &&
-          failed(copyOperand(&op, operand)))
+          mustAddInPlace(&op, kernels) && failed(copyOperand(&op, operand)))
         return failure();
     }
   for (auto concat :
@@ -139,7 +142,7 @@ FailureOr<PlacedEntry> mixln::placeEntry(EntryOp entry,
     PlacedEntry placed;
     placed.lifetimes = std::make_unique<Lifetimes>(std::move(*lifetimes));
     placed.storages = std::make_unique<Storages>(*placed.lifetimes, rules);
-    Placer placer(entry, *placed.lifetimes, *placed.storages, getBytes,
+    Placer placer(entry, *placed.lifetimes, *placed.storages, kernels, getBytes,
                   isCopied);
     FailureOr<bool> isPlaced = placer.joinRequired();
     if (failed(isPlaced))

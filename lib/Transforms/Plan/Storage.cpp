@@ -28,6 +28,10 @@ int mixln::getTiedOperand(Operation *op, unsigned result) {
   return -1;
 }
 
+bool mixln::mustAddInPlace(Operation *op, KernelGenerator &kernels) {
+  return !isa<MatmulOp>(op) || kernels.getMatmulTraits().addsInPlace;
+}
+
 bool InPlaceRules::allows(Operation *op, unsigned operand, unsigned result) {
   if (getTiedOperand(op, result) == static_cast<int>(operand))
     return true;

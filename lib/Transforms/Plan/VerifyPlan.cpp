@@ -250,7 +250,8 @@ LogicalResult Simulation::visitKernel(Operation *op) {
   for (auto [i, offset] : llvm::enumerate(writes.asArrayRef())) {
     Bytes range{offset, bytesOf(op->getResult(i))};
     int tied = getTiedOperand(op, i);
-    if (tied >= 0 && ranges[tied] != range)
+    if (tied >= 0 && ranges[tied] != range &&
+        (mustAddInPlace(op, kernels) || ranges[tied].overlaps(range)))
       return op->emitOpError() << "result " << i << " is not over operand "
                                << tied << " that it adds to";
     for (auto [j, operand] : llvm::enumerate(ranges))

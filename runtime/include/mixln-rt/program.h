@@ -103,15 +103,15 @@ struct LaunchShape {
 };
 
 /// A product that a library computes: D[m, n] (+)= op(A)[m, k] op(B)[k, n],
-/// all row major. The operands of a dispatch are A, B, D and, where the
-/// epilogue has one, the bias; its sizes are m, n, k and the leading dimensions
-/// of A, B and D.
+/// all row major. A dispatch has A, B, D; what is added, laid out as D, where
+/// D is not read itself; the bias of an epilogue. Its sizes are m, n, k and the
+/// leading dimensions of A, B and D.
 struct LibraryMatmul {
   bool transposeA = false; ///< A is stored [k, m]
   bool transposeB = false; ///< B is stored [n, k]
   ElementType a = ElementType::F32, b = ElementType::F32, d = ElementType::F32;
   std::string epilogue;    ///< empty or "bias"
-  bool accumulate = false; ///< adds to D
+  bool accumulate = false; ///< adds D, or what stands behind it
 };
 
 struct Kernel {

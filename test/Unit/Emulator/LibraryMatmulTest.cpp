@@ -95,6 +95,43 @@ TEST(LibraryMatmul, LayoutsOfAllTranspositions) {
         }
 }
 
+TEST(LibraryMatmul, AddsWhatLiesElsewhere) {
+  ThreadPool pool(2);
+  Product product(5, 9, 13, false, true);
+  product.kernel.matmul.accumulate = true;
+  product.kernel.matmul.epilogue = "bias";
+  // D is written alone; behind it stands what is added, then the bias.
+  std::vector<float> addend(product.d.size());
+  for (size_t i = 0; i < addend.size(); ++i)
+    addend[i] = static_cast<float>(i) / 8;
+  std::vector<Operand> &operands = product.dispatch.operands;
+  operands[2].reads = false;
+  Operand added = operands[2];
+  added.offset = operands[3].offset + 4096;
+  added.reads = true;
+  added.writes = false;
+  operands.insert(operands.begin() + 3, added);
+  LibraryCall call = describeMatmul(product.kernel, product.dispatch);
+  std::vector<float> before = product.d;
+  void *pointers[] = {product.a.data(), product.b.data(), product.d.data(),
+                      addend.data(), product.bias.data()};
+  multiplyByLoops(call, pointers, pool);
+  for (int64_t i = 0; i < 5; ++i)
+    for (int64_t j = 0; j < product.ldd; ++j) {
+      int64_t at = i * product.ldd + j;
+      if (j >= 9)
+        EXPECT_EQ(product.d[at], before[at]);
+      else
+        ASSERT_NEAR(product.d[at],
+                    product.want(i, j) + addend[at] + product.bias[j], 1e-4);
+    }
+
+  operands[3].offset = operands[2].offset + 64;
+  EXPECT_THAT(failureOf(product), HasSubstr("overlaps the result"));
+  operands.pop_back();
+  EXPECT_THAT(failureOf(product), HasSubstr("expected 6 and 5"));
+}
+
 TEST(LibraryMatmul, WhatTheLibraryDoesNotDo) {
   Product wide(4, 8, 8, false, true);
   wide.dispatch.operands[1].bytes -= 256;

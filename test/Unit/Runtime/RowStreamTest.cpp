@@ -137,6 +137,56 @@ TEST(RowStream, GoesOnFromAnyPlace) {
       }
 }
 
+// Threads make rows and tokens ahead; what comes, and the places it can be gone
+// on from, are those of one thread.
+TEST(RowStream, WorkersChangeNoRowAndNoPlace) {
+  Text text;
+  Quiet quiet;
+  for (Packing packing : {Packing::Pad, Packing::Concat})
+    for (bool shuffle : {true, false}) {
+      auto open = [&](int workers, const StreamPosition &from) {
+        RowOptions rows{.length = 6,
+                        .packing = packing,
+                        .vocabSize = 30,
+                        .workers = workers};
+        return RowStream(openRows(text.files, text.tokenizer.get(), rows),
+                         {.shuffle = shuffle, .window = 7, .workers = workers},
+                         from);
+      };
+      RowStream one = open(1, {}), four = open(4, {});
+      for (int update = 0; update < 30; ++update) {
+        std::vector<Row> rows;
+        ASSERT_TRUE(four.next(5, rows));
+        for (const Row &made : rows) {
+          Row row;
+          ASSERT_TRUE(one.next(row));
+          ASSERT_EQ(made.ids, row.ids) << update;
+          ASSERT_EQ(made.labels, row.labels) << update;
+        }
+        ASSERT_EQ(four.position(), one.position()) << update;
+        ASSERT_EQ(four.epoch(), one.epoch());
+        if (update % 7 == 3)
+          four = open(4, four.position());
+      }
+    }
+}
+
+TEST(RowStream, WorkersEndWhereTheDataEnd) {
+  Text text;
+  Quiet quiet;
+  for (int workers : {1, 4}) {
+    RowOptions options{.length = 6,
+                       .packing = Packing::Pad,
+                       .vocabSize = 30,
+                       .workers = workers};
+    RowStream stream(openRows(text.files, text.tokenizer.get(), options),
+                     {.window = 16, .maxEpochs = 1, .workers = workers});
+    std::vector<Row> rows;
+    EXPECT_TRUE(stream.next(50, rows));
+    EXPECT_FALSE(stream.next(11, rows));
+  }
+}
+
 TEST(RowStream, LongDocumentsAreCutAtTheSamePlace) {
   TestFolder folder;
   Quiet quiet;

@@ -17,9 +17,10 @@
 
 namespace mixln {
 
-/// The operand that `result` of `op` adds to, or -1. The two must share their
-/// bytes.
+/// The operand that `result` of `op` adds to, or -1. The two share their bytes,
+/// and must if mustAddInPlace().
 int getTiedOperand(mlir::Operation *op, unsigned result);
+bool mustAddInPlace(mlir::Operation *op, KernelGenerator &kernels);
 
 /// Answers of a target about results over operands, asked once each.
 class InPlaceRules {
