@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Compiles models for GPUs and reads what the assembler says of every kernel.
 
-    assemble.py WORK_DIR --config FILE --norm SPEC[,SPEC...]|all --arch sm_80[,sm_90a] --dtype fp32[,bf16] [--batch_size B] [--seq_len T]
-        [--gpu_matmul HOW] [--machine_code]
+    assemble.py WORK_DIR --config FILE --norm SPEC[,SPEC...]|all --arch sm_80[,sm_90a] --dtype fp32[,bf16]
+        [--batch_size B] [--seq_len T] [--gpu_matmul HOW] [--machine_code]
 
-Each model is compiled by mixlnc, forward, backward and optimizer, and assembled by ptxas. Faults: a kernel that spills or
-has a stack frame, a call of a function that PTX does not hold (__nv_*), a kernel of rows whose rows are multiples of 16
-bytes without 16-byte accesses or with shorter vectors beside them, a product of bf16 whose rows are not. With --machine_code the same is read in the machine
-code of the cubin (by nvdisasm, MIXLN_NVDISASM): every kernel is there, none touches local memory (LDL, STL), those of rows
-access memory by 128 bits and by single numbers only. Prints each fault and
-last "N kernels assembled, M faults". Exit status 1 if there is one.
+Each model is compiled by mixlnc, forward, backward and optimizer, and assembled by ptxas. Faults: a kernel that spills
+or has a stack frame, a call of a function that PTX does not hold (__nv_*), a kernel of rows whose rows are multiples
+of 16 bytes without 16-byte accesses or with shorter vectors beside them, a product of bf16 whose rows are not. With
+--machine_code the same is read in the machine code of the cubin (by nvdisasm, MIXLN_NVDISASM): every kernel is there,
+none touches local memory (LDL, STL), those of rows access memory by 128 bits and by single numbers only. Prints each
+fault and last "N kernels assembled, M faults". Exit status 1 if there is one.
 """
 import argparse
 import os
@@ -132,7 +132,8 @@ def main():
                 done = subprocess.run(
                     ["mixlnc", ROOT / "configs" / args.config, "--norm", norm, "--batch_size", args.batch_size,
                      "--seq_len", args.seq_len, "--dtype", dtype, "--target", "cuda", "--gpu_arch", arch,
-                     "--gpu_matmul", args.gpu_matmul, "--dump_phases_to", phases, "-o", args.work / "exe"], capture_output=True, text=True)
+                     "--gpu_matmul", args.gpu_matmul, "--dump_phases_to", phases, "-o", args.work / "exe"],
+                    capture_output=True, text=True)
                 if done.returncode != 0:
                     wrong += 1
                     print(f"FAIL {norm} {arch} {dtype}: {done.stderr}", flush=True)
