@@ -6,6 +6,7 @@
 #include "support/Errors.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 using namespace mixln::rt;
@@ -153,20 +154,21 @@ TEST(RowStream, WorkersChangeNoRowAndNoPlace) {
                          {.shuffle = shuffle, .window = 7, .workers = workers},
                          from);
       };
-      RowStream one = open(1, {}), four = open(4, {});
+      RowStream one = open(1, {});
+      std::optional<RowStream> four(open(4, {}));
       for (int update = 0; update < 30; ++update) {
         std::vector<Row> rows;
-        ASSERT_TRUE(four.next(5, rows));
+        ASSERT_TRUE(four->next(5, rows));
         for (const Row &made : rows) {
           Row row;
           ASSERT_TRUE(one.next(row));
           ASSERT_EQ(made.ids, row.ids) << update;
           ASSERT_EQ(made.labels, row.labels) << update;
         }
-        ASSERT_EQ(four.position(), one.position()) << update;
-        ASSERT_EQ(four.epoch(), one.epoch());
+        ASSERT_EQ(four->position(), one.position()) << update;
+        ASSERT_EQ(four->epoch(), one.epoch());
         if (update % 7 == 3)
-          four = open(4, four.position());
+          four.emplace(open(4, four->position()));
       }
     }
 }
