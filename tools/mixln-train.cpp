@@ -1,20 +1,16 @@
 //===- mixln-train.cpp - Compiles (once) and trains -----------------------===//
 
-#include "cli/ResolveFlags.h"
 #include "mixln/Pipelines/Cache.h"
 #include "mixln/Pipelines/ChooseBatch.h"
 #include "mixln/Pipelines/CompileFlags.h"
-#include "support/Errors.h"
+#include "mixln/Pipelines/RunFlags.h"
 
-#include "llvm/ADT/SmallString.h"
 #include "llvm/Support/Errno.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
-#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 using namespace llvm;
@@ -56,69 +52,6 @@ static std::string findRerun(ArrayRef<std::string> arguments) {
 static int fail(const Twine &message, int status = 2) {
   errs() << "mixln-train: " << message << "\n";
   return status;
-}
-
-/// The path of the executable for `options`, compiled if it is not there yet.
-static int compileCached(CompileOptions &options, std::string &executable) {
-  std::string directory = getCacheDirectory();
-  if (std::string error = prepareCacheDirectory(directory); !error.empty())
-    return fail(error);
-  std::string error;
-  std::string key = getCacheKey(options, error);
-  if (!error.empty())
-    return fail(error);
-  SmallString<128> path(directory);
-  sys::path::append(path, key);
-  executable = std::string(path);
-  if (std::string problem = checkCachedExecutable(path); !problem.empty())
-    return fail(problem);
-  if (sys::fs::can_execute(path))
-    return 0;
-  errs() << "mixln-train: compiling " << options.input << "\n";
-  options.output = executable;
-  return compile(options);
-}
-
-/// The flags that fix the executable and those of the run, as JSON, without
-/// compiling: what is wrong with one is found out here.
-static int printFlags(ArrayRef<std::string> given,
-                      ArrayRef<std::string> arguments,
-                      CompileOptions &options) {
-  // What the placement says is found out by importing it; its IR is of no
-  // interest here.
-  options.last = Phase::Import;
-  options.output = "/dev/null";
-  if (int status = compile(options))
-    return status;
-  rt::Program program;
-  program.batchSize = options.batchSize;
-  program.seqLen = options.seqLen;
-  program.dtype = options.dtype;
-  program.norm = options.norm;
-  program.target = options.target;
-  nlohmann::ordered_json fixed = {{"batch_size", options.batchSize},
-                                  {"seq_len", options.seqLen},
-                                  {"dtype", options.dtype},
-                                  {"target", options.target}};
-  for (size_t i = 0; i < given.size(); ++i) {
-    auto [spelled, value] = StringRef(given[i]).split('=');
-    std::string name = canonicalFlag(spelled);
-    if (spelled.starts_with("--") && findCompileFlag(name) &&
-        !fixed.contains(name))
-      fixed[name] =
-          value.empty() && i + 1 < given.size() ? given[i + 1] : value.str();
-  }
-  try {
-    auto flags = rt::resolveTrainFlags(
-        {program, nullptr, 0, "mixln-train"},
-        rt::Arguments(arguments.begin(), arguments.end()));
-    outs() << nlohmann::ordered_json{{"compiled", fixed}, {"run", flags}}.dump(
-                  2)
-           << "\n";
-    return 0;
-  } catch (const rt::InputError &error) {
-    return fail(error.what());
-  }
 }
 
 /// Takes a switch out of `arguments`.
@@ -175,11 +108,16 @@ int main(int argc, char **argv) {
   if (options.batchSize == 0)
     return fail("--batch_size is missing (see mixln-train --help)");
 
-  if (print)
-    return printFlags(given, arguments, options);
-  std::string executable;
-  if (int status = compileCached(options, executable))
-    return status;
+  if (print) {
+    std::string error, text = describeRun(given, arguments, options, error);
+    if (!error.empty())
+      return fail(error);
+    outs() << text << "\n";
+    return 0;
+  }
+  std::string executable, error;
+  if (int status = compileCached(options, executable, error))
+    return error.empty() ? status : fail(error);
   if (compileOnly) {
     outs() << executable << "\n";
     return 0;

@@ -36,6 +36,18 @@ mixln::importModel(MLIRContext *context, const ModelConfig &config,
   Builder builder(context);
   (*module)->setAttr("mixln.config_json", builder.getStringAttr(*json));
   (*module)->setAttr("mixln.norm", builder.getStringAttr(spec.request));
+  if (!spec.flags.empty()) {
+    NamedAttrList flags;
+    for (const auto &[name, value] : spec.flags)
+      flags.append(name, builder.getStringAttr(value));
+    (*module)->setAttr("mixln.flags", flags.getDictionary(context));
+  }
+  for (const auto &[name, lines] :
+       {std::pair("mixln.differences", &spec.differences),
+        std::pair("mixln.not_reproduced", &spec.notReproduced)})
+    if (!lines->empty())
+      (*module)->setAttr(
+          name, builder.getStrArrayAttr(llvm::to_vector_of<StringRef>(*lines)));
   return module;
 }
 
@@ -113,6 +125,12 @@ LogicalResult Importer::importLayer(int64_t layer) {
     error = spec.file + ": no rule of layers applies to layer " +
             std::to_string(config.trainedLayer(layer)) + " of " +
             std::to_string(config.trainedLayers());
+    return failure();
+  }
+
+  if (!rule->refused.empty()) {
+    error = rule->where + ": layer " +
+            std::to_string(config.trainedLayer(layer)) + " " + rule->refused;
     return failure();
   }
 

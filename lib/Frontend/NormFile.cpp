@@ -295,10 +295,62 @@ LogicalResult NormFileParser::stock(const Json &json) {
   return success();
 }
 
+/// What a norm file may set: a checkpoint carries norm files from elsewhere, so
+/// nothing that names a file, and only words that these flags have.
+static const std::map<StringRef, std::vector<StringRef>> &settableFlags() {
+  static const std::map<StringRef, std::vector<StringRef>> flags = {
+      {"dtype", {"fp32", "bf16", "bf16_pure"}},
+      {"loss_normalization", {"total", "micro_batch"}},
+      {"eval_mean", {"total", "batches_plus_one"}}};
+  return flags;
+}
+
+LogicalResult NormFileParser::flags(const Json &json) {
+  auto it = json.find("flags");
+  if (it == json.end())
+    return success();
+  if (!it->is_object())
+    return wrong("flags", *it, "an object of flags with their values");
+  SmallVector<StringRef> names = to_vector(make_first_range(settableFlags()));
+  if (failed(checkKeys(*it, "flags", names)))
+    return failure();
+  for (const auto &[name, words] : settableFlags()) {
+    auto value = it->find(name.str());
+    if (value == it->end())
+      continue;
+    if (!value->is_string() || !is_contained(words, value->get<std::string>()))
+      return wrong(("flags." + name).str(), *value,
+                   "one of " + join(words, ", "));
+    spec.flags[name.str()] = value->get<std::string>();
+  }
+  return success();
+}
+
+LogicalResult NormFileParser::lines(const Json &json, StringRef key,
+                                    std::vector<std::string> &out) {
+  auto it = json.find(key.str());
+  if (it == json.end())
+    return success();
+  if (!it->is_array() || it->size() > 64)
+    return wrong(key, *it, "a list of at most 64 lines of text");
+  for (const Json &line : *it) {
+    std::string text = line.is_string() ? line.get<std::string>() : "";
+    if (text.empty() || text.size() > 500 ||
+        any_of(text, [](unsigned char c) { return c < ' ' || c == 127; }))
+      return wrong(key, line, "a line of text");
+    out.push_back(text);
+  }
+  return success();
+}
+
 LogicalResult NormFileParser::parse(const Json &json, StringRef normKind) {
   if (failed(checkKeys(json, "",
                        {"description", "kinds", "streams", "init", "params",
-                        "layers", "readout", "norm_kind", "stock"})) ||
+                        "layers", "readout", "norm_kind", "stock", "also_named",
+                        "flags", "differences", "not_reproduced"})) ||
+      failed(flags(json)) ||
+      failed(lines(json, "differences", spec.differences)) ||
+      failed(lines(json, "not_reproduced", spec.notReproduced)) ||
       failed(parseKinds(json, /*builtin=*/false)))
     return failure();
   if (auto it = json.find("norm_kind"); it != json.end())

@@ -71,6 +71,9 @@ private:
   llvm::LogicalResult params(const Json &json);
   llvm::LogicalResult ends(const Json &json);
   llvm::LogicalResult stock(const Json &json);
+  llvm::LogicalResult flags(const Json &json);
+  llvm::LogicalResult lines(const Json &json, llvm::StringRef key,
+                            std::vector<std::string> &out);
   llvm::LogicalResult checkKindCycles();
   llvm::LogicalResult checkKindSizes();
 

@@ -263,7 +263,7 @@ LogicalResult NormFileParser::layer(const Json &value, StringRef where,
   if (!value.is_object())
     return wrong(where, value, "an object with attention and mlp");
   out.where = (file + ": " + where).str();
-  if (failed(checkKeys(value, where, {"when", "attention", "mlp"})))
+  if (failed(checkKeys(value, where, {"when", "refused", "attention", "mlp"})))
     return failure();
   if (auto it = value.find("when"); it != value.end()) {
     std::string at = (where + ".when").str();
@@ -284,6 +284,14 @@ LogicalResult NormFileParser::layer(const Json &value, StringRef where,
       return failure();
     }
     out.when = *parsed;
+  }
+  if (auto it = value.find("refused"); it != value.end()) {
+    if (!it->is_string() || value.contains("attention") ||
+        value.contains("mlp"))
+      return wrong((where + ".refused").str(), *it,
+                   "the reason, in place of attention and mlp");
+    out.refused = it->get<std::string>();
+    return success();
   }
   for (StringRef key : {"attention", "mlp"})
     if (!value.contains(key.str()))

@@ -90,9 +90,11 @@ static FailureOr<std::vector<Unit>> parseUnits(StringRef text) {
   return units;
 }
 
-static std::vector<std::string> presetNames() {
+/// What may be meant by `asked`: where it has an edition, names with one.
+static std::vector<std::string> presetNames(StringRef asked) {
   std::vector<std::string> names;
-  for (const Preset &preset : getPresets())
+  for (const Preset &preset :
+       asked.contains('@') ? getEditionPresets() : getPresets())
     names.push_back(preset.name);
   return names;
 }
@@ -126,7 +128,7 @@ static FailureOr<NormSpec> unitPreset(StringRef name, StringRef request,
   const Preset *preset = findPreset(name);
   if (!preset) {
     error = ("norm '" + request + "': unknown preset '" + name + "'" +
-             suggest(name, presetNames()))
+             suggest(name, presetNames(name)))
                 .str();
     return failure();
   }
@@ -147,6 +149,8 @@ static FailureOr<NormSpec> unitPreset(StringRef name, StringRef request,
 /// What surrounds the layers and must be one for the whole model.
 static std::string ends(const NormSpec &spec) {
   std::string text = join(spec.streams, ",") + ";" + spec.readout.text + ";";
+  for (const auto &[flag, value] : spec.flags)
+    text += "--" + flag + "=" + value + ";";
   for (const auto &[stream, formula] : spec.init)
     text += stream + "=" + formula.text + ",";
   return text;
@@ -195,11 +199,15 @@ static FailureOr<NormSpec> unitsSpec(ArrayRef<Unit> units, StringRef request,
       if (ends(*spec) != ends(*result) || spec->kind != result->kind) {
         error = ("norm '" + request + "': presets '" + firstName + "' and '" +
                  name +
-                 "' differ in streams, init, readout or norm kind, so "
+                 "' differ in streams, init, readout, norm kind or flags, so "
                  "they cannot stand in one model")
                     .str();
         return failure();
       }
+    for (const NormSpec *spec : {attention, mlp})
+      for (const std::string &line : spec->differences)
+        if (!is_contained(result->differences, line))
+          result->differences.push_back(line);
     for (const LayerRule &a : attention->layers)
       for (const LayerRule &m : mlp->layers) {
         LayerRule rule;
@@ -208,6 +216,7 @@ static FailureOr<NormSpec> unitsSpec(ArrayRef<Unit> units, StringRef request,
             conjunction(begin, begin + unit.count, a.when, m.when, request);
         rule.attention = a.attention;
         rule.mlp = m.mlp;
+        rule.refused = a.refused.empty() ? m.refused : a.refused;
         result->layers.push_back(rule);
       }
     begin += unit.count;
@@ -350,7 +359,7 @@ FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
     FailureOr<NormSpec> spec =
         parseNormFile(preset->text, "preset " + name.str(), kind, error);
     if (succeeded(spec)) {
-      spec->normType = name.str();
+      spec->normType = preset->name;
       spec->json.clear();
     }
     return finish(std::move(spec), name, k);
@@ -361,7 +370,7 @@ FailureOr<NormSpec> mixln::resolveNorm(const NormRequest &request,
       return failure();
     return finish(parseNormFile(*text, name, kind, error), name, k);
   }
-  std::vector<std::string> names = presetNames();
+  std::vector<std::string> names = presetNames(name);
   error = (mayBeFile ? std::string() : config.file + ": norm_type: ") +
           "unknown norm '" + name.str() + "'" + suggest(name, names) +
           ", expected a norm file, units such as 3xpost,9xpre, or one of " +

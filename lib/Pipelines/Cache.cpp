@@ -123,7 +123,7 @@ std::string mixln::getCacheKey(const CompileOptions &options,
   key.add(options.logitScale);
   key.add(options.batchSize);
   key.add(options.seqLen);
-  key.add(options.dtype.empty() ? "fp32" : StringRef(options.dtype));
+  key.add(getDtype(options));
   key.add(options.target);
   if (options.target == "cuda") {
     key.add(getGpuArch(options));
@@ -142,4 +142,24 @@ std::string mixln::getCacheKey(const CompileOptions &options,
   key.add(options.checkpoints);
   key.add(options.generation);
   return key.finish();
+}
+
+int mixln::compileCached(CompileOptions options, std::string &executable,
+                         std::string &error) {
+  std::string directory = getCacheDirectory();
+  if (error = prepareCacheDirectory(directory); !error.empty())
+    return 2;
+  std::string key = getCacheKey(options, error);
+  if (!error.empty())
+    return 2;
+  SmallString<128> path(directory);
+  sys::path::append(path, key);
+  executable = std::string(path);
+  if (error = checkCachedExecutable(path); !error.empty())
+    return 2;
+  if (sys::fs::can_execute(path))
+    return 0;
+  errs() << "mixln-train: compiling " << options.input << "\n";
+  options.output = executable;
+  return compile(options);
 }

@@ -119,6 +119,36 @@ LogicalResult Compilation::enableRemarks() {
       categories, /*printAsEmitRemarks=*/true);
 }
 
+static FailureOr<NormSpec> normOf(const CompileOptions &options,
+                                  const ModelConfig &config,
+                                  std::string &error) {
+  NormRequest request;
+  request.norm = options.norm;
+  request.normKind = options.normKind;
+  if (options.postNum)
+    request.postNum = *options.postNum;
+  return resolveNorm(request, config, error);
+}
+
+static std::string dtypeOf(const CompileOptions &options,
+                           const NormSpec &norm) {
+  auto set = norm.flags.find("dtype");
+  return !options.dtype.empty()    ? options.dtype
+         : set == norm.flags.end() ? "fp32"
+                                   : set->second;
+}
+
+std::string mixln::getDtype(const CompileOptions &options) {
+  std::string error;
+  if (!options.dtype.empty())
+    return options.dtype;
+  FailureOr<ModelConfig> config = loadModelConfig(options.input, error);
+  if (failed(config))
+    return "fp32";
+  FailureOr<NormSpec> norm = normOf(options, *config, error);
+  return failed(norm) ? "fp32" : dtypeOf(options, *norm);
+}
+
 FailureOr<OwningOpRef<ModuleOp>>
 mixln::importConfig(MLIRContext &context, const CompileOptions &options,
                     std::string &error) {
@@ -139,20 +169,15 @@ mixln::importConfig(MLIRContext &context, const CompileOptions &options,
                 .str();
     return failure();
   }
-  NormRequest request;
-  request.norm = options.norm;
-  request.normKind = options.normKind;
-  if (options.postNum)
-    request.postNum = *options.postNum;
-  FailureOr<NormSpec> norm = resolveNorm(request, *config, error);
+  FailureOr<NormSpec> norm = normOf(options, *config, error);
   if (failed(norm))
     return failure();
   FailureOr<OwningOpRef<ModuleOp>> module = importModel(
       &context, *config, *norm, options.batchSize, options.seqLen, error);
   // fp32 is what a module without the attribute has.
-  if (succeeded(module) && !options.dtype.empty() && options.dtype != "fp32")
-    (**module)->setAttr("mixln.dtype",
-                        StringAttr::get(&context, options.dtype));
+  std::string dtype = dtypeOf(options, *norm);
+  if (succeeded(module) && dtype != "fp32")
+    (**module)->setAttr("mixln.dtype", StringAttr::get(&context, dtype));
   return module;
 }
 

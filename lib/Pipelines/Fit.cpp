@@ -62,9 +62,10 @@ std::optional<int64_t> Planner::plan(int64_t batchSize, int64_t limit,
     return std::nullopt;
   // The others need no more: they hold less than the sum over micro-batches,
   // or are not called in training.
-  for (StringRef name : {"gradient", "gradient.measured", "gradient_norms",
-                         "loss", "logits", "prepare", "prefill", "decode",
-                         "measured.parameters", "measured.updates"})
+  for (StringRef name :
+       {"gradient", "gradient.measured", "gradient_norms", "loss", "logits",
+        "prepare", "prefill", "decode", "decode_weights", "measured.parameters",
+        "measured.updates"})
     if (auto entry = (*module)->lookupSymbol<EntryOp>(name))
       entry.erase();
   run.done = Phase::Differentiate;

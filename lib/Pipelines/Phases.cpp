@@ -80,6 +80,8 @@ void mixln::buildPhase(Phase phase, OpPassManager &manager,
     // Types after joining: what is carried from one row program to another is
     // known. Before packs, which narrow the weights.
     manager.addPass(createMixlnTypes());
+    // After types: which products round their weights is known.
+    manager.addPass(createMixlnDecodeWeights());
     MatmulTraits matmuls = options.generator
                                ? options.generator->getMatmulTraits()
                                : MatmulTraits();

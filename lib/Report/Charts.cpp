@@ -121,5 +121,7 @@ Series Looks::of(const Run &run) const {
 
 std::string mixln::report::words(std::string name) {
   std::replace(name.begin(), name.end(), '_', ' ');
+  if (size_t dot = name.find('.'); dot != std::string::npos)
+    name.replace(dot, 1, ": ");
   return name;
 }

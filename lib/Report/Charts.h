@@ -89,7 +89,7 @@ std::optional<Figure> fieldOverTime(const Run &run, const std::string &field);
 std::vector<Figure> angularDistances(const std::vector<Run> &runs,
                                      const Looks &looks);
 
-/// "gradient_norm" as "gradient norm".
+/// "update_ratio.ffn" as "update ratio: ffn".
 std::string words(std::string name);
 
 } // namespace mixln::report

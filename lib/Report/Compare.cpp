@@ -74,14 +74,21 @@ mixln::report::placementsOf(const std::vector<Run> &runs) {
   return names;
 }
 
+static const char defaults[] =
+#define MIXLN_DEFAULTS
+#include "EmbeddedPage.inc"
+#undef MIXLN_DEFAULTS
+    ;
+
 std::string mixln::report::baselineOf(const std::vector<Run> &runs,
                                       const std::string &given) {
   if (!given.empty())
     return given;
   std::vector<std::string> placements = placementsOf(runs);
-  bool hasPre = std::find(placements.begin(), placements.end(), "pre") !=
-                placements.end();
-  return hasPre ? "pre" : placements.empty() ? "" : placements.front();
+  auto usual = ordered_json::parse(defaults).at("baseline").get<std::string>();
+  bool isThere = std::find(placements.begin(), placements.end(), usual) !=
+                 placements.end();
+  return isThere ? usual : placements.empty() ? "" : placements.front();
 }
 
 //===----------------------------------------------------------------------===//

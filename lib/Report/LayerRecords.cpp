@@ -109,3 +109,28 @@ void mixln::report::addLayerRecord(const ordered_json &record, size_t row,
     matrix.push_back(std::move(values));
   }
 }
+
+void mixln::report::splitSubLayers(LayerMeasurements &measurements,
+                                   size_t layers) {
+  // Of one layer, two values are also the streams around it.
+  if (layers < 2)
+    return;
+  std::map<std::string, Matrix> split;
+  for (auto &[name, rows] : measurements.fields) {
+    bool isSplit = !rows.empty();
+    for (const auto &row : rows)
+      isSplit &= row.empty() || row.size() == 2 * layers;
+    if (!isSplit) {
+      split[name] = std::move(rows);
+      continue;
+    }
+    Matrix &attention = split[name + ".attention"], &mlp = split[name + ".mlp"];
+    for (const auto &row : rows) {
+      attention.emplace_back();
+      mlp.emplace_back();
+      for (size_t i = 0; i < row.size(); ++i)
+        (i % 2 == 0 ? attention : mlp).back().push_back(row[i]);
+    }
+  }
+  measurements.fields = std::move(split);
+}

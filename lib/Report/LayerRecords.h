@@ -21,6 +21,10 @@ namespace mixln::report {
 void addLayerRecord(const nlohmann::ordered_json &record, size_t row,
                     LayerMeasurements &measurements);
 
+/// Fields of two values a layer, attention and MLP, become NAME.attention and
+/// NAME.mlp.
+void splitSubLayers(LayerMeasurements &measurements, size_t layers);
+
 } // namespace mixln::report
 
 #endif // MIXLN_LIB_REPORT_LAYERRECORDS_H

@@ -127,6 +127,20 @@ static void readMetrics(const fs::path &path, Run &run) {
     }
 }
 
+/// How many layers the model has, by its config or by a field that has a value
+/// for each; 0 where neither is there.
+static size_t layersOf(const Run &run) {
+  static const ordered_json::json_pointer key("/config/num_hidden_layers");
+  if (run.about.is_object() && run.about.contains(key) &&
+      run.about.at(key).is_number_unsigned())
+    return run.about.at(key).get<size_t>();
+  for (const LayerMeasurements *one : {&run.analysis, &run.history})
+    if (auto norms = one->fields.find("gradient_norm");
+        norms != one->fields.end() && !norms->second.empty())
+      return norms->second.front().size();
+  return 0;
+}
+
 static void readLayers(const fs::path &folder, Run &run) {
   LineCount count = readJsonLines(
       (folder / "layers.jsonl").string(), [&](const ordered_json &line) {
@@ -141,6 +155,8 @@ static void readLayers(const fs::path &folder, Run &run) {
     if (!analysis.is_null())
       addLayerRecord(analysis, 0, run.analysis);
   }
+  for (LayerMeasurements *one : {&run.history, &run.analysis})
+    splitSubLayers(*one, layersOf(run));
 }
 
 /// Evaluations on other text (eval-NAME.json), drawings, traces of divergence.

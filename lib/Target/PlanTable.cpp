@@ -90,6 +90,16 @@ LogicalResult TableBuilder::addModel() {
   };
   program.configJson = text("mixln.config_json");
   program.norm = text("mixln.norm");
+  if (auto flags = module->getAttrOfType<DictionaryAttr>("mixln.flags"))
+    for (NamedAttribute flag : flags)
+      program.flags[flag.getName().str()] =
+          cast<StringAttr>(flag.getValue()).str();
+  for (auto [key, lines] :
+       {std::pair("mixln.differences", &program.differences),
+        std::pair("mixln.not_reproduced", &program.notReproduced)})
+    if (auto list = module->getAttrOfType<ArrayAttr>(key))
+      for (auto line : list.getAsRange<StringAttr>())
+        lines->push_back(line.str());
   program.dtype = text("mixln.dtype");
   if (program.dtype.empty())
     program.dtype = "fp32";

@@ -3,6 +3,7 @@
 #include "checkpoint/ModelFolder.h"
 #include "checkpoint/OutputFile.h"
 #include "checkpoint/Safetensors.h"
+#include "checkpoint/WeightFiles.h"
 #include "data/Files.h"
 #include "support/BFloat16.h"
 #include "support/Errors.h"
@@ -20,80 +21,58 @@ namespace fs = std::filesystem;
 // Reading
 //===----------------------------------------------------------------------===//
 
-std::string mixln::rt::weightsFile(const std::string &path) {
-  std::error_code error;
-  if (!fs::exists(path, error))
-    badInput("no weights at ", path, ": no such file or folder");
-  if (!fs::is_directory(path, error))
-    return path;
-  std::string file = path + "/model.safetensors";
-  if (!fs::exists(file, error))
-    badInput("folder ", path, " has no model.safetensors");
-  return file;
-}
-
 static const char *typeName(ElementType type) {
   return type == ElementType::F32    ? "F32"
          : type == ElementType::BF16 ? "BF16"
                                      : "I32";
 }
 
-/// `count` numbers from one type to another.
-static void convert(const void *from, bool fromBF16, void *to, int64_t count) {
-  for (int64_t i = 0; i < count; ++i)
-    if (fromBF16)
-      static_cast<float *>(to)[i] =
-          fromBFloat16(static_cast<const uint16_t *>(from)[i]);
-    else
-      static_cast<uint16_t *>(to)[i] =
-          toBFloat16(static_cast<const float *>(from)[i]);
-}
-
 /// Copies a tensor of a file, in the program's type.
-static void loadTensor(const SafetensorsFile &file, const StoredTensor &stored,
-                       const Tensor &tensor, Device &device) {
+static void loadTensor(const WeightFiles::Weight &weight, const Tensor &tensor,
+                       Device &device) {
   constexpr int64_t kChunk = int64_t(4) << 20; // numbers
-  bool isBF16 = stored.dtype == "BF16";
-  bool isSame = isBF16 == (tensor.type == ElementType::BF16);
-  int64_t from = isBF16 ? 2 : 4, to = isSame ? from : 6 - from;
-  std::vector<char> buffer, converted;
-  int64_t count = stored.bytes / from;
+  int64_t count = 1;
+  for (int64_t extent : tensor.shape)
+    count *= extent;
+  std::vector<float> numbers;
+  std::vector<uint16_t> halves;
   for (int64_t done = 0; done < count; done += kChunk) {
     int64_t part = std::min(kChunk, count - done);
-    buffer.resize(part * from);
-    file.read(stored, done * from, buffer.data(), part * from);
-    if (!isSame) {
-      converted.resize(part * to);
-      convert(buffer.data(), isBF16, converted.data(), part);
+    numbers.resize(part);
+    WeightFiles::readFloats(weight, done, numbers.data(), part);
+    if (tensor.type != ElementType::BF16) {
+      device.write(tensor.offset + done * 4, numbers.data(), part * 4);
+      continue;
     }
-    device.write(tensor.offset + done * to,
-                 isSame ? buffer.data() : converted.data(), part * to);
+    halves.resize(part);
+    std::transform(numbers.begin(), numbers.end(), halves.begin(), toBFloat16);
+    device.write(tensor.offset + done * 2, halves.data(), part * 2);
   }
 }
 
-/// Fills all tensors of a role; the file must hold these and no others.
+/// Fills all tensors of a role; the files must hold these and no others.
 static void loadRole(const std::string &path, Role role, const char *what,
                      const Program &program, Device &device) {
-  SafetensorsFile file(path);
+  WeightFiles files(path);
   std::set<std::string> known;
   for (const Tensor &tensor : program.tensors)
     if (tensor.role == role) {
       known.insert(tensor.name);
-      file.getFloats(tensor.name, tensor.shape);
+      files.get(tensor.name, tensor.shape);
     }
-  for (auto &[name, stored] : file.tensors())
+  for (auto &[name, weight] : files.weights())
     if (!known.count(name))
-      badInput(file.path(), ": tensor ", name, " ", shapeText(stored.shape),
-               " is not a ", what, " of this model (norm ", program.norm, ")");
+      badInput(weight.file->path(), ": tensor ", weight.stored->name, " ",
+               shapeText(weight.stored->shape), " is not a ", what,
+               " of this model (norm ", program.norm, ")");
   for (const Tensor &tensor : program.tensors)
     if (tensor.role == role)
-      loadTensor(file, file.getFloats(tensor.name, tensor.shape), tensor,
-                 device);
+      loadTensor(files.get(tensor.name, tensor.shape), tensor, device);
 }
 
 void mixln::rt::loadParameters(const std::string &path, const Program &program,
                                Device &device) {
-  loadRole(weightsFile(path), Role::Parameter, "parameter", program, device);
+  loadRole(path, Role::Parameter, "parameter", program, device);
 }
 
 void mixln::rt::loadMoments(const std::string &folder, const Program &program,

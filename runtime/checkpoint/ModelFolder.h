@@ -10,13 +10,9 @@
 
 namespace mixln::rt {
 
-/// `path` itself, or the model.safetensors in the folder `path`; an InputError
-/// where there is none.
-std::string weightsFile(const std::string &path);
-
-/// Fills the program's parameters from `path`, a folder with
-/// model.safetensors or such a file. Missing, extra and wrongly shaped tensors
-/// are InputErrors; nothing is written before all are checked.
+/// Fills the program's parameters from `path`, a folder or a file (see
+/// WeightFiles). Missing, extra and wrongly shaped tensors are InputErrors;
+/// nothing is written before all are checked.
 void loadParameters(const std::string &path, const Program &program,
                     Device &device);
 

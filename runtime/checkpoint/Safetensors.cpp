@@ -199,17 +199,6 @@ const StoredTensor &SafetensorsFile::get(const std::string &name,
 }
 
 const StoredTensor &
-SafetensorsFile::getFloats(const std::string &name,
-                           const std::vector<int64_t> &shape) const {
-  const StoredTensor &tensor = find(name);
-  if (tensor.dtype != "F32" && tensor.dtype != "BF16")
-    badInput(filePath, ": tensor ", name, " has dtype ", tensor.dtype,
-             ", expected F32 or BF16");
-  checkShape(tensor, shape);
-  return tensor;
-}
-
-const StoredTensor &
 SafetensorsFile::get(const std::string &name, const std::string &dtype,
                      const std::vector<int64_t> &shape) const {
   const StoredTensor &tensor = get(name, dtype);

@@ -41,10 +41,6 @@ public:
   const StoredTensor &get(const std::string &name, const std::string &dtype,
                           const std::vector<int64_t> &shape) const;
 
-  /// The tensor of that name, of this shape and of type F32 or BF16.
-  const StoredTensor &getFloats(const std::string &name,
-                                const std::vector<int64_t> &shape) const;
-
   /// Copies `bytes` bytes from `offset` bytes into the tensor.
   void read(const StoredTensor &tensor, int64_t offset, void *to,
             int64_t bytes) const;

@@ -26,6 +26,7 @@ struct EvalFlags {
   DeviceFlags device;
   int64_t tokens = 10'000'000;
   bool perDocument = false;
+  std::string mean = "total";
 
   void takeFromRun(const OwnRun &run, const Flags &flags);
 };
@@ -40,6 +41,8 @@ void EvalFlags::takeFromRun(const OwnRun &run, const Flags &flags) {
       badInput("--weights is required: ", run.folder,
                " holds no whole checkpoint");
   }
+  if (!flags.given("eval_mean") && !run.flag("eval_mean").empty())
+    mean = run.flag("eval_mean");
   if (data.tokenizer.empty())
     data.tokenizer = run.tokenizer();
   data.takeFormat(run, flags);
@@ -81,6 +84,8 @@ int mixln::rt::evalCommand(const Executable &executable,
   eval.data.add(flags, /*evaluation=*/true);
   flags.count("eval_tokens", eval.tokens, 1,
               "counted labels after which it ends", {"tokens"});
+  addEvalMean(flags, eval.mean);
+  flags.defaults(executable.program.flags);
   flags.toggle("per_document", eval.perDocument,
                "first a JSON line for each document (--packing pad)");
   eval.threads.add(flags);
@@ -102,6 +107,7 @@ int mixln::rt::evalCommand(const Executable &executable,
   options.tokenizer = tokenizer.get();
   options.rows = eval.data.rowOptions(executable.program);
   options.tokens = eval.tokens;
+  options.mean = evalMeanOf(eval.mean);
   if (eval.perDocument && options.rows.packing != Packing::Pad)
     badInput("--per_document needs --packing pad: rows of concat hold parts of"
              " several documents");

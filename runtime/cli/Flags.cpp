@@ -111,6 +111,7 @@ struct Flags::Impl {
   CLI::App app;
   std::map<std::string, Flag> flags;
   std::map<std::string, std::string> firstName; ///< any name to the first
+  std::vector<std::string> defaults;            ///< as arguments
 
   Impl(const std::string &description) : app(description) {}
 
@@ -323,8 +324,16 @@ Flags::Impl::normalise(const std::vector<std::string> &arguments) {
   return out;
 }
 
+void Flags::defaults(const std::map<std::string, std::string> &values) {
+  for (auto &[name, value] : values)
+    if (impl->flags.count(name))
+      impl->defaults.push_back("--" + name + "=" + value);
+}
+
 bool Flags::parse(const std::vector<std::string> &arguments) {
   std::vector<std::string> normal = impl->normalise(arguments);
+  // Of a flag given twice the last one counts.
+  normal.insert(normal.begin(), impl->defaults.begin(), impl->defaults.end());
   // The library takes them last to first.
   std::reverse(normal.begin(), normal.end());
   try {

@@ -49,6 +49,9 @@ public:
   /// Known, but an error; the message ends with `why`.
   void refused(const std::string &name, const std::string &why);
 
+  /// What holds, of the flags there are, where they are not given.
+  void defaults(const std::map<std::string, std::string> &values);
+
   /// False when help was asked for and printed. Throws InputError.
   bool parse(const std::vector<std::string> &arguments);
 

@@ -156,6 +156,16 @@ Packing mixln::rt::packingOf(const std::string &name) {
   return name == "concat" ? Packing::Concat : Packing::Pad;
 }
 
+void mixln::rt::addEvalMean(Flags &flags, std::string &name) {
+  flags.choice("eval_mean", name, {"total", "batches_plus_one"},
+               "mean over the counted labels, or the sum of the batches' means"
+               " over their number plus one, as the public Mix-LN script");
+}
+
+EvalMean mixln::rt::evalMeanOf(const std::string &name) {
+  return name == "total" ? EvalMean::Total : EvalMean::BatchesPlusOne;
+}
+
 RowOptions DataFlags::rowOptions(const Program &program) const {
   RowOptions options;
   options.length = program.seqLen;

@@ -7,6 +7,7 @@
 #include "cli/Flags.h"
 #include "cli/OwnRun.h"
 #include "data/RowStream.h"
+#include "eval/Evaluate.h"
 #include "train/Optimizer.h"
 
 #include <memory>
@@ -66,6 +67,10 @@ struct StreamFlags {
 };
 
 Packing packingOf(const std::string &name);
+
+/// --eval_mean.
+void addEvalMean(Flags &flags, std::string &name);
+EvalMean evalMeanOf(const std::string &name);
 
 /// The tokenizer, checked against the model; null when `path` is empty.
 std::unique_ptr<Tokenizer> openTokenizer(const std::string &path,

@@ -34,7 +34,7 @@ struct TrainFlags {
   std::string rerun;
   std::string saveDir, weights, continueFrom, scheduler = "cosine",
                                               normalization = "total";
-  std::string evalData, evalPacking = "pad", dtype;
+  std::string evalData, evalPacking = "pad", evalMean = "total", dtype;
   int64_t batchSize = 0, totalBatchSize = 0, accumulation = 0, seqLen = 0;
   int64_t seed = 0, maxTrainTokens = 0, evalEvery = 2000, logLayersEvery = 0;
   int64_t evalTokens = 10'000'000, saveEvery = 10000;
@@ -73,6 +73,9 @@ TrainFlags::TrainFlags(const Executable &executable)
   threads.add(flags);
   device.add(flags);
   addForeignFlags();
+  std::map<std::string, std::string> defaults = program.flags;
+  defaults.erase("dtype"); // was compiled
+  flags.defaults(defaults);
 }
 
 void TrainFlags::addRunFlags() {
@@ -104,6 +107,7 @@ void TrainFlags::addRunFlags() {
   flags.text("eval_data", evalData, "text to evaluate on; a quoted pattern");
   flags.choice("eval_packing", evalPacking, {"pad", "concat"},
                "packing of --eval_data");
+  addEvalMean(flags, evalMean);
   flags.count("log_layers_every", logLayersEvery, 0,
               "updates between lines of SAVE_DIR/layers.jsonl, which measure "
               "every layer (0: none)");
@@ -228,6 +232,7 @@ void TrainFlags::resolveEvaluation(const Tokenizer *tokenizer) {
   evaluation.rows = options.rows;
   evaluation.rows.packing = packingOf(evalPacking);
   evaluation.tokens = evalTokens;
+  evaluation.mean = evalMeanOf(evalMean);
   openRows(evaluation.files, tokenizer, evaluation.rows);
   options.evaluation = std::move(evaluation);
 }
@@ -345,6 +350,20 @@ static void setUp(Model &model, TrainFlags &train, const RunFolder &folder) {
                                        fs::path(train.saveDir);
 }
 
+/// What a placement's norm file says of itself, with the flags that follow.
+static void noteDifferences(const TrainFlags &train) {
+  const Program &program = train.program;
+  std::map<std::string, std::string> held = train.flags.resolved();
+  for (const std::string &line : program.differences)
+    note(cat("norm ", program.norm, ": ", line));
+  for (const std::string &line : program.notReproduced)
+    note(cat("norm ", program.norm, " does not reproduce: ", line));
+  for (auto &[name, value] : program.flags)
+    if (held.count(name) && held[name] != value)
+      note(cat("norm ", program.norm, " has --", name, " ", value,
+               ", this run has ", held[name]));
+}
+
 static int trainWith(const Executable &executable, TrainFlags &train) {
   train.check();
   train.findFiles();
@@ -361,6 +380,7 @@ static int trainWith(const Executable &executable, TrainFlags &train) {
   Model model(executable.program, executable.code(),
               train.device.resolve(train.flags), threads);
   setUp(model, train, folder);
+  noteDifferences(train);
   note(cat(model.parameterCount(), " parameters, norm ",
            executable.program.norm, ", ", train.totalBatchSize, " rows of ",
            train.seqLen, " an update, ", train.threads.text));

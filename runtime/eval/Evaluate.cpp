@@ -73,8 +73,8 @@ Evaluation mixln::rt::evaluate(Model &model, const EvaluationOptions &options,
   BatchBuffer buffer(model.program());
   StreamHash hash;
   Evaluation result;
-  double sum = 0;
-  int64_t seen = 0;
+  double sum = 0, sumOfMeans = 0;
+  int64_t seen = 0, batches = 0;
   auto run = [&] {
     MicroBatch batch = buffer.take();
     model.writeInputs(batch);
@@ -82,8 +82,12 @@ Evaluation mixln::rt::evaluate(Model &model, const EvaluationOptions &options,
       result.stopped = true;
       return;
     }
-    sum += model.read("loss_sum")[0];
+    double loss = model.read("loss_sum")[0];
+    sum += loss;
     result.tokens += batch.counted;
+    if (batch.counted > 0)
+      sumOfMeans += loss / double(batch.counted);
+    ++batches;
   };
   Row row;
   while (seen < options.tokens && source->next(row)) {
@@ -108,7 +112,12 @@ Evaluation mixln::rt::evaluate(Model &model, const EvaluationOptions &options,
   if (result.tokens == 0)
     badInput("the evaluation data in ", options.files.front(),
              " hold no label that counts");
-  result.loss = sum / double(result.tokens);
+  result.loss = options.mean == EvalMean::Total
+                    ? sum / double(result.tokens)
+                    : sumOfMeans / double(batches + 1);
+  if (options.mean != EvalMean::Total)
+    // Of batches of so many rows.
+    hash.add(&model.program().batchSize, sizeof(int64_t));
   result.id = hexHash(hash.value());
   return result;
 }

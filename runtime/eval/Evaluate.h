@@ -11,17 +11,25 @@
 
 namespace mixln::rt {
 
+/// How losses become one number: the mean over all counted labels, or, as the
+/// public Mix-LN script has it, the sum of the batches' means over their number
+/// plus one.
+enum class EvalMean { Total, BatchesPlusOne };
+
 struct EvaluationOptions {
   std::vector<std::string> files;
   const Tokenizer *tokenizer = nullptr;
   RowOptions rows;
   int64_t tokens = 10'000'000; ///< counted labels after which it ends
+  EvalMean mean = EvalMean::Total;
 };
 
 struct Evaluation {
   double loss = 0;
   int64_t tokens = 0;
-  std::string id; ///< hash of the rows: unequal ones are not comparable
+  /// Hash of the rows and of what but the usual mean was taken: unequal ones
+  /// are not comparable.
+  std::string id;
   bool stopped = false;
 };
 

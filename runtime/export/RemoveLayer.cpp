@@ -4,7 +4,7 @@
 
 #include "checkpoint/ModelFolder.h"
 #include "checkpoint/OutputFile.h"
-#include "checkpoint/Safetensors.h"
+#include "checkpoint/WeightFiles.h"
 #include "data/Files.h"
 #include "support/Errors.h"
 #include "support/Json.h"
@@ -80,15 +80,15 @@ static void writeContents(const std::string &weights, int64_t layer,
   if (std::string tokenizer = tokenizerOf(weights); !tokenizer.empty())
     writeText(fs::path(tokenizer).filename().string(),
               readWholeFile(tokenizer, size_t(256) << 20));
-  SafetensorsFile file(weights + "/model.safetensors");
+  WeightFiles files(weights);
   std::vector<TensorToStore> tensors;
-  for (const auto &[name, stored] : file.tensors())
+  for (const auto &[name, weight] : files.weights())
     if (std::string kept = renamed(name, layer); !kept.empty())
-      tensors.push_back({kept, stored.dtype, stored.shape,
-                         [&file, &stored = stored](int64_t offset, void *data,
-                                                   int64_t bytes) {
-                           file.read(stored, offset, data, bytes);
-                         }});
+      tensors.push_back(
+          {kept, weight.stored->dtype, weight.stored->shape,
+           [weight = weight](int64_t offset, void *data, int64_t bytes) {
+             weight.file->read(*weight.stored, offset, data, bytes);
+           }});
   writeSafetensors((to / "model.safetensors").string(), tensors,
                    {{"format", "pt"}}, /*syncName=*/false);
 }

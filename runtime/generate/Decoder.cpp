@@ -21,6 +21,9 @@ std::vector<float> Decoder::begin(const std::vector<int32_t> &prompt) {
     badInput("the prompt has ", length, " tokens, more than the ", capacity(),
              " (seq_len) that this executable was compiled for");
   filled = 0;
+  // They lie in bytes that other entries may have used meanwhile.
+  if (model.hasEntry("decode_weights"))
+    model.run("decode_weights");
   if (length - 1 > capacity() / kPrefillShare) {
     std::vector<int32_t> ids(prompt);
     ids.resize(capacity(), 0);

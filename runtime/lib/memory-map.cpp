@@ -229,7 +229,8 @@ int64_t mixln::rt::stepBytes(const Program &program) {
         reach = std::max(reach, operand.offset + operand.bytes);
     // Not called while a run trains, unless it measures layers.
     if (entry.name != "logits" && entry.name != "prefill" &&
-        entry.name != "decode" && entry.name != "gradient.measured")
+        entry.name != "decode" && entry.name != "decode_weights" &&
+        entry.name != "gradient.measured")
       most = std::max(most, reach);
   }
   return most;

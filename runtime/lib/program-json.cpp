@@ -144,6 +144,9 @@ std::string mixln::rt::serialize(const Program &program) {
               {"config", program.configJson},
               {"modeling", program.modeling},
               {"norm", program.norm},
+              {"flags", program.flags},
+              {"differences", program.differences},
+              {"not_reproduced", program.notReproduced},
               {"dtype", program.dtype},
               {"target", program.target},
               {"cpu", program.cpu},
@@ -244,6 +247,9 @@ static Program programFromJson(const json &in) {
   in.at("config").get_to(program.configJson);
   in.at("modeling").get_to(program.modeling);
   in.at("norm").get_to(program.norm);
+  in.at("flags").get_to(program.flags);
+  in.at("differences").get_to(program.differences);
+  in.at("not_reproduced").get_to(program.notReproduced);
   in.at("dtype").get_to(program.dtype);
   in.at("target").get_to(program.target);
   in.at("cpu").get_to(program.cpu);

@@ -216,6 +216,8 @@ void RunFolder::writeRunJson(const Program &program, const ResolvedFlags &flags,
                         {"cores", std::thread::hardware_concurrency()},
                         {"threads", threads},
                         {"memory_bytes", memory}}}};
+  if (!program.differences.empty())
+    run["program"]["differences"] = program.differences;
   if (auto format = flags.find("data_format");
       format != flags.end() && format->second == "chat")
     run["chat_template"] = kChatTemplate;

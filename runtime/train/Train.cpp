@@ -2,6 +2,7 @@
 
 #include "train/Train.h"
 #include "checkpoint/ModelFolder.h"
+#include "checkpoint/WeightFiles.h"
 #include "data/Files.h"
 #include "data/Loader.h"
 #include "device/Ceilings.h"
@@ -91,7 +92,7 @@ void Trainer::identify() {
   if (!state.executable.empty())
     hashes["executable"] = state.executable;
   if (!options.weights.empty())
-    hashes["weights"] = dataFingerprint({weightsFile(options.weights)});
+    hashes["weights"] = dataFingerprint(weightFiles(options.weights));
   if (options.tokenizer)
     hashes["tokenizer"] = options.tokenizer->hash();
   if (options.evaluation)

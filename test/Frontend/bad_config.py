@@ -69,7 +69,10 @@ placement("K where nothing depends on it", "pre:1", "K is given")
 placement("units that do not cover", "1xpost", "cover 1 layers", "num_hidden_layers 2")
 placement("units that cover too much", "1xpost,3xpre", "num_hidden_layers 2")
 placement("an unknown preset in units", "1xposst,1xpre", "posst", "did you mean")
-placement("a router", "mono", "not supported")
+deep = text(work / "deep.json", json.dumps(mt.tiny_config(num_hidden_layers=4)))
+for spec, *words in (("mono", "layer 3", "not supported"), ("pre_post_pre_post@mixln-repo", "layer 0", "no forward pass"),
+                     ("lns@mixln-repo", "unknown norm", "pre@mixln-repo"), ("pre@mixln_repo", "did you mean", "pre@mixln-repo")):
+    cases.refused(f"placement {spec}", ["mixlnc", deep, "--norm", spec, *SHAPE], spec.split("@")[0], *words)
 placement("no such norm file", "none/such.json", "none/such.json", "no such file")
 cases.refused("unknown kind", ["mixlnc", good, "--norm", "pre", "--norm_kind", "rsm", *SHAPE], "rsm", "did you mean",
               "rms")

@@ -122,7 +122,7 @@ def main():
     norms = args.norm.split(",")
     if norms == ["all"]:
         texts = {p.stem: p.read_text() for p in sorted((ROOT / "configs/norms").glob("*.json"))}
-        norms = [name + ":3" * bool(re.search(r"\bK\b", text)) for name, text in texts.items() if '"select"' not in text]
+        norms = [name + ":3" * bool(re.search(r"\bK\b", text)) for name, text in texts.items() if '"refused"' not in text]
     args.work.mkdir(parents=True, exist_ok=True)
     count = wrong = 0
     for norm in norms:

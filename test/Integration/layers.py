@@ -2,8 +2,10 @@
 """Measures the layers of a golden case and holds them against the independent model's gradients.
 
     layers.py CASE_DIR WORK_DIR
+    layers.py --all CASES_DIR WORK_DIR
 
-CASE_DIR is a case as run_golden.py reads it. Gradient norms agree to 1e-4, like every gradient of the case; angles to
+CASE_DIR is a case as run_golden.py reads it; with --all every case of a folder is measured once, at its own batch size,
+without removing layers. Gradient norms agree to 1e-4, like every gradient of the case; angles to
 1e-4 of a half turn. The loss without a layer is that of the checkpoint that `remove-layer` writes, compiled by itself:
 its placements are those of the trained model, so both run the same kernels on the same numbers (1e-6). Prints "layers
 agree" or what differs.
@@ -46,33 +48,52 @@ def check_measurements(found, case):
     print(f"{len(expected)} measurements agree with the independent model")
 
 
+def measure(case, work, expected, batch, length):
+    """What `layers` says, held against what the case expects."""
+    subprocess.run(["mixlnc", case / "config.json", "--batch_size", str(batch), "--seq_len", str(length), "-o",
+                    work / "exe"], check=True)
+    subprocess.run([work / "exe", "layers", "--weights", case, "--batch", case / "batch.safetensors", "--out",
+                    work / "layers.json"], check=True, stdout=subprocess.DEVNULL)
+    found = json.loads((work / "layers.json").read_text())
+    for name, values, reference, limit in (
+            ("loss", [found["loss"]], expected["loss"][1][:1], 1e-5),
+            ("gradient_norm", found["gradient_norm"], expected["layer_grad_norm"][1], 1e-4)):
+        error = math.dist(values, reference) / math.hypot(*reference)
+        if not (len(values) == len(reference) and error <= limit):
+            sys.exit(f"FAIL {case.name}: {name} at batch size {batch}: error {error:.3e}, limit {limit:.0e}")
+    angles, reference = found["angular_distance"], expected["angular_distance"][1]
+    if [len(line) for line in angles] != list(range(len(reference), 0, -1)):
+        sys.exit(f"FAIL {case.name}: angular_distance has lines of {[len(line) for line in angles]} values")
+    error = max(abs(a - b) for a, b in zip(angles[0], reference))
+    if not error <= 1e-4:
+        sys.exit(f"FAIL {case.name}: angular_distance at batch size {batch}: error {error:.3e}")
+    return found
+
+
+def read_case(case):
+    (rows, length), _ = read_safetensors(case / "batch.safetensors")["input_ids"]
+    return read_safetensors(case / "expected.safetensors"), rows, length
+
+
+def measure_all(cases, work):
+    work.mkdir(parents=True, exist_ok=True)
+    folders = sorted(path.parent for path in cases.glob("*/expected.safetensors"))
+    for case in folders:
+        measure(case, work, *read_case(case))
+    print(f"{len(folders)} cases agree")
+
+
 def main():
+    if sys.argv[1] == "--all":
+        return measure_all(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
     case, work = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     work.mkdir(parents=True, exist_ok=True)
-    (rows, length), _ = read_safetensors(case / "batch.safetensors")["input_ids"]
-    expected = read_safetensors(case / "expected.safetensors")
+    expected, rows, length = read_case(case)
     for batch in (rows, 1):
-        subprocess.run(["mixlnc", case / "config.json", "--batch_size", str(batch), "--seq_len", str(length), "-o",
-                        work / "exe"], check=True)
-        subprocess.run([work / "exe", "layers", "--weights", case, "--batch", case / "batch.safetensors", "--out",
-                        work / "layers.json"], check=True, stdout=subprocess.DEVNULL)
-        found = json.loads((work / "layers.json").read_text())
-        for name, values, reference, limit in (
-                ("loss", [found["loss"]], expected["loss"][1][:1], 1e-5),
-                ("gradient_norm", found["gradient_norm"], expected["layer_grad_norm"][1], 1e-4)):
-            error = math.dist(values, reference) / math.hypot(*reference)
-            if not (len(values) == len(reference) and error <= limit):
-                sys.exit(f"FAIL {name} at batch size {batch}: error {error:.3e}, limit {limit:.0e}")
+        found = measure(case, work, expected, batch, length)
         if batch == rows:
             check_measurements(found, case)
-        angles, reference = found["angular_distance"], expected["angular_distance"][1]
-        layers = len(reference)
-        if [len(line) for line in angles] != list(range(layers, 0, -1)):
-            sys.exit(f"FAIL angular_distance has lines of {[len(line) for line in angles]} values")
-        error = max(abs(a - b) for a, b in zip(angles[0], reference))
-        if not error <= 1e-4:
-            sys.exit(f"FAIL angular_distance at batch size {batch}: error {error:.3e}")
-        for layer in (0, layers - 1):
+        for layer in (0, len(found["gradient_norm"]) - 1):
             drop = loss_without(work, case, layer, batch, length) - found["loss"]
             if not abs(drop - found["performance_drop"][layer]) <= 1e-6:
                 sys.exit(f"FAIL without layer {layer} the loss grows by {drop}, layers says {found['performance_drop']}")

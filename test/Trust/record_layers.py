@@ -43,6 +43,8 @@ def measure(R, folder):
     out.loss.backward()
     result = {"stream_rms": [x.square().mean().sqrt() for x in out.stream],
               "stream_max": [x.abs().max() for x in out.stream[1:]],
+              "sub_layer_max": [x.abs().max() for x in [*inputs[1:], out.stream[-1]]],
+              "sub_layer_rms": [x.square().mean().sqrt() for x in [*inputs[1:], out.stream[-1]]],
               "input_gradient": [x.grad.norm() for x in out.stream[:-1]],
               "branch_ratio": [(f.norm(dim=-1) / x.norm(dim=-1)).mean() for f, x in zip(branches, inputs)],
               "branch_rms": [f.square().mean().sqrt() for f in branches],

@@ -81,6 +81,8 @@ struct SubLayerSpec {
 struct LayerRule {
   std::string where;
   Formula when; ///< null: always
+  /// Why a layer that this applies to cannot be built; empty: it can.
+  std::string refused;
   SubLayerSpec attention, mlp;
 };
 
@@ -105,6 +107,11 @@ struct NormSpec {
   std::vector<LayerRule> layers;
   Formula readout;
   std::optional<StockClass> stock;
+  /// Flags of the compiler and of runs that hold unless they are given.
+  std::map<std::string, std::string> flags;
+  /// What differs from the placement's plain form, and what of the code that is
+  /// reproduced does not; for people.
+  std::vector<std::string> differences, notReproduced;
 
   const NormKindSpec *findKind(llvm::StringRef name) const;
   /// Whether a formula of a layer depends on K.

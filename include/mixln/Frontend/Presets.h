@@ -19,7 +19,11 @@ struct Preset {
 
 /// All presets, by name.
 llvm::ArrayRef<Preset> getPresets();
-/// The preset of that name, or null.
+/// The presets NAME@EDITION: what a file of configs/norms/editions/ has changed
+/// in NAME, whose other keys they have.
+llvm::ArrayRef<Preset> getEditionPresets();
+/// The preset of that name or second name (`also_named`), with its edition
+/// where there is one, or null.
 const Preset *findPreset(llvm::StringRef name);
 /// The preset of a config that has this model_type and names no placement
 /// (`stock` of the presets says so), or null.

@@ -32,6 +32,12 @@ std::string checkCachedExecutable(llvm::StringRef path);
 /// Returns what is wrong through `error`.
 std::string getCacheKey(const CompileOptions &options, std::string &error);
 
+/// Compiles `options` unless the cache has its executable, whose path goes to
+/// `executable`. Returns the exit status of the compiler, which has said what
+/// is wrong, or 2 with what is wrong with the cache in `error`.
+int compileCached(CompileOptions options, std::string &executable,
+                  std::string &error);
+
 } // namespace mixln
 
 #endif // MIXLN_PIPELINES_CACHE_H

@@ -73,6 +73,10 @@ mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>
 importConfig(mlir::MLIRContext &context, const CompileOptions &options,
              std::string &error);
 
+/// The types that an executable of a config has: what was asked for, or what
+/// its placement sets, or fp32.
+std::string getDtype(const CompileOptions &options);
+
 /// Adds what every executable measures and what --measure asks for.
 mlir::LogicalResult addMeasurements(ModelOp model,
                                     const CompileOptions &options,

@@ -69,8 +69,8 @@ double bestLearningRate(const Setting &setting, const std::string &placement);
 /// Placements in the order in which they first appear.
 std::vector<std::string> placementsOf(const std::vector<Run> &runs);
 
-/// What the other placements are compared with: `given`, else Pre-LN where it
-/// is among them, else the first.
+/// What the other placements are compared with: `given`, else the usual one
+/// (page/defaults.json) where it is among them, else the first.
 std::string baselineOf(const std::vector<Run> &runs, const std::string &given);
 
 } // namespace mixln::report

@@ -109,6 +109,16 @@ def MixlnKeepPacks : Pass<"mixln-keep-packs", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mixln::MixlnDialect"];
 }
 
+def MixlnDecodeWeights : Pass<"mixln-decode-weights", "::mlir::ModuleOp"> {
+  let summary = "generate text from weights that are rounded once";
+  let description = [{
+    For models in bf16 with f32 masters: products of one row in `decode` read
+    copies in bf16, which the entry `decode_weights` makes in the bytes of the
+    caches. Half the bytes a token, and the same numbers.
+  }];
+  let dependentDialects = ["::mixln::MixlnDialect"];
+}
+
 def MixlnSplitProducts : Pass<"mixln-split-products", "::mlir::ModuleOp"> {
   let summary = "one matmul for each product of a list";
   let description = [{

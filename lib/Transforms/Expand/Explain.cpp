@@ -263,6 +263,12 @@ LogicalResult mixln::explain(ModuleOp module, raw_ostream &os) {
   auto norm = module->getAttrOfType<StringAttr>("mixln.norm");
   if (norm && !norm.getValue().empty())
     os << "norm: " << norm.getValue() << "\n";
+  for (const auto &[key, title] :
+       {std::pair("mixln.differences", "differs from the plain preset: "),
+        std::pair("mixln.not_reproduced", "not reproduced: ")})
+    if (auto lines = module->getAttrOfType<ArrayAttr>(key))
+      for (Attribute line : lines)
+        os << title << cast<StringAttr>(line).getValue() << "\n";
   Explanation(*expanded, kinds, streams).print(os);
   printKinds(kinds, os);
 

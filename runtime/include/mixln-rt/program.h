@@ -19,6 +19,7 @@
 #define MIXLN_RT_PROGRAM_H
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -161,7 +162,12 @@ struct Program {
   /// Text of a modeling_mixln.py that computes this model's logits with
   /// PyTorch; empty where the compiler could not print one.
   std::string modeling;
-  std::string norm;   ///< how the placement was asked for, e.g. post_pre:3
+  std::string norm; ///< how the placement was asked for, e.g. post_pre:3
+  /// Flags of commands that the norm file sets where they are not given.
+  std::map<std::string, std::string> flags;
+  /// What the norm file says, for people, of how it differs from the placement
+  /// as it was published, and of what it does not reproduce.
+  std::vector<std::string> differences, notReproduced;
   std::string dtype;  ///< fp32, bf16 or bf16_pure
   std::string target; ///< cpu or cuda
   std::string cpu;    ///< the --mcpu it was compiled for
