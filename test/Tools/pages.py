@@ -18,7 +18,7 @@ import mixlntest as mt
 
 
 def fences(text):
-    return [(m[1].split(), m[2]) for m in re.finditer(r"^```(.*)\n(.*?)^```$", text, re.M | re.S)]
+    return [(m[1].split(), m[2]) for m in re.finditer(r"^```([^\n]*)\n(.*?)^```$", text, re.M | re.S)]
 
 
 def pattern(quoted):
