@@ -34,7 +34,8 @@ def add_layers(folder, layers=4):
         for step in range(100):
             out.write(json.dumps({"step": step, "stream_rms": [1 + step * i for i in range(layers + 1)],
                                   "gradient_norm": [1 / (i + 1) for i in range(layers)],
-                                  "attention_entropy": [2.0] * layers}) + "\n")
+                                  "attention_entropy": [2.0] * layers, "swirl": [0.5] * layers,
+                                  "branch_ratio": [0.1, 0.7] * layers, "update_ratio": {"ffn": [1e-3] * layers}}) + "\n")
     (folder / "layers.json").write_text(json.dumps({
         "norm": "pre", "loss": 3.0, "performance_drop": [0.1] * layers, "gradient_norm": [1.0] * layers,
         "angular_distance": [[0.1] * (layers - n) for n in range(1, layers)]}))
@@ -137,7 +138,8 @@ if not 0 < points < 2500 or columns > 60:
     mt.fail(f"{points} points, {columns} columns")
 print(f"20000 updates: {points} points, {columns} columns of a heat map")
 for title in ("gradient norm by layer over time", "Angular distance", "performance drop by layer",
-              "stream rms by layer", "Throughput", "1 more measurements by layer"):
+              "stream rms by layer", "Throughput", "branch ratio: attention by layer", "branch ratio: mlp by layer",
+              "update ratio: ffn by layer", "attention entropy by layer over time", "Further measurements (1)"):
     if title not in text:
         mt.fail(f"the page lacks '{title}'")
 

@@ -92,6 +92,9 @@
           legend: {position: 'bottom', labels: {
             color: ink.text, usePointStyle: true, pointStyle: 'line', pointStyleWidth: 26, padding: 8,
             filter: (item, chart) => chart.datasets[item.datasetIndex].showLine,
+            // The library shows a line's dashes only where it shows no points.
+            generateLabels: chart => Chart.defaults.plugins.legend.labels.generateLabels(chart).map(
+              item => ({...item, lineDash: chart.data.datasets[item.datasetIndex].borderDash})),
           }},
           tooltip: {
             itemSort: (a, b) => a.parsed.y - b.parsed.y,
