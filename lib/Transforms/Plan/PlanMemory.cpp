@@ -113,16 +113,37 @@ void MemoryPlanner::annotate(Operation *op, Storages &storages,
         builder.getDenseI64ArrayAttr({workspace, launch.workspaceBytes}));
 }
 
-/// Blocks for the variables that hold something all the time, but for those in
-/// `free`: neighbours are one block.
+/// Whether an entry works on what stays between the calls of a generation.
+static bool touchesCaches(EntryOp entry) {
+  auto module = entry->getParentOfType<ModuleOp>();
+  auto isCache = [&](FlatSymbolRefAttr name) {
+    return module.lookupSymbol<VariableOp>(name).getRole() == Role::Cache;
+  };
+  for (Operation &op : entry.getBody().front()) {
+    if (auto load = dyn_cast<LoadOp>(op);
+        load && isCache(load.getVariableAttr()))
+      return true;
+    if (auto store = dyn_cast<StoreOp>(op);
+        store && isCache(store.getVariableAttr()))
+      return true;
+  }
+  return false;
+}
+
+/// Blocks for the variables that hold something all the time, and in entries of
+/// a generation for its caches, but for those in `free`: neighbours are one
+/// block.
 void MemoryPlanner::addKeptVariables(EntryOp entry,
                                      const llvm::DenseSet<Operation *> &free,
                                      std::vector<ArenaBlock> &blocks) {
-  bool continues = false;
+  bool continues = false, keepsCaches = touchesCaches(entry);
   for (auto variable : module.getOps<VariableOp>()) {
     int64_t offset = offsets.lookup(variable);
-    if (offset >= shared)
-      continue;
+    if (offset >= shared) {
+      continues = false;
+      if (!keepsCaches || variable.getRole() != Role::Cache)
+        continue;
+    }
     if (free.contains(variable)) {
       continues = false;
       continue;
@@ -133,7 +154,7 @@ void MemoryPlanner::addKeptVariables(EntryOp entry,
       blocks.back().bytes += bytes;
     else
       blocks.push_back({bytes, -1, Lifetimes::kForever, offset});
-    continues = true;
+    continues = offset < shared;
   }
 }
 
