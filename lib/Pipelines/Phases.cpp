@@ -80,14 +80,15 @@ void mixln::buildPhase(Phase phase, OpPassManager &manager,
     // Types after joining: what is carried from one row program to another is
     // known. Before packs, which narrow the weights.
     manager.addPass(createMixlnTypes());
-    // After types: which products round their weights is known.
-    manager.addPass(createMixlnDecodeWeights());
     MatmulTraits matmuls = options.generator
                                ? options.generator->getMatmulTraits()
                                : MatmulTraits();
     // Lists are taken apart after types: the parts of a sum have its type.
     if (!matmuls.lists)
       manager.addPass(createMixlnSplitProducts());
+    // After types: which products round their weights is known.
+    if (matmuls.packs)
+      manager.addPass(createMixlnDecodeWeights());
     // Packs after chunks: one packed weight serves all chunks.
     if (matmuls.packs)
       manager.addPass(createMixlnPack());
