@@ -142,6 +142,7 @@ std::string GpuKernels::getKey(Operation *op) {
       .Case([&](JoinedOp op) {
         // All shapes are part of it: the program knows its columns.
         std::string text = nameOf(gpu, op);
+        text += op.getKeepsProduct() ? ".kept" : "";
         llvm::raw_string_ostream os(text);
         for (Operation &inner : op.getBody().front())
           inner.print(os << "\n", OpPrintingFlags().useLocalScope());
