@@ -3,7 +3,7 @@
 #include "mixln/Analysis/Cost.h"
 
 #include "mixln/Analysis/Lifetimes.h"
-#include "mixln/IR/Mixln.h"
+#include "mixln/IR/Joined.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -79,6 +79,9 @@ Cost mixln::getCost(Operation *op) {
     cost.flops = rowFlops(rowwise);
   } else if (auto matmul = dyn_cast<MatmulOp>(op)) {
     cost.flops = matmulFlops(matmul);
+  } else if (auto joined = dyn_cast<JoinedOp>(op)) {
+    cost.flops =
+        matmulFlops(joined.getProduct()) + rowFlops(joined.getReader());
   } else if (auto attention = dyn_cast<AttentionOp>(op)) {
     cost.flops = attentionFlops(attention, 2);
   } else if (auto gradient = dyn_cast<AttentionGradOp>(op)) {

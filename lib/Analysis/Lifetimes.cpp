@@ -2,6 +2,8 @@
 
 #include "mixln/Analysis/Lifetimes.h"
 
+#include "mixln/IR/Joined.h"
+
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -14,8 +16,9 @@ bool mixln::isView(Operation *op) {
 }
 
 bool mixln::isKernel(Operation *op) {
-  return isa<RowwiseOp, MatmulOp, PackOp, EmbeddingOp, EmbeddingGradOp,
-             AttentionOp, AttentionGradOp, AttentionStepOp>(op);
+  return isa<RowwiseOp, MatmulOp, JoinedOp, PackOp, EmbeddingOp,
+             EmbeddingGradOp, AttentionOp, AttentionGradOp, AttentionStepOp>(
+      op);
 }
 
 /// The first row of a slice of whole rows, or an error.

@@ -1,6 +1,6 @@
 //===- Dialect.cpp - The mixln dialect ------------------------------------===//
 
-#include "mixln/IR/Mixln.h"
+#include "mixln/IR/Joined.h"
 
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -22,5 +22,8 @@ void MixlnDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "mixln/IR/MixlnOps.cpp.inc"
+      ,
+#define GET_OP_LIST
+#include "mixln/IR/JoinedOp.cpp.inc"
       >();
 }

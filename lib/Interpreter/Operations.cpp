@@ -1,6 +1,7 @@
 //===- Operations.cpp - Executes one operation ----------------------------===//
 
 #include "Operations.h"
+#include "mixln/IR/Joined.h"
 
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -94,6 +95,32 @@ static void roundResults(Operation *op, Results &results,
   }
 }
 
+static LogicalResult interpretJoined(JoinedOp op, Operands operands,
+                                     const Execution &execution,
+                                     Results &results) {
+  llvm::DenseMap<Value, const Array *> values;
+  for (auto [argument, operand] :
+       llvm::zip_equal(op.getBody().getArguments(), operands))
+    values[argument] = operand;
+  Execution own;
+  own.tape = execution.tape;
+  auto run = [&](Operation *inner, SmallVectorImpl<Array> &found) {
+    SmallVector<const Array *> read;
+    for (Value operand : inner->getOperands())
+      read.push_back(values.lookup(operand));
+    return interpretOperation(inner, read, found, own);
+  };
+  SmallVector<Array, 1> product;
+  if (failed(run(op.getProduct(), product)))
+    return failure();
+  values[op.getProduct()->getResult(0)] = &product[0];
+  if (failed(run(op.getReader(), results)))
+    return failure();
+  if (op.getKeepsProduct())
+    results.insert(results.begin(), product[0]);
+  return success();
+}
+
 static LogicalResult interpretOne(Operation *op, Operands operands,
                                   Results &results,
                                   const Execution &execution) {
@@ -107,6 +134,9 @@ static LogicalResult interpretOne(Operation *op, Operands operands,
       })
       .Case<MatmulOp>([&](MatmulOp op) {
         return interpretMatmul(op, operands, all, execution, results);
+      })
+      .Case<JoinedOp>([&](JoinedOp op) {
+        return interpretJoined(op, operands, execution, results);
       })
       .Case<EmbeddingOp>([&](EmbeddingOp op) {
         return interpretEmbedding(op, operands, all, results);

@@ -119,6 +119,7 @@ void mixln::buildPhase(Phase phase, OpPassManager &manager,
       // they are the price of a layout, not part of the model.
       if (!options.generator->getMatmulTraits().oddRows)
         manager.addPass(createMixlnPadRows());
+      manager.addPass(createJoinProductsPass(*options.generator));
       manager.addPass(createPlanMemoryPass(*options.generator));
       manager.addPass(createFormDispatchesPass(*options.generator));
     } else {

@@ -24,6 +24,7 @@
 #include "mixln/Interfaces/KernelGenerator.h"
 
 namespace mixln {
+class JoinedOp;
 
 /// All of it is part of a kernel's identity; the sizes are not.
 struct GpuMatmulSpec {
@@ -53,6 +54,12 @@ Launch gpuMatmulLaunch(const GpuMatmulSpec &spec, const GpuMatmulSizes &sizes);
 /// pointers: A, B, where it accumulates what is added to, D.
 void emitGpuMatmulKernel(GpuBuilder &b, llvm::StringRef symbol,
                          const GpuMatmulSpec &spec);
+
+/// The product of `op` with its row program where the tile is stored (one for
+/// which isGpuElementwise holds). pointers: as inputs and outputs of `op`
+/// stand.
+void emitGpuJoinedKernel(GpuBuilder &b, llvm::StringRef symbol,
+                         const GpuMatmulSpec &spec, JoinedOp op);
 
 } // namespace mixln
 

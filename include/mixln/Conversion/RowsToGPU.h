@@ -46,6 +46,17 @@ emitGpuRowKernel(RowwiseOp op, llvm::StringRef symbol, GpuBuilder &builder,
 
 Launch getGpuRowLaunch(RowwiseOp op);
 
+/// Whether `op` on rows of `width` computes each column from the same column of
+/// its operands alone.
+bool isGpuElementwise(RowwiseOp op, int64_t width);
+/// Writes such a program for `chunk` columns from `column` on, wherever a
+/// kernel has them: `load` gives those of an operand, `store` takes those of a
+/// result.
+void emitGpuElements(GpuBuilder &builder, RowwiseOp op, int64_t chunk,
+                     mlir::Value column,
+                     llvm::function_ref<mlir::Value(unsigned)> load,
+                     llvm::function_ref<void(unsigned, mlir::Value)> store);
+
 /// As canRowWriteInPlace of a CPU. Numbers of a row are read by all threads of
 /// a team, so nothing is written over them.
 bool canGpuRowWriteInPlace(RowwiseOp op, unsigned operand, unsigned result);

@@ -7,5 +7,6 @@ include "mixln/IR/ModelOps.td"
 include "mixln/IR/RowwiseOp.td"
 include "mixln/IR/TensorOps.td"
 include "mixln/IR/PlanOps.td"
+include "mixln/IR/JoinedOp.td"
 
 #endif // MIXLN_IR_MIXLNOPS

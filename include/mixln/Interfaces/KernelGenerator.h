@@ -90,6 +90,12 @@ public:
     return false;
   }
 
+  /// Whether the kernel of `product`, a matmul, could compute `rows`, a row
+  /// program that reads it row by row, where it stores the product.
+  virtual bool canJoin(mlir::Operation *product, mlir::Operation *rows) {
+    return false;
+  }
+
   virtual MatmulTraits getMatmulTraits() { return {}; }
 
   /// Adds to `kernel` what the program says of the kernel of `op` beside its

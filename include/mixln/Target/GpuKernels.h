@@ -29,6 +29,7 @@ public:
   int64_t getBytes(mlir::RankedTensorType type) override;
   bool canWriteInPlace(mlir::Operation *op, unsigned operand,
                        unsigned result) override;
+  bool canJoin(mlir::Operation *product, mlir::Operation *rows) override;
   MatmulTraits getMatmulTraits() override {
     bool generated = matmuls == MatmulSource::Generated;
     return {/*packs=*/false, /*lists=*/false, /*oddRows=*/generated,

@@ -57,6 +57,14 @@ int64_t fmaSharedBytes(const GpuMatmulSpec &spec);
 void emitMmaTile(const MatmulCode &code);
 void emitFmaTile(const MatmulCode &code);
 
+mlir::Type typeOf(GpuBuilder &b, Element element);
+
+/// Writes the body of a kernel whose sizes are those of GpuMatmulSizes; what is
+/// done with the product is `emit`'s.
+void emitBody(GpuBuilder &b, const GpuMatmulSpec &spec,
+              GpuBuilder::Parameters parameters, mlir::Value left,
+              mlir::Value right, EmitProduct emit);
+
 } // namespace mixln::matmul
 
 #endif // MIXLN_LIB_CONVERSION_MATMULTONVVM_MATMULTILES_H

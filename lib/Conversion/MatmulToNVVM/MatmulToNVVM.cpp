@@ -86,7 +86,7 @@ void MatmulCode::forChunks(int64_t rows, int64_t columns, int64_t width,
   }
 }
 
-static Type typeOf(GpuBuilder &b, Element element) {
+Type matmul::typeOf(GpuBuilder &b, Element element) {
   return element == Element::F32 ? Type(b.getF32Type()) : Type(b.getBF16Type());
 }
 
@@ -142,9 +142,9 @@ static void emitProducts(const MatmulCode &code, EmitProduct emit) {
       });
 }
 
-/// Writes the body of a kernel; what is done with the product is `emit`'s.
-static void emitBody(GpuBuilder &b, const GpuMatmulSpec &spec,
-                     GpuBuilder::Parameters parameters, EmitProduct emit) {
+void matmul::emitBody(GpuBuilder &b, const GpuMatmulSpec &spec,
+                      GpuBuilder::Parameters parameters, Value left,
+                      Value right, EmitProduct emit) {
   ValueRange sizes = parameters.sizes;
   const TileShape &shape = shapeOf(spec);
   Value m = sizes[0], n = sizes[1], k = sizes[2];
@@ -152,19 +152,18 @@ static void emitBody(GpuBuilder &b, const GpuMatmulSpec &spec,
   Value block = b.blockId();
   Value rowOfTiles = b.divide(block, across);
   Value columnOfTiles = b.sub(block, b.mul(rowOfTiles, across));
-  MatmulCode code{b,
-                  spec,
-                  shape,
-                  b.threadId(),
-                  b.mul(rowOfTiles, shape.rows),
-                  b.mul(columnOfTiles, shape.columns),
-                  m,
-                  n,
-                  k,
-                  {parameters.pointers[0], sizes[3], spec.transposeA ? k : m,
-                   spec.transposeA ? m : k},
-                  {parameters.pointers[1], sizes[4], spec.transposeB ? n : k,
-                   spec.transposeB ? k : n}};
+  MatmulCode code{
+      b,
+      spec,
+      shape,
+      b.threadId(),
+      b.mul(rowOfTiles, shape.rows),
+      b.mul(columnOfTiles, shape.columns),
+      m,
+      n,
+      k,
+      {left, sizes[3], spec.transposeA ? k : m, spec.transposeA ? m : k},
+      {right, sizes[4], spec.transposeB ? n : k, spec.transposeB ? k : n}};
   if (shape.onTensorCores)
     emitMmaTile(code);
   else
@@ -183,7 +182,8 @@ void mixln::emitGpuMatmulKernel(GpuBuilder &b, StringRef symbol,
     Value into = parameters.pointers[2], d = parameters.pointers.back();
     Value leading = parameters.sizes[5];
     Type element = typeOf(b, spec.result);
-    emitBody(b, spec, parameters,
+    emitBody(b, spec, parameters, parameters.pointers[0],
+             parameters.pointers[1],
              [&](Value product, Value row, Value column, int64_t count) {
                Value at = b.add(b.mul(row, leading), column);
                if (spec.accumulate)

@@ -18,6 +18,13 @@ public:
   /// Phase 1: the slots of all teams become the sums.
   void emitSums(llvm::StringRef symbol);
 
+  /// `chunk` columns from `column` on of a program without reductions (see
+  /// isGpuElementwise): `load` gives those of an operand, `store` takes those
+  /// of a result.
+  void emitElements(int64_t chunk, mlir::Value column,
+                    llvm::function_ref<mlir::Value(unsigned)> load,
+                    llvm::function_ref<void(unsigned, mlir::Value)> store);
+
   const RowTeams &getTeams() const { return teams; }
   static int64_t sumThreads();
 

@@ -32,6 +32,14 @@ LogicalResult mixln::emitGpuRowKernel(RowwiseOp op, StringRef symbol,
   return success();
 }
 
+void mixln::emitGpuElements(GpuBuilder &builder, RowwiseOp op, int64_t chunk,
+                            Value column, function_ref<Value(unsigned)> load,
+                            function_ref<void(unsigned, Value)> store) {
+  FailureOr<RowStages> stages = stagesOf(op);
+  assert(succeeded(stages) && "isGpuElementwise holds");
+  RowGpuEmitter(op, *stages, builder).emitElements(chunk, column, load, store);
+}
+
 Launch mixln::getGpuRowLaunch(RowwiseOp op) {
   Launch launch;
   FailureOr<RowStages> stages = stagesOf(op);

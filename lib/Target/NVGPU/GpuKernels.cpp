@@ -8,7 +8,7 @@
 #include "mixln/Conversion/MatmulToNVVM.h"
 #include "mixln/Conversion/RowsToGPU.h"
 #include "mixln/Conversion/RowsToVector.h"
-#include "mixln/IR/Mixln.h"
+#include "mixln/IR/Joined.h"
 #include "mixln/IR/PaddedRows.h"
 #include "mixln/Target/OperationNames.h"
 
@@ -125,6 +125,10 @@ static std::string whyNoProduct(MatmulOp op) {
 // Keys and names
 //===----------------------------------------------------------------------===//
 
+static std::string nameOf(const GpuInfo &gpu, JoinedOp op) {
+  return "matmul." + generatedSpecOf(gpu, op.getProduct()).name() + ".joined";
+}
+
 static std::string alignment(bool aligned) { return aligned ? "" : ".odd"; }
 
 std::string GpuKernels::getKey(Operation *op) {
@@ -134,6 +138,15 @@ std::string GpuKernels::getKey(Operation *op) {
         return matmuls == MatmulSource::Library
                    ? nameOf(specOf(op))
                    : "matmul." + generatedSpecOf(gpu, op).name();
+      })
+      .Case([&](JoinedOp op) {
+        // All shapes are part of it: the program knows its columns.
+        std::string text = nameOf(gpu, op);
+        text += op.getKeepsProduct() ? ".kept" : "";
+        llvm::raw_string_ostream os(text);
+        for (Operation &inner : op.getBody().front())
+          inner.print(os << "\n", OpPrintingFlags().useLocalScope());
+        return text;
       })
       .Case([](AttentionOp op) {
         return "attention." + attentionSpecOf(op).name();
@@ -156,6 +169,8 @@ std::string GpuKernels::getKey(Operation *op) {
 }
 
 std::string GpuKernels::getName(Operation *op) {
+  if (auto joined = dyn_cast<JoinedOp>(op))
+    return nameOf(gpu, joined);
   auto row = dyn_cast<RowwiseOp>(op);
   return row ? getRowName(row) : getKey(op);
 }
@@ -186,6 +201,10 @@ Launch GpuKernels::getLaunch(Operation *op) {
                         sizes.leadingA, sizes.leadingB, sizes.leadingD};
         launch.shapes = {{0, 0}};
         return launch;
+      })
+      .Case([&](JoinedOp op) {
+        MatmulOp product = op.getProduct();
+        return gpuMatmulLaunch(generatedSpecOf(gpu, product), sizesOf(product));
       })
       .Case([&](AttentionOp op) {
         AttentionSpec spec = attentionSpecOf(op);
@@ -222,6 +241,12 @@ bool GpuKernels::canWriteInPlace(Operation *op, unsigned operand,
   return row && canGpuRowWriteInPlace(row, operand, result);
 }
 
+bool GpuKernels::canJoin(Operation *product, Operation *rows) {
+  return matmuls == MatmulSource::Generated &&
+         isGpuElementwise(cast<RowwiseOp>(rows),
+                          cast<MatmulOp>(product).getN(0));
+}
+
 void GpuKernels::describe(Operation *op, rt::Kernel &kernel) {
   for (const BlockShape &shape : getLaunch(op).shapes)
     kernel.launches.push_back({shape.threads, shape.sharedBytes});
@@ -251,6 +276,16 @@ LogicalResult GpuKernels::emitKernel(Operation *op, StringRef kernel,
         phases.push_back(symbol);
         if (matmuls == MatmulSource::Generated)
           emitGpuMatmulKernel(builder, symbol, generatedSpecOf(gpu, op));
+        return success();
+      })
+      .Case([&](JoinedOp op) -> LogicalResult {
+        if (std::string why = whyNoProduct(op.getProduct()); !why.empty())
+          return op.emitError(why);
+        if (!isGpuElementwise(op.getReader(), op.getProduct().getN(0)))
+          return op.emitError("has a row program that needs whole rows");
+        phases.push_back(symbol);
+        emitGpuJoinedKernel(builder, symbol,
+                            generatedSpecOf(gpu, op.getProduct()), op);
         return success();
       })
       .Case([&](AttentionOp op) {

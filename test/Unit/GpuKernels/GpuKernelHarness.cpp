@@ -1,7 +1,7 @@
 //===- GpuKernelHarness.cpp - One GPU kernel on the emulator --------------===//
 
 #include "GpuKernelHarness.h"
-#include "mixln/IR/Mixln.h"
+#include "mixln/IR/Joined.h"
 #include "mixln/Target/EmulatorObject.h"
 #include "mixln/Target/GPU.h"
 #include "mixln/Transforms/Plan/Storage.h"

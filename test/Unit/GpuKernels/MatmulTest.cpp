@@ -64,6 +64,45 @@ TEST(Matmul, ManyTilesAreLarge) {
   EXPECT_LE(kernel.error(), 1e-5);
 }
 
+/// silu(gate) * product + bias, the product kept.
+static std::string joined(const Product &p) {
+  std::string a = llvm::formatv("tensor<{0}x{1}x{2}>", p.m, p.k, p.side);
+  std::string c = llvm::formatv("tensor<{0}x{1}x{2}>", p.k, p.n, p.side);
+  std::string d = llvm::formatv("tensor<{0}x{1}x{2}>", p.m, p.n, p.result);
+  std::string bias = llvm::formatv("tensor<{0}xf32>", p.n);
+  std::string row = llvm::formatv("vector<{0}xf32>", p.n);
+  return llvm::formatv(R"(mixln.kernel @k {{
+^bb0(%a: {0}, %c: {1}, %g: {2}, %s: {3}):
+  %r:2 = mixln.joined (%a, %c, %g, %s) keeps_product
+      : ({0}, {1}, {2}, {3}) -> ({2}, {2}) {{
+  ^bb0(%a1: {0}, %c1: {1}, %g1: {2}, %s1: {3}):
+    %p = mixln.matmul lhs(%a1 : {0}) rhs(%c1 : {1}) -> {2}
+    %z = mixln.rowwise [{5}] rows(%p, %g1 : {2}, {2}) shared(%s1 : {3})
+        -> rows({2}) {{
+    ^bb0(%u: {4}, %v: {4}, %b: {4}):
+      %one = arith.constant dense<1.0> : {4}
+      %n = arith.negf %v : {4}
+      %e = math.exp %n : {4}
+      %d = arith.addf %e, %one : {4}
+      %q = arith.divf %v, %d : {4}
+      %w = arith.mulf %q, %u : {4}
+      %y = arith.addf %w, %b : {4}
+      mixln.yield rows(%y : {4})
+    }
+  }
+})",
+                       a, c, d, bias, row, p.m);
+}
+
+TEST(Matmul, RowProgramsWhereAProductIsStored) {
+  for (const Product &p : {Product{72, 136, 40, "bf16", "bf16"},
+                           Product{13, 101, 37, "f32", "f32"}}) {
+    GpuKernelRun kernel(joined(p));
+    ASSERT_EQ(kernel.run(), "");
+    EXPECT_LE(kernel.error(), limitOf(p));
+  }
+}
+
 TEST(Matmul, EveryBarrierIsNeeded) {
   for (const char *type : {"bf16", "f32"}) {
     GpuKernelRun kernel(product({64, 64, 96, type, "f32"}, false, false));
