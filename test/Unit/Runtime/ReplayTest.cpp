@@ -215,7 +215,7 @@ TEST(Replay, BadInput) {
   auto bias = storeFrom(toy::kBias, "F32", {kVocab}, zeros.data());
   auto extra = storeFrom("model.norm.weight", "F32", {3}, zeros.data());
   auto narrow = storeFrom(toy::kBias, "F32", {kVocab - 1}, zeros.data());
-  auto half = storeFrom(toy::kBias, "F16", {kVocab}, zeros.data());
+  auto wide = storeFrom(toy::kBias, "F64", {kVocab}, zeros.data());
   Change nothing = [](Fixture &) {};
   const Case cases[] = {
       {withId(kVocab), {}, "input_ids[1, 2] is 11, outside the vocabulary"},
@@ -235,7 +235,9 @@ TEST(Replay, BadInput) {
       {withWeights({table, narrow}),
        {},
        "tensor lm_head.bias has shape [10], expected [11]"},
-      {withWeights({table, half}), {}, "has dtype F16, expected F32 or BF16"},
+      {withWeights({table, wide}),
+       {},
+       "has dtype F64, expected F32, BF16 or F16"},
       {[](Fixture &f) {
          std::string bytes = readText(f.folder / "model.safetensors");
          writeText(f.folder / "model.safetensors",
