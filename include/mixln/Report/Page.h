@@ -12,8 +12,8 @@ namespace mixln::report {
 
 struct PageOptions {
   std::string title = "Training runs";
-  /// What other placements are compared with; empty: "pre" where it is among
-  /// them, else the first.
+  /// What other placements are compared with; empty: that of
+  /// lib/Report/page/defaults.json where it is among them, else the first.
   std::string baseline;
   /// Shown before everything else.
   std::vector<std::string> notes;

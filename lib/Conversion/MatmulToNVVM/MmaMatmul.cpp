@@ -42,9 +42,9 @@ int64_t matmul::mmaSharedBytes(const GpuMatmulSpec &spec) {
 
 /// A tile of `matrix` from (`across`, `depth`) on; it arrives when copies are
 /// waited for, at the latest.
-static void load(const MatmulCode &code, const MmaTiles &mma,
-                 const Matrix &matrix, const SideTile &side, Value across,
-                 Value depth, const MmaTiles::Tile &to) {
+static void load(const MatmulCode &code, const Matrix &matrix,
+                 const SideTile &side, Value across, Value depth,
+                 const MmaTiles::Tile &to) {
   GpuBuilder &b = code.b;
   Value firstRow = side.alongDepth ? depth : across;
   Value firstColumn = side.alongDepth ? across : depth;
@@ -111,9 +111,8 @@ void matmul::emitMmaTile(const MatmulCode &code) {
     return MmaTiles::Tile{at, MmaTiles::strideOf(side.columns)};
   };
   auto loadBoth = [&](Value depth, Value half) {
-    load(code, mma, code.a, sides.a, code.firstRow, depth,
-         tileAt(half, sides.a, 0));
-    load(code, mma, code.c, sides.c, code.firstColumn, depth,
+    load(code, code.a, sides.a, code.firstRow, depth, tileAt(half, sides.a, 0));
+    load(code, code.c, sides.c, code.firstColumn, depth,
          tileAt(half, sides.c, sides.a.bytes()));
   };
   int64_t warpsAcross = shape.columns / shape.warpColumns;

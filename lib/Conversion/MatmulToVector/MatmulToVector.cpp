@@ -43,18 +43,16 @@ static int64_t blockDepth(bool transposeLhs, bool rhsPacked, bool gather) {
   return transposeLhs || !rhsPacked ? 512 : 1408;
 }
 
-/// Words of the gathered rows of a tile: a vector stored for the last step ends
-/// within them.
-static int64_t gatheredTile(const Tile &tile, int64_t steps) {
-  return tile.rows * (steps + 2);
-}
+/// Steps behind those of a gathered tile: a vector stored for the last step
+/// ends within them.
+static constexpr int64_t kGatherSlack = 2;
 
 /// The first word of `row` in a gathered block.
 static Value gatheredRow(KernelBuilder &b, const Tile &tile, Value block,
                          Value row, Value steps) {
   Value index = b.divide(row, b.constant(tile.rows));
   Value within = b.sub(row, b.mul(index, tile.rows));
-  Value stride = b.mul(b.add(steps, 2), tile.rows);
+  Value stride = b.mul(b.add(steps, kGatherSlack), tile.rows);
   return b.offset(block, b.add(b.mul(index, stride), within));
 }
 
@@ -123,8 +121,7 @@ MatmulLaunch mixln::matmulLaunch(const TargetInfo &target,
   }
   if (gather)
     launch.scratchBytes =
-        4 * (blockSteps * width +
-             rows / tile.rows * gatheredTile(tile, blockSteps));
+        4 * (blockSteps * width + rows * (blockSteps + kGatherSlack));
   launch.sizes = {m, columnTasks};
   for (const MatmulExtents &product : products) {
     int64_t lda = product.lda;

@@ -1,7 +1,6 @@
-// RUN: mixlnc %s --compile_from plan --compile_to lower --target cuda -o - | FileCheck %s
-
 // A thread looks eight columns up. In the gradient a block owns a run of equal tokens and 256 columns: eight warps share
 // its rows, and are added up in order, so that no two blocks write one address.
+// RUN: mixlnc %s --compile_from plan --compile_to lower --target cuda -o - | FileCheck %s
 
 // CHECK-NOT: llvm.atomicrmw
 

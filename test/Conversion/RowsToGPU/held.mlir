@@ -1,7 +1,6 @@
-// RUN: mixlnc %s --compile_from plan --compile_to lower --target cuda -o - | FileCheck %s
-
 // A row that fits into the registers of its team is read once, all of it before anything is computed; a longer one is
 // read again by each stage, in a loop.
+// RUN: mixlnc %s --compile_from plan --compile_to lower --target cuda -o - | FileCheck %s
 
 module {
   // Two chunks a thread, two loads of 16 bytes each.

@@ -1,6 +1,5 @@
-// RUN: mixlnc %s --compile_from plan --compile_to lower --target cuda -o - | FileCheck %s
-
 // Padded rows are read and written 16 bytes at a time, pads included: these enter no reduction and are stored as zeros.
+// RUN: mixlnc %s --compile_from plan --compile_to lower --target cuda -o - | FileCheck %s
 
 // The weight's copy reads dense rows, and so moves one number at a time.
 

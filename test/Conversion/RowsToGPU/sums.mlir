@@ -1,7 +1,6 @@
-// RUN: mixlnc %s --compile_from plan --compile_to lower --target cuda -o - | FileCheck %s
-
 // A sum over rows has two phases: each team adds up the rows of its slot in registers and stores them in the workspace;
 // then a block for every 32 columns adds up the slots, sixteen warps a share each, and the warps in order. No atomics.
+// RUN: mixlnc %s --compile_from plan --compile_to lower --target cuda -o - | FileCheck %s
 
 // CHECK-NOT: llvm.atomicrmw
 

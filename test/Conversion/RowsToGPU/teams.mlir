@@ -1,7 +1,6 @@
-// RUN: mixlnc %s --compile_from plan --compile_to lower --target cuda -o - | FileCheck %s
-
 // The length of a row alone says how many threads share it: a reduction takes as many shuffles as halve a team of up to a
 // warp, and for more than one warp a barrier and as many shuffles as halve the number of warps.
+// RUN: mixlnc %s --compile_from plan --compile_to lower --target cuda -o - | FileCheck %s
 
 module {
   // One chunk of 8 columns: one thread, no shuffle.
