@@ -45,7 +45,9 @@ for run in json.load(open(results))["runs"]:
         loss = run["evaluations"]["eval"]["loss"]
         best[norm] = min(best.get(norm, (loss, lr)), (loss, lr))
 sweep = json.load(open(form))
-sweep["cases"] = [{"norm": norm, "lr": lr} for norm, (_, lr) in best.items()]
+# Seed by seed: what is stopped early has every placement.
+seeds = sweep["vary"].pop("seed")
+sweep["cases"] = [{"norm": norm, "lr": lr, "seed": seed} for seed in seeds for norm, (_, lr) in best.items()]
 text = json.dumps(sweep, indent=2).replace("@C4@", c4).replace("@BOOKS@", books)
 open(made, "w").write(text + "\n")
 PYTHON

@@ -54,7 +54,6 @@ std::string backward(const Shape &shape) {
       t.q, t.k, t.table, t.lse, shape.heads);
 }
 
-/// Tables are random here, no rotation: what is multiplied grows by sqrt(2).
 /// Each rounding of bf16 is off by at most 2^-9 of a number; four follow each
 /// other in the backward.
 double limitOf(const Shape &shape) { return shape.bf16 ? 0x1p-6 : 1e-5; }

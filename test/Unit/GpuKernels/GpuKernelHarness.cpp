@@ -48,17 +48,34 @@ GpuKernelRun::GpuKernelRun(const std::string &text, MatmulSource matmuls)
   fillOperands();
 }
 
+/// What memory of this type holds: kernel and interpreter read the same
+/// numbers.
+static void roundTo(Type type, Array &array) {
+  for (double &element : array.data)
+    element = type.isBF16() ? roundToBF16(element)
+                            : static_cast<double>(static_cast<float>(element));
+}
+
 void GpuKernelRun::fillOperands() {
   std::mt19937 random(std::random_device{}());
   std::normal_distribution<double> normal;
   for (Value operand : op->getOperands()) {
     Array array = Array::undefined(typeOf(operand).getShape());
-    for (double &element : array.data) {
-      element = static_cast<float>(normal(random));
-      if (typeOf(operand).getElementType().isBF16())
-        element = roundToBF16(element);
-    }
+    for (double &element : array.data)
+      element = normal(random);
+    roundTo(typeOf(operand).getElementType(), array);
     operands.push_back(std::move(array));
+  }
+  // Tables of angles: a rotation leaves the size of what it turns, and scores
+  // that are not far apart lose no digits in the backward.
+  if (isa<AttentionOp, AttentionGradOp>(op)) {
+    for (auto [angle, sine] :
+         llvm::zip_equal(operands[3].data, operands[4].data)) {
+      sine = std::sin(angle);
+      angle = std::cos(angle);
+    }
+    for (int i : {3, 4})
+      roundTo(typeOf(op->getOperand(i)).getElementType(), operands[i]);
   }
   // The backward takes what the forward gives, for probabilities to sum to 1.
   if (auto gradient = dyn_cast<AttentionGradOp>(op)) {
@@ -72,8 +89,10 @@ void GpuKernelRun::fillOperands() {
     SmallVector<Array> made;
     EXPECT_TRUE(succeeded(
         interpretOperation(forward, ArrayRef(operands).take_front(5), made)));
-    operands[5] = made[0];
-    operands[6] = made[1];
+    for (int i = 0; i < 2; ++i) {
+      roundTo(typeOf(op->getOperand(5 + i)).getElementType(), made[i]);
+      operands[5 + i] = made[i];
+    }
     forward.erase();
   }
 }
