@@ -32,7 +32,8 @@ std::string mixln::chooseBatch(CompileOptions &options,
   if (!total || *total <= 0)
     return "--batch_size auto needs --total_batch_size: the sequences of "
            "an update, which must not depend on the machine";
-  MachineMemory memory = getMachineMemory();
+  MachineMemory memory =
+      options.target == "cuda" ? getGpuMemory() : getMachineMemory();
   bool isGiven = options.memoryLimit > 0;
   int64_t limit = isGiven ? options.memoryLimit : memory.usable;
   if (limit == 0)

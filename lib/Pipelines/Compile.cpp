@@ -181,12 +181,29 @@ mixln::importConfig(MLIRContext &context, const CompileOptions &options,
   return module;
 }
 
+std::unique_ptr<KernelGenerator>
+mixln::makeKernels(const CompileOptions &options, const TargetInfo &cpu,
+                   std::string &error) {
+  if (options.target != "cuda")
+    return std::make_unique<CpuKernels>(cpu);
+  auto gpu = GpuInfo::create(getGpuArch(options));
+  if (!gpu) {
+    error = "--gpu_arch " + llvm::toString(gpu.takeError());
+    return nullptr;
+  }
+  return std::make_unique<GpuKernels>(*gpu, options.gpuMatmul == "generated"
+                                                ? MatmulSource::Generated
+                                                : MatmulSource::Library);
+}
+
 PhaseOptions mixln::getPhaseOptions(const CompileOptions &options,
                                     KernelGenerator &generator) {
   PhaseOptions phases;
   phases.generator = &generator;
   phases.chunkRows = options.chunkRows;
-  phases.chunkThreshold = options.chunkThreshold;
+  phases.chunkThreshold = options.chunkThreshold > 0
+                              ? options.chunkThreshold
+                              : generator.getChunkThreshold();
   phases.rematerialize = {options.memoryLimit, options.checkpoints};
   phases.generation = options.generation;
   // Whoever saves memory packs weights where they are read.
@@ -500,17 +517,11 @@ int Compilation::run() {
     return 0;
   }
 
-  std::unique_ptr<KernelGenerator> kernels;
-  if (options.target == "cuda") {
-    auto gpu = GpuInfo::create(getGpuArch(options));
-    if (!gpu)
-      return report("--gpu_arch " + llvm::toString(gpu.takeError()), kBadInput);
-    kernels = std::make_unique<GpuKernels>(
-        *gpu, options.gpuMatmul == "generated" ? MatmulSource::Generated
-                                               : MatmulSource::Library);
-  } else {
-    kernels = std::make_unique<CpuKernels>(*target);
-  }
+  std::string error;
+  std::unique_ptr<KernelGenerator> kernels =
+      makeKernels(options, *target, error);
+  if (!kernels)
+    return report(error, kBadInput);
   KernelGenerator &generator = *kernels;
   PhaseOptions phaseOptions = getPhaseOptions(options, generator);
   PhaseRun phaseRun;

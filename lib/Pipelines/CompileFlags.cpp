@@ -223,7 +223,8 @@ static const CompileFlag flags[] = {
        return setPositive(o.chunkRows, v);
      }},
     {"chunk_threshold", "BYTES",
-     "intermediates larger than this are computed in chunks (32 MiB)",
+     "intermediates larger than this are computed in chunks; default: 32 MiB, "
+     "with cuda 512 MiB",
      [](CompileOptions &o, StringRef v) {
        return setPositive(o.chunkThreshold, v);
      }},

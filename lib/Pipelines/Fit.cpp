@@ -5,7 +5,7 @@
 #include "mixln/IR/Mixln.h"
 #include "mixln/Pipelines/PlainDiagnostics.h"
 #include "mixln/Pipelines/Registry.h"
-#include "mixln/Target/CpuKernels.h"
+#include "mixln/Target/CPU.h"
 #include "mixln/Transforms/Plan/PlanMemory.h"
 
 #include "llvm/Support/FormatVariadic.h"
@@ -53,8 +53,11 @@ std::optional<int64_t> Planner::plan(int64_t batchSize, int64_t limit,
       failed(addMeasurements(*(**module).getOps<ModelOp>().begin(), options,
                              error)))
     return std::nullopt;
-  CpuKernels kernels(*target);
-  PhaseOptions phases = getPhaseOptions(options, kernels);
+  std::unique_ptr<KernelGenerator> kernels =
+      makeKernels(options, *target, error);
+  if (!kernels)
+    return std::nullopt;
+  PhaseOptions phases = getPhaseOptions(options, *kernels);
   PhaseRun run;
   run.last = Phase::Differentiate;
   error = "no plan for --batch_size " + std::to_string(batchSize);
@@ -71,7 +74,7 @@ std::optional<int64_t> Planner::plan(int64_t batchSize, int64_t limit,
   run.done = Phase::Differentiate;
   run.last = Phase::Rematerialize;
   if (failed(runPhases(**module, run, phases)) ||
-      failed(planMemory(**module, kernels)))
+      failed(planMemory(**module, *kernels)))
     return std::nullopt;
   error.clear();
   return getStepBytes(**module);

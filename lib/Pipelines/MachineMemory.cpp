@@ -2,6 +2,8 @@
 
 #include "mixln/Pipelines/MachineMemory.h"
 
+#include "device/CudaApi.h"
+
 #include <algorithm>
 #include <fstream>
 #include <limits>
@@ -10,7 +12,8 @@
 
 using namespace mixln;
 
-/// Tokenizer, batches, threads' scratch, the executable itself.
+/// Tokenizer, batches, threads' scratch, the executable itself; on a GPU code
+/// and the workspace of its libraries.
 static constexpr int64_t kLeastHeadRoom = int64_t(256) << 20;
 
 /// The number behind `key` in a file of `key number` lines, or the file's first
@@ -45,6 +48,11 @@ static std::optional<int64_t> cgroupLeaves(const std::string &folder,
   // Cached files are given up for it.
   used -= readNumber(folder + "/memory.stat", cacheKey).value_or(0);
   return std::max<int64_t>(0, *limit - std::max<int64_t>(0, used));
+}
+
+static void leaveHeadRoom(MachineMemory &memory) {
+  memory.usable = std::max<int64_t>(
+      0, memory.available - std::max(kLeastHeadRoom, memory.available / 10));
 }
 
 MachineMemory mixln::getMachineMemory(const std::string &root) {
@@ -86,7 +94,14 @@ MachineMemory mixln::getMachineMemory(const std::string &root) {
   }
   if (memory.source.empty())
     memory.available = 0;
-  memory.usable = std::max<int64_t>(
-      0, memory.available - std::max(kLeastHeadRoom, memory.available / 10));
+  leaveHeadRoom(memory);
+  return memory;
+}
+
+MachineMemory mixln::getGpuMemory() {
+  MachineMemory memory;
+  memory.available = rt::cuda::findFreeGpuMemory();
+  memory.source = "free on the GPU";
+  leaveHeadRoom(memory);
   return memory;
 }

@@ -115,6 +115,21 @@ const CublasLt *cuda::openCublasLt(std::string &missing) {
   return opened.library ? &*opened.library : nullptr;
 }
 
+int64_t cuda::findFreeGpuMemory() {
+  std::string missing;
+  const Driver *driver = openDriver(missing);
+  int device = 0;
+  Context context = nullptr;
+  if (!driver || driver->cuDeviceGet(&device, 0) != kSuccess ||
+      driver->cuDevicePrimaryCtxRetain(&context, device) != kSuccess)
+    return 0;
+  size_t free = 0, total = 0;
+  bool isKnown = driver->cuCtxSetCurrent(context) == kSuccess &&
+                 driver->cuMemGetInfo_v2(&free, &total) == kSuccess;
+  driver->cuDevicePrimaryCtxRelease_v2(device);
+  return isKnown ? static_cast<int64_t>(free) : 0;
+}
+
 std::string cuda::findGpuArch() {
   std::string missing;
   const Driver *driver = openDriver(missing);

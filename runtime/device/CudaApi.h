@@ -146,6 +146,8 @@ const CublasLt *openCublasLt(std::string &missing);
 
 /// sm_90a, sm_80 ...: the first GPU of this machine; empty where there is none.
 std::string findGpuArch();
+/// Bytes that are free on it; 0 where there is none.
+int64_t findFreeGpuMemory();
 
 } // namespace mixln::rt::cuda
 

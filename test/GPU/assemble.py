@@ -21,12 +21,7 @@ import sys
 import mixlntest as mt
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# Kernels that may keep a few bytes of a thread in local memory: pattern of names, parameters at least, most bytes, reason.
-EXCEPTIONS = [
-    (r"^rows\$", 29, 288,
-     "a row program that computes several sub-layers again reads up to 26 tensors and writes 15; eight columns of each take "
-     "more than the 255 registers of a thread, because a result may lie over an operand and so waits for the last load"),
-]
+EXCEPTIONS = []
 
 
 def check_products(exe):

@@ -12,6 +12,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/BuiltinTypes.h"
 
+#include <limits>
 #include <string>
 
 namespace mixln::rt {
@@ -95,6 +96,13 @@ public:
   virtual bool canJoin(mlir::Operation *product, mlir::Operation *rows) {
     return false;
   }
+
+  /// The most tensors that a row program should read and write when programs
+  /// are joined of which each alone would do.
+  virtual size_t getMostTensors() { return std::numeric_limits<size_t>::max(); }
+
+  /// Bytes from which on an intermediate is better computed in chunks.
+  virtual int64_t getChunkThreshold() { return int64_t(32) << 20; }
 
   virtual MatmulTraits getMatmulTraits() { return {}; }
 

@@ -7,11 +7,13 @@
 
 #include "llvm/Support/LogicalResult.h"
 
+#include <memory>
 #include <string>
 
 namespace mixln {
 
 class ModelOp;
+struct TargetInfo;
 
 /// What fixes an executable. Everything else is a run-time flag.
 struct CompileOptions {
@@ -48,7 +50,8 @@ struct CompileOptions {
   Phase last = Phase::Emit;
   std::string dumpDirectory;
   int64_t chunkRows = 512;
-  int64_t chunkThreshold = int64_t(32) << 20;
+  /// 0: what suits the target.
+  int64_t chunkThreshold = 0;
   /// Bytes that the arena of a step may have; 0: no limit.
   int64_t memoryLimit = 0;
   /// Whether the executable can generate text.
@@ -82,6 +85,13 @@ mlir::LogicalResult addMeasurements(ModelOp model,
                                     const CompileOptions &options,
                                     std::string &error);
 
+/// The kernels of `options.target`, `cpu` being the CPU; null and in `error`
+/// why if there are none for --gpu_arch.
+std::unique_ptr<KernelGenerator> makeKernels(const CompileOptions &options,
+                                             const TargetInfo &cpu,
+                                             std::string &error);
+
+/// `generator` fills in what `options` leaves to the target.
 PhaseOptions getPhaseOptions(const CompileOptions &options,
                              KernelGenerator &generator);
 

@@ -9,8 +9,8 @@
 namespace mixln {
 
 struct MachineMemory {
-  /// Bytes free for a new process: MemAvailable and what the process's cgroups
-  /// (version 2 and 1) leave, whichever is less.
+  /// Bytes free for a new process: on the CPU MemAvailable and what the
+  /// process's cgroups (version 2 and 1) leave, whichever is less.
   int64_t available = 0;
   /// The same without what the runtime needs beside its arena.
   int64_t usable = 0;
@@ -20,6 +20,8 @@ struct MachineMemory {
 
 /// `root` stands in for / in tests.
 MachineMemory getMachineMemory(const std::string &root = "");
+/// Of the first GPU; nothing is available where there is none.
+MachineMemory getGpuMemory();
 
 } // namespace mixln
 

@@ -30,6 +30,12 @@ public:
   bool canWriteInPlace(mlir::Operation *op, unsigned operand,
                        unsigned result) override;
   bool canJoin(mlir::Operation *product, mlir::Operation *rows) override;
+  /// A thread loads all rows before it stores one, eight columns of each: more
+  /// than these do not stay in its 255 registers.
+  size_t getMostTensors() override { return 24; }
+  /// Chunks save memory alone: no cache holds one, and short products leave
+  /// multiprocessors idle.
+  int64_t getChunkThreshold() override { return int64_t(512) << 20; }
   MatmulTraits getMatmulTraits() override {
     bool generated = matmuls == MatmulSource::Generated;
     return {/*packs=*/false, /*lists=*/false, /*oddRows=*/generated,

@@ -175,13 +175,17 @@ def MixlnRematerialize : Pass<"mixln-rematerialize", "::mlir::ModuleOp"> {
     what is kept, where that is cheap; with `checkpoints` all but the narrowest
     place of each layer; for `memory-limit` those whose work is least for the
     bytes that they free, until the plan fits. Copies are joined with what reads
-    the same rows. The numbers stay the same, bit for bit.
+    the same rows, up to `most-tensors`: a stream that is computed again through
+    many layers would read a tensor of each. The numbers stay the same, bit for bit.
   }];
   let options = [
     Option<"memoryLimit", "memory-limit", "int64_t", "0",
            "bytes that the step's arena may have; 0: no limit">,
     Option<"checkpoints", "checkpoints", "bool", "false",
-           "keep only the narrowest place of each layer">];
+           "keep only the narrowest place of each layer">,
+    Option<"mostTensors", "most-tensors", "size_t",
+           "std::numeric_limits<size_t>::max()",
+           "tensors that a program joined here may read and write, at most">];
   let dependentDialects = ["::mixln::MixlnDialect",
                            "::mlir::tensor::TensorDialect"];
 }

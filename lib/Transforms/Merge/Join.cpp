@@ -46,6 +46,20 @@ std::optional<std::string> readsOtherThanRows(RowwiseOp a, RowwiseOp b) {
   return std::nullopt;
 }
 
+/// How many tensors `a` and `b` would read and write as one program.
+size_t tensorsOfBoth(RowwiseOp a, RowwiseOp b) {
+  llvm::SmallDenseSet<Value> tensors;
+  for (RowwiseOp op : {a, b}) {
+    tensors.insert(op->operand_begin(), op->operand_end());
+    tensors.insert(op->result_begin(), op->result_end());
+  }
+  for (Value result : a->getResults())
+    if (llvm::all_of(result.getUsers(),
+                     [&](Operation *user) { return user == b; }))
+      tensors.erase(result);
+  return tensors.size();
+}
+
 class Joiner {
 public:
   Joiner(EntryOp entry, const JoinOptions &options)
@@ -98,6 +112,9 @@ private:
       return "the second computes again what the first could have kept";
     if (auto reason = readsOtherThanRows(a, b))
       return reason;
+    if (size_t count = tensorsOfBoth(a, b); count > options.mostTensors)
+      return "together they would read and write " + std::to_string(count) +
+             " tensors, the most is " + std::to_string(options.mostTensors);
     SmallVector<Operation *> path = graph.indirectPath(a, b);
     if (path.empty())
       return std::nullopt;

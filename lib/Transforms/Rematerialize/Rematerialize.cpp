@@ -202,6 +202,7 @@ static bool rematerializeEntry(EntryOp entry, KernelGenerator &kernels,
   options.category = "mixln-rematerialize";
   options.dropStopGradient = true;
   options.fence = kBehindTurn;
+  options.mostTensors = kernels.getMostTensors();
   joinRowPrograms(entry, options);
   for (Operation &op : entry.getBody().front())
     op.removeDiscardableAttr(kBehindTurn);
@@ -287,6 +288,7 @@ struct RematerializePass
 
   void runOnOperation() override {
     ReferenceKernels reference;
+    reference.mostTensors = mostTensors;
     RematerializeOptions options;
     options.memoryLimit = memoryLimit;
     options.checkpoints = checkpoints;

@@ -1,6 +1,7 @@
 // RUN: mixln-opt %s --mixln-rematerialize | FileCheck %s
 // RUN: mixln-opt %s --mixln-rematerialize=checkpoints=true | FileCheck %s --check-prefix=POINTS
 // RUN: mixln-opt %s --mixln-rematerialize=memory-limit=140000 | FileCheck %s --check-prefix=LIMIT
+// RUN: mixln-opt %s --mixln-rematerialize=most-tensors=2 | FileCheck %s --check-prefix=FEW
 // RUN: mixln-opt %s --mixln-rematerialize -o %t.default && mixln-run %s --compare %t.default --entry step --random-inputs
 // RUN: mixln-opt %s --mixln-rematerialize=checkpoints=true -o %t.points && mixln-run %s --compare %t.points --entry step --random-inputs
 // RUN: mixln-opt %s --mixln-rematerialize=memory-limit=140000 -o %t.limit && mixln-run %s --compare %t.limit --entry step --random-inputs
@@ -25,6 +26,11 @@ mixln.variable @loss : tensor<1xf32> output
 // CHECK: %[[D:.*]]:2 = mixln.rowwise [64]
 // CHECK-SAME: layers.0.product.again
 // CHECK: mixln.matmul lhs(%[[D]]#{{[01]}} : tensor<64x64xf32>) rhs(%{{.*}} : tensor<64x32xf32>) transpose_lhs
+
+// Copies are not joined where one program would have more tensors than it may.
+// FEW-LABEL: mixln.entry @step
+// FEW: turn
+// FEW: mixln.site = "layers.0.product.again"
 
 // With checkpoints the layer's narrowest value is kept and the matmul behind it
 // repeated.

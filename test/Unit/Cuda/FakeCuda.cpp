@@ -91,8 +91,8 @@ FAKE(cuDevicePrimaryCtxRetain, Context *context, int) {
 SIMPLE(cuDevicePrimaryCtxRelease_v2, int)
 FAKE(cuCtxSetCurrent, Context) { return kSuccess; }
 FAKE(cuMemGetInfo_v2, size_t *free, size_t *total) {
-  *free = 1000;
-  *total = 2000;
+  *free = std::strtoull(setting("FAKE_CUDA_FREE", "1000").c_str(), nullptr, 10);
+  *total = 2 * *free;
   return kSuccess;
 }
 FAKE(cuMemAlloc_v2, DevicePointer *pointer, size_t bytes) {

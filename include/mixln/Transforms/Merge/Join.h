@@ -5,6 +5,8 @@
 
 #include "mixln/IR/Mixln.h"
 
+#include <limits>
+
 namespace mixln {
 
 struct JoinOptions {
@@ -15,6 +17,8 @@ struct JoinOptions {
   /// A discardable attribute that programs have on one side of a place in the
   /// entry; those of the two sides are not joined. Empty: there is none.
   llvm::StringRef fence;
+  /// The most tensors that a joined program may read and write.
+  size_t mostTensors = std::numeric_limits<size_t>::max();
 };
 
 /// Joins the row programs of `entry` until none can be joined, simplifies them,

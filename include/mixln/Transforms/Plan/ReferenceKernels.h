@@ -24,9 +24,12 @@ public:
   int64_t getBytes(mlir::RankedTensorType type) override;
   bool canWriteInPlace(mlir::Operation *op, unsigned operand,
                        unsigned result) override;
+  size_t getMostTensors() override { return mostTensors; }
   llvm::LogicalResult
   emitKernel(mlir::Operation *op, llvm::StringRef symbol, mlir::ModuleOp module,
              llvm::SmallVectorImpl<std::string> &phases) override;
+
+  size_t mostTensors = std::numeric_limits<size_t>::max();
 };
 
 } // namespace mixln
