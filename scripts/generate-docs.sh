@@ -2,6 +2,7 @@
 # Writes the reference of operations and passes from their definitions.
 #   scripts/generate-docs.sh [OUT_DIR]     default docs/reference
 set -euo pipefail
+case "${1-}" in -h | --help) sed -n 2,3p "$0"; exit ;; esac
 cd "$(dirname "$0")/.."
 out=${1:-docs/reference}
 mlir=${MIXLN_LLVM:-/usr/lib/llvm-22}

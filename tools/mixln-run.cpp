@@ -21,7 +21,7 @@ struct Options {
   std::string checkedNorm, checkedModel;
   /// Of the model that is checked.
   CompileOptions model;
-  bool chunked = false, help = false;
+  bool help = false;
 };
 
 /// A flag with a value, or a switch. `set` returns what is wrong, or nothing.
@@ -124,7 +124,6 @@ static std::vector<Flag> makeFlags(Options &options) {
                      "with " + std::string(ofNorm ? "--check, " : "") +
                          "--check-kernels: " + flag->help.str(),
                      [&options, flag](StringRef value) {
-                       options.chunked |= flag->name == "chunk_rows";
                        return flag->set(options.model, value);
                      }});
   }
@@ -221,7 +220,7 @@ static int checkModel(const Options &options) {
   check.seqLen = options.model.seqLen;
   if (!options.model.dtype.empty())
     check.dtype = options.model.dtype;
-  check.chunkRows = options.chunked ? options.model.chunkRows : 0;
+  check.chunkRows = options.model.chunks.rows;
   check.cpu = options.model.cpu;
   check.seed = options.run.seed;
   check.tolerance = options.run.tolerance.value_or(check.tolerance);

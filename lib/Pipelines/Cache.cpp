@@ -136,8 +136,8 @@ std::string mixln::getCacheKey(const CompileOptions &options,
     for (const auto &feature : sys::getHostCPUFeatures())
       if (feature.second)
         key.add(feature.first());
-  key.add(options.chunkRows);
-  key.add(options.chunkThreshold);
+  key.add(options.chunks.rows);
+  key.add(options.chunks.threshold);
   key.add(options.memoryLimit);
   key.add(options.checkpoints);
   key.add(options.generation);

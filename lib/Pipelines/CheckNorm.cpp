@@ -148,8 +148,8 @@ int mixln::checkModelKernels(const CheckModelOptions &options,
   PhaseOptions phases;
   phases.generator = &kernels;
   if (options.chunkRows > 0) {
-    phases.chunkRows = options.chunkRows;
-    phases.chunkThreshold = 1;
+    phases.chunks.rows = options.chunkRows;
+    phases.chunks.threshold = 1;
   }
   if (failed(runPhases(**module, PhaseRun(), phases)))
     return kDiffers;

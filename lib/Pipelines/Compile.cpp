@@ -200,10 +200,11 @@ PhaseOptions mixln::getPhaseOptions(const CompileOptions &options,
                                     KernelGenerator &generator) {
   PhaseOptions phases;
   phases.generator = &generator;
-  phases.chunkRows = options.chunkRows;
-  phases.chunkThreshold = options.chunkThreshold > 0
-                              ? options.chunkThreshold
-                              : generator.getChunkThreshold();
+  phases.chunks = generator.getChunkSizes();
+  if (options.chunks.rows > 0)
+    phases.chunks.rows = options.chunks.rows;
+  if (options.chunks.threshold > 0)
+    phases.chunks.threshold = options.chunks.threshold;
   phases.rematerialize = {options.memoryLimit, options.checkpoints};
   phases.generation = options.generation;
   // Whoever saves memory packs weights where they are read.

@@ -218,15 +218,15 @@ static const CompileFlag flags[] = {
                   ? std::string()
                   : "is '" + v.str() + "', expected all or train";
      }},
-    {"chunk_rows", "N", "rows of a chunk of the loss head (512)",
+    {"chunk_rows", "N", "rows of a chunk; default: 512, with cuda 8192",
      [](CompileOptions &o, StringRef v) {
-       return setPositive(o.chunkRows, v);
+       return setPositive(o.chunks.rows, v);
      }},
     {"chunk_threshold", "BYTES",
      "intermediates larger than this are computed in chunks; default: 32 MiB, "
      "with cuda 512 MiB",
      [](CompileOptions &o, StringRef v) {
-       return setPositive(o.chunkThreshold, v);
+       return setPositive(o.chunks.threshold, v);
      }},
 };
 

@@ -74,8 +74,8 @@ void mixln::buildPhase(Phase phase, OpPassManager &manager,
     // Chunks after joining: the loss's forward and backward are then one
     // program, and the logits have one reader less.
     MixlnChunkOptions chunk;
-    chunk.rows = options.chunkRows;
-    chunk.threshold = options.chunkThreshold;
+    chunk.rows = options.chunks.rows;
+    chunk.threshold = options.chunks.threshold;
     manager.addPass(createMixlnChunk(chunk));
     // Types after joining: what is carried from one row program to another is
     // known. Before packs, which narrow the weights.

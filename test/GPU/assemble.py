@@ -21,7 +21,6 @@ import sys
 import mixlntest as mt
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-EXCEPTIONS = []
 
 
 def check_products(exe):
@@ -41,28 +40,20 @@ def check_products(exe):
     return faults
 
 
-def local_bytes(ptx):
-    """kernel -> bytes of a thread that may lie in local memory."""
-    parameters = {m[1]: m[2].count(".param") for m in re.finditer(r"\.entry (\S+?)\((.*?)\n\)", ptx, re.S)}
-    return {name: max((most for pattern, least, most, reason in EXCEPTIONS
-                       if re.search(pattern, name) and count >= least), default=0)
-            for name, count in parameters.items()}
-
-
 def has_whole_chunks(name):
     """Whether it is a kernel of rows that are multiples of 16 bytes."""
     width = re.match(r"rows\$\S*?\$(\d+)(\$\d+)?$", name)
     return width is not None and int(width[1]) % 8 == 0
 
 
-def check_report(text, allowed):
+def check_report(text):
     """(kernels, faults) of what ptxas -v printed."""
     kernels, faults = [], []
     pattern = (r"Function properties for (\S+)\n\s*(\d+) bytes stack frame, (\d+) bytes spill stores, "
                r"(\d+) bytes spill loads")
     for match in re.finditer(pattern, text):
         kernels.append(match[1])
-        if any(match[i] != "0" for i in (2, 3, 4)) and int(match[2]) > allowed[match[1]]:
+        if any(match[i] != "0" for i in (2, 3, 4)):
             faults.append(f"{match[1]}: {match[2]} bytes of stack, {match[3]} and {match[4]} bytes spilled")
     return kernels, faults
 
@@ -85,7 +76,7 @@ def check_ptx(text):
     return faults
 
 
-def check_machine_code(cubin, kernels, allowed):
+def check_machine_code(cubin, kernels):
     """Faults of the instructions that nvdisasm prints."""
     text = subprocess.run([os.environ["MIXLN_NVDISASM"], "-c", cubin], capture_output=True, text=True, check=True).stdout
     bodies = dict(re.findall(r"^\.text\.(\S+):\n(.*?)(?=^\.text\.|\Z)", text, re.S | re.M))
@@ -94,7 +85,7 @@ def check_machine_code(cubin, kernels, allowed):
         operations = re.findall(r"^\s*/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9_.]*)", body, re.M)
         if not any(op == "EXIT" for op in operations):
             faults.append(f"{name}: no instructions")
-        if any(op.split(".")[0] in ("LDL", "STL") for op in operations) and not allowed.get(name):
+        if any(op.split(".")[0] in ("LDL", "STL") for op in operations):
             faults.append(f"{name}: local memory")
         if not has_whole_chunks(name):
             continue
@@ -138,11 +129,10 @@ def main():
                     print(f"FAIL {norm} {arch} {dtype}: {done.stderr}", flush=True)
                     continue
                 ptx = (phases / "09-emit.ptx").read_text()
-                allowed = local_bytes(ptx)
-                kernels, faults = check_report((phases / "09-emit.ptxas.txt").read_text(), allowed)
+                kernels, faults = check_report((phases / "09-emit.ptxas.txt").read_text())
                 faults += check_ptx(ptx) + check_products(args.work / "exe")
                 if args.machine_code:
-                    faults += check_machine_code(phases / "09-emit.cubin", kernels, allowed)
+                    faults += check_machine_code(phases / "09-emit.cubin", kernels)
                 count += len(kernels)
                 wrong += len(faults) + (not kernels)
                 for fault in faults:

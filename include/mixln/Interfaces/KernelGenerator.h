@@ -60,6 +60,14 @@ struct Launch {
   llvm::SmallVector<BlockShape> shapes;
 };
 
+/// How intermediates that are too large to be held are computed.
+struct ChunkSizes {
+  /// Rows of a chunk.
+  int64_t rows = 512;
+  /// Bytes from which on an intermediate is too large.
+  int64_t threshold = int64_t(32) << 20;
+};
+
 /// Kernels receive pointers in this order: the operands of the operation, its
 /// results, the workspace (where there is one).
 class KernelGenerator {
@@ -101,8 +109,7 @@ public:
   /// are joined of which each alone would do.
   virtual size_t getMostTensors() { return std::numeric_limits<size_t>::max(); }
 
-  /// Bytes from which on an intermediate is better computed in chunks.
-  virtual int64_t getChunkThreshold() { return int64_t(32) << 20; }
+  virtual ChunkSizes getChunkSizes() { return {}; }
 
   virtual MatmulTraits getMatmulTraits() { return {}; }
 

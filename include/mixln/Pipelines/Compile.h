@@ -49,9 +49,8 @@ struct CompileOptions {
   Phase done = Phase::Import;
   Phase last = Phase::Emit;
   std::string dumpDirectory;
-  int64_t chunkRows = 512;
   /// 0: what suits the target.
-  int64_t chunkThreshold = 0;
+  ChunkSizes chunks = {0, 0};
   /// Bytes that the arena of a step may have; 0: no limit.
   int64_t memoryLimit = 0;
   /// Whether the executable can generate text.

@@ -9,6 +9,7 @@
 #ifndef MIXLN_PIPELINES_PHASES_H
 #define MIXLN_PIPELINES_PHASES_H
 
+#include "mixln/Interfaces/KernelGenerator.h"
 #include "mixln/Transforms/Rematerialize/Rematerialize.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -18,8 +19,6 @@
 #include <string>
 
 namespace mixln {
-
-class KernelGenerator;
 
 enum class Phase {
   Import,
@@ -51,10 +50,7 @@ struct PhaseOptions {
   /// The target's kernels; the plan asks it for shapes and sizes. Null: plain
   /// tensors, for tests of the passes.
   KernelGenerator *generator = nullptr;
-  /// Rows of a chunk of the loss head and the size from which on an
-  /// intermediate is computed in chunks.
-  int64_t chunkRows = 512;
-  int64_t chunkThreshold = int64_t(32) << 20;
+  ChunkSizes chunks;
   /// Whether there are entries that generate text.
   bool generation = false;
   /// Whether packed weights of bf16 are kept from one update to the next.

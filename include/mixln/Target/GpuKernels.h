@@ -33,9 +33,9 @@ public:
   /// A thread loads all rows before it stores one, eight columns of each: more
   /// than these do not stay in its 255 registers.
   size_t getMostTensors() override { return 24; }
-  /// Chunks save memory alone: no cache holds one, and short products leave
-  /// multiprocessors idle.
-  int64_t getChunkThreshold() override { return int64_t(512) << 20; }
+  /// Chunks save memory alone: no cache holds one, short products leave
+  /// multiprocessors idle, and each chunk adds to the gradient of a weight.
+  ChunkSizes getChunkSizes() override { return {8192, int64_t(512) << 20}; }
   MatmulTraits getMatmulTraits() override {
     bool generated = matmuls == MatmulSource::Generated;
     return {/*packs=*/false, /*lists=*/false, /*oddRows=*/generated,
