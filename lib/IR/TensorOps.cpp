@@ -1,15 +1,12 @@
 //===- TensorOps.cpp - Operations on whole tensors ------------------------===//
 
 #include "mixln/IR/Mixln.h"
+#include "mixln/IR/TensorType.h"
 
 #include <cmath>
 
 using namespace mlir;
 using namespace mixln;
-
-static RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
 
 LogicalResult mixln::verifyExtents(Operation *op) {
   // Sizes in bytes then fit an int64_t, and nothing is divided by zero.

@@ -4,6 +4,7 @@
 
 #include "mixln-rt/program.h"
 #include "mixln/IR/Mixln.h"
+#include "mixln/IR/TensorType.h"
 #include "mixln/Interpreter/Interpreter.h"
 #include "mixln/Target/CPU.h"
 #include "mixln/Transforms/Plan/Storage.h"
@@ -21,10 +22,6 @@
 
 using namespace mlir;
 using namespace mixln;
-
-static RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
 
 //===----------------------------------------------------------------------===//
 // Inputs

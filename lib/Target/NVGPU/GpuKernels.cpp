@@ -10,16 +10,13 @@
 #include "mixln/Conversion/RowsToVector.h"
 #include "mixln/IR/Joined.h"
 #include "mixln/IR/PaddedRows.h"
+#include "mixln/IR/TensorType.h"
 #include "mixln/Target/OperationNames.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace mixln;
-
-static RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
 
 static Element elementOf(Value value) {
   return typeOf(value).getElementType().isBF16() ? Element::BF16 : Element::F32;

@@ -25,6 +25,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mixln/IR/Sites.h"
+#include "mixln/IR/TensorType.h"
 #include "mixln/Transforms/Merge/EntryGraph.h"
 #include "mixln/Transforms/Passes.h"
 
@@ -41,10 +42,6 @@ using namespace mlir;
 using namespace mixln;
 
 namespace {
-
-RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
 
 int64_t bytesOf(Value value) {
   RankedTensorType type = typeOf(value);

@@ -24,6 +24,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mixln/IR/PaddedRows.h"
+#include "mixln/IR/TensorType.h"
 #include "mixln/Transforms/Fuse/CopyRows.h"
 #include "mixln/Transforms/Passes.h"
 
@@ -36,10 +37,6 @@ namespace mixln {
 
 using namespace mlir;
 using namespace mixln;
-
-static RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
 
 /// Whether rows of the matrix start at addresses that products are slow on.
 static bool isOdd(Value matrix) {

@@ -38,6 +38,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mixln/IR/Sites.h"
+#include "mixln/IR/TensorType.h"
 #include "mixln/Transforms/Passes.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -53,10 +54,6 @@ using namespace mlir;
 using namespace mixln;
 
 namespace {
-
-RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
 
 void setElementType(Value value, Type element) {
   value.setType(typeOf(value).clone(element));

@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mixln/IR/Sites.h"
+#include "mixln/IR/TensorType.h"
 #include "mixln/Transforms/Passes.h"
 #include "mixln/Transforms/Rematerialize/RowParts.h"
 
@@ -26,10 +27,6 @@ namespace mixln {
 
 using namespace mlir;
 using namespace mixln;
-
-static RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
 
 namespace {
 /// A row program that reads a product only to add a tensor to it.

@@ -5,6 +5,7 @@
 #include "mixln/Analysis/Cost.h"
 #include "mixln/Analysis/Lifetimes.h"
 #include "mixln/IR/Sites.h"
+#include "mixln/IR/TensorType.h"
 #include "mixln/Transforms/Plan/Arena.h"
 #include "mixln/Transforms/Plan/PlanMemory.h"
 
@@ -16,10 +17,6 @@
 
 using namespace mlir;
 using namespace mixln;
-
-static RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
 
 //===----------------------------------------------------------------------===//
 // Row results

@@ -15,6 +15,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mixln/IR/TensorType.h"
 #include "mixln/Transforms/Merge/EntryGraph.h"
 #include "mixln/Transforms/Merge/RowRewrite.h"
 #include "mixln/Transforms/Passes.h"
@@ -58,10 +59,6 @@ private:
   DenseMap<unsigned, Value> storedAs;
 };
 } // namespace
-
-static RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
 
 static const void *opaque(size_t number) {
   return reinterpret_cast<const void *>(number);

@@ -2,6 +2,7 @@
 
 #include "GpuKernelHarness.h"
 #include "mixln/IR/Joined.h"
+#include "mixln/IR/TensorType.h"
 #include "mixln/Target/EmulatorObject.h"
 #include "mixln/Target/GPU.h"
 #include "mixln/Transforms/Plan/Storage.h"
@@ -25,10 +26,6 @@ extern "C" char *mixln_emu_shared();
 /// Keeps what the compiled code calls in this program.
 extern char *(*const keptEmulator)();
 char *(*const keptEmulator)() = mixln_emu_shared;
-
-static RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
 
 static DialectRegistry makeRegistry() {
   DialectRegistry registry;
