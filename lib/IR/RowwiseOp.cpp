@@ -277,28 +277,33 @@ LogicalResult RowwiseOp::verifyRegions() {
 
 using OperandList = SmallVector<OpAsmParser::UnresolvedOperand>;
 
-/// `(` %a, %b `:` type, type by map `)`: operands with types, each type
-/// followed by `by` and a map where `maps` is given and the map is not default.
+/// A type, followed by `by` and a map where `maps` is given and the map is not
+/// the default.
+static ParseResult parseTypeAndMap(OpAsmParser &parser,
+                                   SmallVectorImpl<Type> &types,
+                                   SmallVectorImpl<AffineMap> *maps,
+                                   AffineMap defaultMap) {
+  if (parser.parseType(types.emplace_back()))
+    return failure();
+  if (!maps)
+    return success();
+  AffineMap map = defaultMap;
+  if (succeeded(parser.parseOptionalKeyword("by")) &&
+      parser.parseAffineMap(map))
+    return failure();
+  maps->push_back(map);
+  return success();
+}
+
+/// `(` %a, %b `:` type, type by map `)`.
 static ParseResult parseOperands(OpAsmParser &parser, OperandList &operands,
                                  SmallVectorImpl<Type> &types,
                                  SmallVectorImpl<AffineMap> *maps,
                                  AffineMap defaultMap) {
-  if (parser.parseLParen() || parser.parseOperandList(operands) ||
-      parser.parseColon())
-    return failure();
-  auto parseType = [&]() -> ParseResult {
-    if (parser.parseType(types.emplace_back()))
-      return failure();
-    if (!maps)
-      return success();
-    AffineMap map = defaultMap;
-    if (succeeded(parser.parseOptionalKeyword("by")) &&
-        parser.parseAffineMap(map))
-      return failure();
-    maps->push_back(map);
-    return success();
-  };
-  return failure(parser.parseCommaSeparatedList(parseType) ||
+  return failure(parser.parseLParen() || parser.parseOperandList(operands) ||
+                 parser.parseColon() || parser.parseCommaSeparatedList([&] {
+                   return parseTypeAndMap(parser, types, maps, defaultMap);
+                 }) ||
                  parser.parseRParen());
 }
 
@@ -306,19 +311,9 @@ static ParseResult parseResults(OpAsmParser &parser,
                                 SmallVectorImpl<Type> &types,
                                 SmallVectorImpl<AffineMap> *maps,
                                 AffineMap defaultMap) {
-  return parser.parseCommaSeparatedList(
-      AsmParser::Delimiter::Paren, [&]() -> ParseResult {
-        if (parser.parseType(types.emplace_back()))
-          return failure();
-        if (!maps)
-          return success();
-        AffineMap map = defaultMap;
-        if (succeeded(parser.parseOptionalKeyword("by")) &&
-            parser.parseAffineMap(map))
-          return failure();
-        maps->push_back(map);
-        return success();
-      });
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, [&] {
+    return parseTypeAndMap(parser, types, maps, defaultMap);
+  });
 }
 
 ParseResult RowwiseOp::parse(OpAsmParser &parser, OperationState &state) {

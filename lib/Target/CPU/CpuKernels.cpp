@@ -8,23 +8,16 @@
 
 #include "mixln/Target/CpuKernels.h"
 
-#include "mixln/Conversion/AttentionToVector.h"
-#include "mixln/Conversion/EmbeddingToVector.h"
+#include "../KernelSpecs.h"
 #include "mixln/Conversion/MatmulToVector.h"
 #include "mixln/Conversion/MatvecToVector.h"
 #include "mixln/Conversion/RowsToVector.h"
-#include "mixln/IR/Mixln.h"
-#include "mixln/IR/TensorType.h"
 #include "mixln/Target/OperationNames.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace mixln;
-
-static Element elementOf(Value value) {
-  return typeOf(value).getElementType().isBF16() ? Element::BF16 : Element::F32;
-}
 
 static bool isPacked(Value value) {
   return isa_and_nonnull<PackedAttr>(typeOf(value).getEncoding());
@@ -120,27 +113,6 @@ static PackSpec specOf(PackOp op) {
 }
 
 static PairSpec pairSpecOf(PackOp op) { return {elementOf(op.getValue())}; }
-
-static EmbeddingSpec specOf(EmbeddingOp op) {
-  return {elementOf(op.getTable()), elementOf(op.getResult())};
-}
-
-static EmbeddingGradSpec specOf(EmbeddingGradOp op) {
-  return {/*accumulate=*/op.getInto() != nullptr, elementOf(op.getDy())};
-}
-
-template <typename OpTy> static AttentionSpec attentionSpecOf(OpTy op) {
-  AttentionSpec spec;
-  spec.seqLen = op.getSeqLen();
-  spec.headDim = op.getHeadDim();
-  spec.heads = op.getHeads();
-  spec.kvHeads = op.getKvHeads();
-  spec.element = elementOf(op.getQ());
-  spec.scale = op.getScoreScale();
-  if constexpr (std::is_same_v<OpTy, AttentionOp>)
-    spec.measured = !op.getScores().empty();
-  return spec;
-}
 
 static MatmulLaunch matmulLaunchOf(MatmulOp op, const TargetInfo &target) {
   SmallVector<MatmulExtents> products;

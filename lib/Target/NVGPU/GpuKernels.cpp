@@ -2,6 +2,7 @@
 
 #include "mixln/Target/GpuKernels.h"
 
+#include "../KernelSpecs.h"
 #include "mixln-rt/program.h"
 #include "mixln/Conversion/AttentionToNVVM.h"
 #include "mixln/Conversion/EmbeddingToGPU.h"
@@ -10,17 +11,12 @@
 #include "mixln/Conversion/RowsToVector.h"
 #include "mixln/IR/Joined.h"
 #include "mixln/IR/PaddedRows.h"
-#include "mixln/IR/TensorType.h"
 #include "mixln/Target/OperationNames.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace mixln;
-
-static Element elementOf(Value value) {
-  return typeOf(value).getElementType().isBF16() ? Element::BF16 : Element::F32;
-}
 
 static int64_t rowsOf(Value value) { return typeOf(value).getDimSize(0); }
 static int64_t columnsOf(Value value) { return typeOf(value).getDimSize(1); }
@@ -29,29 +25,8 @@ static int64_t columnsOf(Value value) { return typeOf(value).getDimSize(1); }
 // Specifications
 //===----------------------------------------------------------------------===//
 
-static EmbeddingSpec specOf(EmbeddingOp op) {
-  return {elementOf(op.getTable()), elementOf(op.getResult())};
-}
-
-static EmbeddingGradSpec specOf(EmbeddingGradOp op) {
-  return {/*accumulate=*/op.getInto() != nullptr, elementOf(op.getDy())};
-}
-
 /// Whether rows are multiples of what a thread loads at once.
 static bool isAligned(int64_t columns) { return columns % 8 == 0; }
-
-template <typename OpTy> static AttentionSpec attentionSpecOf(OpTy op) {
-  AttentionSpec spec;
-  spec.seqLen = op.getSeqLen();
-  spec.headDim = op.getHeadDim();
-  spec.heads = op.getHeads();
-  spec.kvHeads = op.getKvHeads();
-  spec.element = elementOf(op.getQ());
-  spec.scale = op.getScoreScale();
-  if constexpr (std::is_same_v<OpTy, AttentionOp>)
-    spec.measured = !op.getScores().empty();
-  return spec;
-}
 
 static rt::ElementType runtimeType(Value value) {
   return elementOf(value) == Element::BF16 ? rt::ElementType::BF16
