@@ -15,7 +15,6 @@ from summary import best_peers, figures, label, number
 
 HERE = pathlib.Path(__file__).resolve().parent
 FILES = [HERE.parent / "README.md", HERE / "README.md"]
-BEGIN, END = "<!-- benchmarks/table.py: begin -->", "<!-- benchmarks/table.py: end -->"
 
 
 def newest_cases():
@@ -70,24 +69,24 @@ def make_table():
     return "\n".join([*lines, "", f"Measured on {'; '.join(sorted(machines))}."])
 
 
-def main():
-    table = make_table()
-    mode = sys.argv[1] if len(sys.argv) > 1 else ""
+def place(table, files, script, mode):
+    """Prints `table`; with --write puts it between the markers of `files`, with --check fails if it is not there."""
     if mode not in ("--write", "--check"):
         print(table)
         return
-    for path in FILES:
+    begin, end = f"<!-- benchmarks/{script}: begin -->", f"<!-- benchmarks/{script}: end -->"
+    for path in files:
         text = path.read_text()
-        before, begin, rest = text.partition(BEGIN)
-        _, end, after = rest.partition(END)
-        if not begin or not end:
-            sys.exit(f"{path} has no markers {BEGIN} ... {END}")
-        made = f"{before}{BEGIN}\n{table}\n{END}{after}"
+        before, found, rest = text.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not found or not ended:
+            sys.exit(f"{path} has no markers {begin} ... {end}")
+        made = f"{before}{begin}\n{table}\n{end}{after}"
         if mode == "--write":
             path.write_text(made)
         elif made != text:
-            sys.exit(f"{path} differs from what the result files give; run benchmarks/table.py --write")
+            sys.exit(f"{path} differs from what the result files give; run benchmarks/{script} --write")
 
 
 if __name__ == "__main__":
-    main()
+    place(make_table(), FILES, "table.py", sys.argv[1] if len(sys.argv) > 1 else "")

@@ -2,7 +2,8 @@
 # Trains a thin deep model (24 layers) with six placements on C4 and books, and writes the report; goes on where it was.
 #   scripts/evidence.sh --c4 FOLDER --books FOLDER [--out DIR] [--bin DIR] [flags of mixln-sweep...]
 # FOLDERs hold *.train.json.gz and *.validation.json.gz. Stage 1 chooses a learning rate for each placement, stage 2
-# trains two seeds at it. About two and a half hours on two cores.
+# trains two seeds at it. About two and a half hours on two cores with AVX-512. A copy of benchmarks/results/evidence in
+# the place of DIR goes on from the runs that are recorded there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 c4= books= out=runs/evidence bin=build/release/bin
@@ -11,7 +12,7 @@ while (($#)); do
     --c4 | --books | --out | --bin)
       (($# > 1)) || { echo "evidence: $1 lacks its value" >&2; exit 2; }
       declare "${1#--}=$2"; shift 2 ;;
-    -h | --help) sed -n '2,5p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,6p' "$0"; exit 0 ;;
     *) break ;;
   esac
 done
@@ -33,7 +34,12 @@ sweep() { # NAME and further flags
   sed "s#@C4@#$c4#; s#@BOOKS@#$books#" "configs/runs/evidence_$1.json" > "$out/$1.json"
   "$bin/mixln-sweep" "$out/$1.json" --out "$out/$1" --data "$out/text/*.jsonl" --tokenizer "$tokenizer" "${@:2}"
 }
-sweep rates "$@"
+isDone() { # RESULTS
+  python3 -c 'import json, sys
+sys.exit(any(run["state"] not in ("done", "diverged") for run in json.load(open(sys.argv[1]))["runs"]))' "$1"
+}
+# Of stage 1 the results are enough.
+[[ -e "$out/rates/results.json" ]] && isDone "$out/rates/results.json" || sweep rates "$@"
 # Stage 2's file takes each placement's learning rate from stage 1's results.
 python3 - "$out/rates/results.json" configs/runs/evidence_seeds.json "$out/seeds.json" "$c4" "$books" <<'PYTHON'
 import json, sys
