@@ -176,7 +176,8 @@ def MixlnRematerialize : Pass<"mixln-rematerialize", "::mlir::ModuleOp"> {
     place of each layer; for `memory-limit` those whose work is least for the
     bytes that they free, until the plan fits. Copies are joined with what reads
     the same rows, up to `most-tensors`: a stream that is computed again through
-    many layers would read a tensor of each. The numbers stay the same, bit for bit.
+    many layers would read a tensor of each. The numbers stay the same, bit for
+    bit.
   }];
   let options = [
     Option<"memoryLimit", "memory-limit", "int64_t", "0",
