@@ -15,11 +15,11 @@ inline Element elementOf(mlir::Value tensor) {
                                                   : Element::F32;
 }
 
-inline EmbeddingSpec specOf(EmbeddingOp op) {
+inline EmbeddingSpec embeddingSpecOf(EmbeddingOp op) {
   return {elementOf(op.getTable()), elementOf(op.getResult())};
 }
 
-inline EmbeddingGradSpec specOf(EmbeddingGradOp op) {
+inline EmbeddingGradSpec embeddingSpecOf(EmbeddingGradOp op) {
   return {/*accumulate=*/op.getInto() != nullptr, elementOf(op.getDy())};
 }
 

@@ -149,7 +149,7 @@ std::string CpuKernels::getKey(Operation *op) {
         return "attention_grad." + attentionSpecOf(op).name();
       })
       .Case<EmbeddingOp, EmbeddingGradOp>(
-          [](auto op) { return specOf(op).name(); })
+          [](auto op) { return embeddingSpecOf(op).name(); })
       .Default([](Operation *) { return std::string(); });
 }
 
@@ -235,7 +235,7 @@ Launch CpuKernels::getLaunch(Operation *op) {
         return launch;
       })
       .Case([&](EmbeddingGradOp op) {
-        EmbeddingGradSpec spec = specOf(op);
+        EmbeddingGradSpec spec = embeddingSpecOf(op);
         int64_t rows = rowsOf(op.getDy()), columns = columnsOf(op.getDy());
         int64_t vocabulary = rowsOf(op.getResult());
         Launch launch;
@@ -300,7 +300,7 @@ LogicalResult CpuKernels::emitKernel(Operation *op, StringRef symbol,
   if (auto row = dyn_cast<RowwiseOp>(op))
     return emitRowKernel(row, symbol, builder, phases);
   if (auto grad = dyn_cast<EmbeddingGradOp>(op)) {
-    emitEmbeddingGradKernel(builder, symbol, specOf(grad), phases);
+    emitEmbeddingGradKernel(builder, symbol, embeddingSpecOf(grad), phases);
     return success();
   }
   phases.push_back(symbol.str());
@@ -337,7 +337,7 @@ LogicalResult CpuKernels::emitKernel(Operation *op, StringRef symbol,
         return success();
       })
       .Case([&](EmbeddingOp op) {
-        emitEmbeddingKernel(builder, symbol, specOf(op));
+        emitEmbeddingKernel(builder, symbol, embeddingSpecOf(op));
         return success();
       })
       .Default([](Operation *op) {

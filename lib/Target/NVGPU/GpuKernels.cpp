@@ -130,11 +130,11 @@ std::string GpuKernels::getKey(Operation *op) {
         return "attention_step." + attentionSpecOf(op).name();
       })
       .Case([](EmbeddingOp op) {
-        return specOf(op).name() +
+        return embeddingSpecOf(op).name() +
                alignment(isAligned(columnsOf(op.getResult())));
       })
       .Case([](EmbeddingGradOp op) {
-        return specOf(op).name() +
+        return embeddingSpecOf(op).name() +
                alignment(isAligned(columnsOf(op.getResult())));
       })
       .Default([](Operation *) { return std::string(); });
@@ -195,7 +195,7 @@ Launch GpuKernels::getLaunch(Operation *op) {
                                   columnsOf(op.getResult()));
       })
       .Case([](EmbeddingGradOp op) {
-        return gpuEmbeddingGradLaunch(specOf(op), rowsOf(op.getDy()),
+        return gpuEmbeddingGradLaunch(embeddingSpecOf(op), rowsOf(op.getDy()),
                                       columnsOf(op.getDy()),
                                       rowsOf(op.getResult()));
       })
@@ -276,12 +276,12 @@ LogicalResult GpuKernels::emitKernel(Operation *op, StringRef kernel,
       })
       .Case([&](EmbeddingOp op) {
         phases.push_back(symbol);
-        emitGpuEmbeddingKernel(builder, symbol, specOf(op),
+        emitGpuEmbeddingKernel(builder, symbol, embeddingSpecOf(op),
                                isAligned(columnsOf(op.getResult())));
         return success();
       })
       .Case([&](EmbeddingGradOp op) {
-        emitGpuEmbeddingGradKernel(builder, symbol, specOf(op),
+        emitGpuEmbeddingGradKernel(builder, symbol, embeddingSpecOf(op),
                                    isAligned(columnsOf(op.getResult())),
                                    phases);
         return success();
