@@ -2,8 +2,8 @@
 # Trains a thin deep model (24 layers) with six placements on C4 and books, and writes the report; goes on where it was.
 #   scripts/evidence.sh --c4 FOLDER --books FOLDER [--out DIR] [--bin DIR] [flags of mixln-sweep...]
 # FOLDERs hold *.train.json.gz and *.validation.json.gz. Stage 1 chooses a learning rate for each placement, stage 2
-# trains two seeds at it. About two and a half hours on two cores with AVX-512. A copy of benchmarks/results/evidence in
-# the place of DIR goes on from the runs that are recorded there.
+# trains two seeds at it: 33M tokens in all, some four hours on two AVX2 cores (--jobs 2). A copy of
+# benchmarks/results/evidence in the place of DIR goes on from the runs that are recorded there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 c4= books= out=runs/evidence bin=build/release/bin
