@@ -21,6 +21,20 @@ def table(head, rows):
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
+def loss_of(run, text):
+    """The loss on a text, or None: the run diverged, is not at its end, or is not there."""
+    if run is None or run["state"] != "done":
+        return None
+    return run.get("evaluations", {}).get(text, {}).get("loss")
+
+
+def shown(run, text, form="{:.3f}"):
+    loss = loss_of(run, text)
+    if loss is not None:
+        return form.format(loss)
+    return f"diverged at {run['step']:.0f}" if run and run["state"] == "diverged" else "-"
+
+
 def losses_by_rate(runs):
     """A row for each placement: the loss on C4 and on books at each learning rate."""
     rates = sorted({float(run["flags"]["lr"]) for run in runs})
@@ -28,12 +42,32 @@ def losses_by_rate(runs):
     for norm in dict.fromkeys(run["flags"]["norm"] for run in runs):
         row = [norm]
         for name in ("eval", "books"):
-            found = {float(run["flags"]["lr"]): run["evaluations"][name]["loss"] for run in runs
-                     if run["flags"]["norm"] == norm}
-            best = min(found.values())
-            row += [f"{found[rate]:.3f}" if found[rate] > best else f"**{found[rate]:.3f}**" for rate in rates]
+            found = {float(run["flags"]["lr"]): run for run in runs if run["flags"]["norm"] == norm}
+            losses = [loss for run in found.values() if (loss := loss_of(run, name)) is not None]
+            for rate in rates:
+                run = found.get(rate)
+                best = losses and loss_of(run, name) == min(losses)
+                row.append(f"**{shown(run, name)}**" if best else shown(run, name))
         rows.append(row)
     return table(["placement", *(f"{text} {rate:g}" for text in ("C4", "books") for rate in rates)], rows)
+
+
+def differences_table(results):
+    """Mean differences over seeds with their intervals, or None where no placement has two seeds."""
+    texts = {"eval": "C4", "books": "books"}
+    found = {(one["placement"], one["measure"]): one for one in results["differences"]
+             if one["each_at_its_best"] and one["seeds"] > 1 and one["measure"] in texts}
+    rows = []
+    for placement in dict.fromkeys(placement for placement, _ in found):
+        row = [placement]
+        for measure in texts:
+            one = found.get((placement, measure))
+            row += [str(one["seeds"]), f"{one['mean']:+.4f}", "{:+.4f} to {:+.4f}".format(*one["t_interval_95"])] \
+                if one else ["-", "-", "-"]
+        rows.append(row)
+    head = ["placement", *(f"{text} {what}".strip() for text in texts.values()
+                           for what in ("seeds", "to pre", "95 % interval"))]
+    return table(head, rows) if rows else None
 
 
 def thirds(numbers, form="{:.3f}"):
@@ -48,9 +82,9 @@ def at_layers(records, key):
     return [statistics.mean(layer) for layer in zip(*(record[key] for record in half))]
 
 
-def seeds_tables():
-    """(losses, layers): a row for each finished run of stage 2."""
-    runs = [run for run in json.loads((RESULTS / "seeds/results.json").read_text())["runs"] if run["state"] == "done"]
+def seeds_tables(results):
+    """(losses, layers): a row for each run of stage 2 that came to its end or diverged."""
+    runs = [run for run in results["runs"] if run["state"] in ("done", "diverged")]
     of_pre = {run["flags"]["seed"]: run for run in runs if run["flags"]["norm"] == "pre"}
     losses, layers = [], []
     for run in runs:
@@ -58,10 +92,12 @@ def seeds_tables():
         name = [flags["norm"], str(flags["seed"])]
         row = [*name, flags["lr"]]
         for text in ("eval", "books"):
-            loss = run["evaluations"][text]["loss"]
-            other = of_pre[flags["seed"]]["evaluations"][text]["loss"]
-            row += [f"{loss:.4f}", f"{loss - other:+.4f}" if flags["norm"] != "pre" else "-"]
+            loss, other = loss_of(run, text), loss_of(of_pre.get(flags["seed"]), text)
+            compares = flags["norm"] != "pre" and loss is not None and other is not None
+            row += [shown(run, text, "{:.4f}"), f"{loss - other:+.4f}" if compares else "-"]
         losses.append(row)
+        if run["state"] == "diverged":
+            continue
         records = [json.loads(line) for line in (folder / "layers.jsonl").read_text().splitlines()]
         after = json.loads((folder / "layers.json").read_text())
         layers.append([*name, thirds(at_layers(records, "gradient_norm"), "{:.1e}"),
@@ -76,9 +112,12 @@ def make_tables():
     rates = json.loads((RESULTS / "rates/results.json").read_text())["runs"]
     parts = ["Stage 1, loss after 0.5M tokens (natural logarithm; the best rate in bold):", losses_by_rate(rates)]
     if (RESULTS / "seeds/results.json").exists():
-        losses, layers = seeds_tables()
-        parts += ["Stage 2, loss after 2M tokens:", losses,
-                  "Stage 2, by layer: means of the first / middle / last eight layers; gradients and streams over the "
+        results = json.loads((RESULTS / "seeds/results.json").read_text())
+        losses, layers = seeds_tables(results)
+        parts += ["Stage 2, loss after 2M tokens:", losses]
+        if paired := differences_table(results):
+            parts += ["Stage 2, mean differences to pre over pairs of one seed, with paired 95 % t intervals:", paired]
+        parts += ["Stage 2, by layer: means of the first / middle / last eight layers; gradients and streams over the "
                   "second half of the\nupdates, angles and losses after the last:", layers]
     return "\n\n".join(parts) + "\n"
 

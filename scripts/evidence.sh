@@ -5,13 +5,16 @@
 # trains two seeds at it: 33M tokens in all, some four hours on two AVX2 cores (--jobs 2). A copy of
 # benchmarks/results/evidence in the place of DIR goes on from the runs that are recorded there.
 set -euo pipefail
+here=$PWD
 cd "$(dirname "$0")/.."
+# Names are meant as seen from where the script was started.
+fromHere() { if [[ "$1" == /* || "$here" == "$PWD" ]]; then echo "$1"; else echo "$here/$1"; fi; }
 c4= books= out=runs/evidence bin=build/release/bin
 while (($#)); do
   case "$1" in
     --c4 | --books | --out | --bin)
       (($# > 1)) || { echo "evidence: $1 lacks its value" >&2; exit 2; }
-      declare "${1#--}=$2"; shift 2 ;;
+      declare "${1#--}=$(fromHere "$2")"; shift 2 ;;
     -h | --help) sed -n '2,6p' "$0"; exit 0 ;;
     *) break ;;
   esac

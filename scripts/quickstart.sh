@@ -4,9 +4,12 @@
 # Text: --data or MIXLN_DATA; with --c4 a shard of C4, from an existing hub cache or fetched (about 40 MB, kept for the
 # next time); else English prose of a Debian package.
 set -euo pipefail
+here=$PWD
 cd "$(dirname "$0")/.."
+# Names are meant as seen from where the script was started.
+fromHere() { if [[ "$1" == /* || "$here" == "$PWD" ]]; then echo "$1"; else echo "$here/$1"; fi; }
 build=${MIXLN_BUILD:-build/release}
-data=${MIXLN_DATA:-}
+data=${MIXLN_DATA:+$(fromHere "$MIXLN_DATA")}
 c4=
 steps=400
 out=runs/quickstart-$(date +%Y%m%d-%H%M%S)
@@ -14,7 +17,8 @@ while (($#)); do
   case "$1" in
     --data | --steps | --out)
       (($# > 1)) || { echo "quickstart: $1 lacks its value" >&2; exit 2; }
-      declare "${1#--}=$2"; shift 2 ;;
+      [[ "$1" == --steps ]] && steps=$2 || declare "${1#--}=$(fromHere "$2")"
+      shift 2 ;;
     --c4) c4=1; shift ;;
     -h | --help) sed -n '2,5p' "$0"; exit 0 ;;
     *) echo "quickstart: unknown argument $1 (see --help)" >&2; exit 2 ;;

@@ -63,7 +63,7 @@ if shutil.which("chromium"):
 peers = os.environ.get("MIXLN_PYTHON", "")
 if peers:
     find = ("import importlib.util as u; "
-            "print(*(m for m in ('torch', 'safetensors', 'sentencepiece') if u.find_spec(m)))")
+            "print(*(m for m in ('torch', 'safetensors', 'sentencepiece', 'transformers') if u.find_spec(m)))")
     found = subprocess.run([peers, "-c", find], capture_output=True, text=True).stdout.split()
     if "safetensors" not in found and "torch" in found:
         found.remove("torch")

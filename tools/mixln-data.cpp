@@ -8,8 +8,10 @@
 #include "datatool/Tokenize.h"
 #include "datatool/TrainTokenizer.h"
 #include "support/Errors.h"
+#include "support/Terminal.h"
 
 #include <cstdio>
+#include <memory>
 
 using namespace mixln::rt;
 
@@ -34,9 +36,10 @@ static int tokenize(const std::vector<std::string> &arguments) {
   constexpr int64_t kMostTokens = int64_t(1) << 20;
   if (length > kMostTokens)
     badInput("--seq_len is ", length, ", expected at most ", kMostTokens);
-  checkWritableFile(out);
-  Tokenizer pieces(tokenizer);
-  TokenizeResult result = tokenizeFiles(expandGlob("--data", data), pieces,
+  naming("--out", [&] { checkWritableFile(out); });
+  auto pieces = naming("--tokenizer",
+                       [&] { return std::make_unique<Tokenizer>(tokenizer); });
+  TokenizeResult result = tokenizeFiles(expandGlob("--data", data), *pieces,
                                         packingOf(packing), length, out);
   std::printf("%s: %lld rows of %lld tokens, %lld counted labels\n",
               out.c_str(), static_cast<long long>(result.rows),
@@ -112,28 +115,34 @@ static const char *const usage =
     "       mixln-data train-tokenizer --data GLOB --vocab_size N --out FILE\n"
     "       mixln-data c4 --list | --verify | --fetch SPLIT[:FIRST-LAST]\n";
 
-int main(int argc, char **argv) {
-  std::vector<std::string> arguments(argv + 1, argv + argc);
+static int run(std::vector<std::string> arguments) {
   if (arguments.empty()) {
     std::fputs(usage, stderr);
     return ExitBadInput;
   }
   std::string command = arguments.front();
   arguments.erase(arguments.begin());
+  if (command == "--help" || command == "-h") {
+    std::fputs(usage, stdout);
+    return ExitDone;
+  }
+  if (command == "tokenize")
+    return tokenize(arguments);
+  if (command == "train-tokenizer" || command == "train_tokenizer")
+    return trainTokenizerCommand(arguments);
+  if (command == "c4")
+    return c4Command(arguments);
+  std::string near = nearest(command, {"tokenize", "train-tokenizer", "c4"});
+  badInput("unknown command '", command, "'",
+           near.empty() ? "" : ", did you mean " + near + "?");
+}
+
+int main(int argc, char **argv) {
   try {
-    if (command == "--help" || command == "-h") {
-      std::fputs(usage, stdout);
-      return ExitDone;
-    }
-    if (command == "tokenize")
-      return tokenize(arguments);
-    if (command == "train-tokenizer" || command == "train_tokenizer")
-      return trainTokenizerCommand(arguments);
-    if (command == "c4")
-      return c4Command(arguments);
-    std::string near = nearest(command, {"tokenize", "train-tokenizer", "c4"});
-    badInput("unknown command '", command, "'",
-             near.empty() ? "" : ", did you mean " + near + "?");
+    int status = run({argv + 1, argv + argc});
+    if (status == ExitDone)
+      finishStandardOutput();
+    return status;
   } catch (const InputError &error) {
     std::fprintf(stderr, "mixln-data: %s\n", error.what());
     return ExitBadInput;

@@ -3,6 +3,7 @@
 #include "checkpoint/OutputFile.h"
 #include "cli/Flags.h"
 #include "mixln/Report/Page.h"
+#include "mixln/Report/Placements.h"
 #include "support/Errors.h"
 
 #include <cstdio>
@@ -61,6 +62,11 @@ static int report(std::vector<std::string> arguments) {
     if (!readRun(paths[i], runs[i], error))
       badInput(error);
   nameRuns(runs);
+  tellPlacementsApart(runs);
+  if (!options.baseline.empty() &&
+      !findBaseline(placementsOf(runs), {}, options.baseline, options.baseline,
+                    error))
+    badInput("--baseline ", error);
   OutputFile file(out);
   file.write(renderPage(runs, options));
   file.commit();

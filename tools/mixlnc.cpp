@@ -40,6 +40,17 @@ static void printHelp() {
          << "\n'-' and '_' are interchangeable in flags.\n";
 }
 
+namespace {
+struct ValuedFlag {
+  StringRef name, shortName, placeholder;
+};
+} // namespace
+
+/// Of mixlnc alone; those that fix an executable are getCompileFlags().
+static constexpr ValuedFlag valued[] = {{"output", "-o", "EXE"},
+                                        {"fit", "", "BYTES"},
+                                        {"draw_memory", "", "FILE.svg"}};
+
 static int usage(const Twine &message) {
   errs() << "mixlnc: " << message << " (see mixlnc --help)\n";
   return 2;
@@ -60,31 +71,35 @@ int main(int argc, char **argv) {
       printHelp();
       return 0;
     }
-    std::string name = canonicalFlag(argument);
-    if (argument == "-o" || name.rfind("output", 0) == 0) {
-      if (i + 1 == arguments.size())
-        return usage("-o lacks its value EXE");
-      options.output = arguments[++i];
-    } else if (!argument.starts_with("-")) {
+    std::string name = canonicalFlag(argument), value;
+    StringRef spelled = StringRef(name).split('=').first;
+    const auto *known = find_if(valued, [&](const ValuedFlag &flag) {
+      return argument == flag.shortName || spelled == flag.name;
+    });
+    // --NAME=VALUE, or --NAME VALUE.
+    if (argument.starts_with("-") && known != std::end(valued)) {
+      name = known->name.str();
+      bool isInline = argument.contains('=');
+      if (!isInline && i + 1 == arguments.size())
+        return usage(argument + " lacks its value " + known->placeholder);
+      value = isInline ? argument.split('=').second.str() : arguments[++i];
+      if (value.empty())
+        return usage("--" + known->name + " needs a value, found an empty one");
+    }
+    if (!argument.starts_with("-")) {
       if (!options.input.empty())
         return usage("two inputs: " + options.input + " and " + argument);
       options.input = argument.str();
-    } else if (name == "fit" || name.rfind("fit=", 0) == 0) {
-      if (name == "fit" && i + 1 == arguments.size())
-        return usage("--fit lacks its value BYTES");
-      StringRef text = name == "fit" ? StringRef(arguments[++i])
-                                     : argument.split('=').second;
-      std::optional<int64_t> bytes = parseBytes(text);
+    } else if (name == "output") {
+      options.output = value;
+    } else if (name == "fit") {
+      std::optional<int64_t> bytes = parseBytes(value);
       if (!bytes)
-        return usage("--fit is '" + text +
+        return usage("--fit is '" + value +
                      "', expected a size such as 8GiB, 512MiB or 8G");
       fit = *bytes;
-    } else if (name == "draw_memory" || name.rfind("draw_memory=", 0) == 0) {
-      if (name == "draw_memory" && i + 1 == arguments.size())
-        return usage("--draw_memory lacks its value FILE.svg");
-      options.drawMemory = name == "draw_memory"
-                               ? arguments[++i]
-                               : argument.split('=').second.str();
+    } else if (name == "draw_memory") {
+      options.drawMemory = value;
     } else if (name == "explain") {
       options.explain = true;
     } else if (name == "print_python") {
@@ -96,9 +111,10 @@ int main(int argc, char **argv) {
     } else if (name == "verbose") {
       options.verbose = true;
     } else {
-      SmallVector<StringRef> names = {"fit",        "draw_memory",  "explain",
-                                      "print_plan", "print_python", "remarks",
-                                      "verbose",    "help"};
+      SmallVector<StringRef> names = {"explain", "print_plan", "print_python",
+                                      "remarks", "verbose",    "help"};
+      for (const ValuedFlag &flag : valued)
+        names.push_back(flag.name);
       for (const CompileFlag &flag : getCompileFlags())
         names.push_back(flag.name);
       auto near = nearestName(name, names);

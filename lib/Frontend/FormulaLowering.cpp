@@ -51,7 +51,9 @@ private:
       llvm::raw_string_ostream(number) << llvm::format("%a", node.number);
       return number;
     }
-    std::string result = node.name + "." + node.site + "(";
+    // A norm kind may have the name of an operator, such as neg.
+    std::string result = std::to_string(static_cast<int>(node.kind)) + "." +
+                         node.name + "." + node.site + "(";
     for (const FormulaRef &arg : node.args)
       result += text(*arg) + ",";
     return result + ")";

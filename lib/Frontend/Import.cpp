@@ -161,7 +161,11 @@ NormSiteAttr Importer::normSite(const NormUse &use, const Place &place,
     return {};
   NamedAttrList inits;
   if (use.gainInit) {
-    FailureOr<double> gain = number(use.gainInit, place);
+    // The row length is that of the site: an inner norm has another one than
+    // the stream.
+    Constants known = place.constants;
+    known["n"] = static_cast<double>(width);
+    FailureOr<double> gain = evaluateFormula(use.gainInit, known, error);
     if (failed(gain))
       return {};
     // A kind without a gain has nothing to set.

@@ -5,6 +5,7 @@
 #include "mixln/Frontend/FormulaLowering.h"
 #include "mixln/Frontend/Json.h"
 #include "mixln/Frontend/Wiring.h"
+#include "mixln/IR/Measure.h"
 
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
@@ -171,11 +172,35 @@ LogicalResult MeasureReader::add(const Measure &measure, StringRef name,
   return success();
 }
 
+/// Keys of layers.jsonl and layers.json that are no measurements of this kind.
+static constexpr StringLiteral kRecordKeys[] = {"step",
+                                                "norm",
+                                                "weights",
+                                                "loss",
+                                                "rows",
+                                                "rows_id",
+                                                "positions",
+                                                "samples",
+                                                "layer",
+                                                "index",
+                                                "gradient_norm",
+                                                "stream_rms",
+                                                "angular_distance",
+                                                "angular_distance_error",
+                                                "performance_drop",
+                                                "performance_drop_tokens"};
+
 LogicalResult MeasureReader::read(const std::string &name, const Json &json) {
   where = (file + ": " + name).str();
   if (name.empty() ||
       !llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; }))
     return fail("is no name of letters, digits and '_'");
+  if (llvm::is_contained(kRecordKeys, name))
+    return fail("is the name of a key beside the measurements, expected "
+                "another one");
+  for (MeasureOp other : model.getBody().getOps<MeasureOp>())
+    if (getMeasureName(other) == name)
+      return fail("is the name of a measurement already, expected another one");
   if (!json.is_object())
     return fail("is " + describe(json) +
                 ", expected an object with per, row and reduce");

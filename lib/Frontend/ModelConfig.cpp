@@ -157,8 +157,11 @@ static LogicalResult readSizes(ConfigReader &reader, ModelConfig &config) {
   return success();
 }
 
-static LogicalResult readNumbers(ConfigReader &reader, ModelConfig &config) {
-  // Newer configs keep the angle in an object of its own.
+/// Newer configs keep the angle in an object of its own. Where both are there,
+/// readers disagree about which one holds.
+static LogicalResult readRope(ConfigReader &reader, ModelConfig &config) {
+  if (failed(reader.number("rope_theta", config.ropeTheta, false)))
+    return failure();
   if (const Json *rope = reader.find("rope_parameters")) {
     if (!rope->is_object())
       return reader.fail("rope_parameters", "is " + Twine(describe(*rope)) +
@@ -173,11 +176,21 @@ static LogicalResult readNumbers(ConfigReader &reader, ModelConfig &config) {
         return reader.fail("rope_parameters.rope_theta",
                            "is " + Twine(describe(*theta)) +
                                ", expected a positive number");
+      if (const Json *plain = reader.find("rope_theta");
+          plain && *plain != *theta)
+        return reader.fail("rope_theta",
+                           "is " + Twine(describe(*plain)) +
+                               ", rope_parameters.rope_theta is " +
+                               Twine(describe(*theta)) + ": give one");
       config.ropeTheta = theta->get<double>();
     }
   }
-  if (failed(reader.number("rms_norm_eps", config.rmsNormEps, true)) ||
-      failed(reader.number("rope_theta", config.ropeTheta, false)) ||
+  return success();
+}
+
+static LogicalResult readNumbers(ConfigReader &reader, ModelConfig &config) {
+  if (failed(readRope(reader, config)) ||
+      failed(reader.number("rms_norm_eps", config.rmsNormEps, true)) ||
       failed(reader.number("initializer_range", config.initializerRange, true)))
     return failure();
   config.embeddingStd = config.initializerRange;

@@ -2,6 +2,8 @@
 
 #include "mixln/Frontend/Naming.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 using namespace llvm;
 using namespace mixln;
 
@@ -39,4 +41,66 @@ std::string mixln::atLayer(StringRef name, int64_t layer) {
   if (at == StringRef::npos)
     return name.str();
   return (name.take_front(at) + Twine(layer) + name.drop_front(at + 3)).str();
+}
+
+/// dir(torch.nn.Module()) of PyTorch 2.15 without what begins with '_'.
+static constexpr StringLiteral kModuleAttributes[] = {
+    "T_destination",
+    "add_module",
+    "apply",
+    "bfloat16",
+    "buffers",
+    "call_super_init",
+    "children",
+    "compile",
+    "cpu",
+    "cuda",
+    "double",
+    "dump_patches",
+    "eval",
+    "extra_repr",
+    "float",
+    "forward",
+    "get_buffer",
+    "get_extra_state",
+    "get_parameter",
+    "get_submodule",
+    "half",
+    "ipu",
+    "load_state_dict",
+    "modules",
+    "mtia",
+    "named_buffers",
+    "named_children",
+    "named_modules",
+    "named_parameters",
+    "parameters",
+    "register_backward_hook",
+    "register_buffer",
+    "register_forward_hook",
+    "register_forward_pre_hook",
+    "register_full_backward_hook",
+    "register_full_backward_pre_hook",
+    "register_load_state_dict_post_hook",
+    "register_load_state_dict_pre_hook",
+    "register_module",
+    "register_parameter",
+    "register_state_dict_post_hook",
+    "register_state_dict_pre_hook",
+    "requires_grad_",
+    "set_extra_state",
+    "set_submodule",
+    "share_memory",
+    "state_dict",
+    "to",
+    "to_empty",
+    "train",
+    "training",
+    "type",
+    "xpu",
+    "zero_grad"};
+
+bool mixln::isModuleAttribute(StringRef name) {
+  // A module keeps its own state under names that begin with '_'.
+  return name.starts_with("_") || is_contained(kModuleAttributes, name);
 }

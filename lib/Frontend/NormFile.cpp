@@ -1,6 +1,7 @@
 //===- NormFile.cpp - Norm files: the whole and its pieces ----------------===//
 
 #include "NormFileParser.h"
+#include "mixln/Frontend/Naming.h"
 #include "mixln/Frontend/Presets.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -61,6 +62,18 @@ LogicalResult NormFileParser::checkNewName(StringRef name, StringRef where,
                            "cannot name a " +
                            what);
   return success();
+}
+
+LogicalResult NormFileParser::checkModuleName(StringRef name, StringRef where) {
+  // Modules of every model, which an exported one could not hold as well.
+  static const StringRef modules[] = {"layers", "embed_tokens", "self_attn",
+                                      "mlp"};
+  if (!isModuleAttribute(name) && !is_contained(modules, name))
+    return success();
+  return fail(where, "'" + name +
+                         "' has a meaning in PyTorch's modules already and "
+                         "cannot name a parameter of an exported model; give "
+                         "it another name");
 }
 
 LogicalResult NormFileParser::formula(const Json &value, StringRef where,
@@ -216,6 +229,10 @@ LogicalResult NormFileParser::params(const Json &json) {
       names.names[other] = FormulaType::Number;
     ParamSpec out;
     if (failed(param(value, at, name, names, false, out)))
+      return failure();
+    // Those of a sub-layer have its name before theirs.
+    if (out.per != ParamSpec::Per::SubLayer &&
+        failed(checkModuleName(name, at)))
       return failure();
     spec.params.push_back(out);
   }

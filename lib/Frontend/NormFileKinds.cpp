@@ -46,7 +46,8 @@ LogicalResult NormFileParser::parseKinds(const Json &json, bool builtin) {
                      "an object of at most 32 parameters");
       for (const auto &[paramName, paramValue] : params->items()) {
         std::string paramAt = at + ".params." + paramName;
-        if (failed(checkNewName(paramName, paramAt, "parameter")))
+        if (failed(checkNewName(paramName, paramAt, "parameter")) ||
+            failed(checkModuleName(paramName, paramAt)))
           return failure();
         if (paramName == "x" || is_contained(all, paramName))
           return fail(paramAt,

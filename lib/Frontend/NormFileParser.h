@@ -37,6 +37,8 @@ private:
                                 llvm::ArrayRef<llvm::StringRef> known);
   llvm::LogicalResult checkNewName(llvm::StringRef name, llvm::StringRef where,
                                    llvm::StringRef what);
+  llvm::LogicalResult checkModuleName(llvm::StringRef name,
+                                      llvm::StringRef where);
 
   llvm::LogicalResult formula(const Json &value, llvm::StringRef where,
                               const FormulaNames &names, bool rowAllowed,

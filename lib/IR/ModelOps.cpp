@@ -2,6 +2,8 @@
 
 #include "mixln/IR/Mixln.h"
 
+#include "InMemory.h"
+
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 
@@ -46,9 +48,6 @@ static void printExactNumbers(OpAsmPrinter &printer, Operation *,
   printer << "]";
 }
 
-/// So that a size in bytes fits an int64_t with room to spare.
-static constexpr int64_t kMaxElements = int64_t(1) << 56;
-
 //===----------------------------------------------------------------------===//
 // ModelOp
 //===----------------------------------------------------------------------===//
@@ -86,9 +85,14 @@ LogicalResult ModelOp::verify() {
     return emitOpError() << "batch_size * seq_len is " << rows
                          << ", expected at most 2147483647";
   for (StringRef key :
-       {"rms_norm_eps", "rope_theta", "initializer_range", "embedding_std"})
-    if (!getConfig().getAs<FloatAttr>(key))
+       {"rms_norm_eps", "rope_theta", "initializer_range", "embedding_std"}) {
+    auto number = getConfig().getAs<FloatAttr>(key);
+    if (!number)
       return emitOpError() << "config lacks the number " << key;
+    if (!number.getValue().isFinite())
+      return emitOpError() << key << " is " << number
+                           << ", expected a finite number";
+  }
   for (StringRef key : {"attention_scale", "logit_scale"}) {
     Attribute value = getConfig().get(key);
     FloatAttr number = findDouble(key);
@@ -294,15 +298,8 @@ LogicalResult MeasureOp::verify() {
 
 LogicalResult VariableOp::verify() {
   auto type = cast<RankedTensorType>(getType());
-  if (!type.hasStaticShape())
-    return emitOpError() << "has type " << type << ", expected a static shape";
-  int64_t elements = 1;
-  for (int64_t extent : type.getShape())
-    if (extent > kMaxElements ||
-        __builtin_mul_overflow(elements, extent, &elements) ||
-        elements > kMaxElements)
-      return emitOpError() << "has type " << type << ", expected at most "
-                           << kMaxElements << " elements";
+  if (std::string expected = whyNotInMemory(type); !expected.empty())
+    return emitOpError() << "has type " << type << ", expected " << expected;
   if (getRole() == Role::Scalar && (type.getShape() != ArrayRef<int64_t>{1} ||
                                     !type.getElementType().isF32()))
     return emitOpError() << "is a scalar of type " << type

@@ -2,6 +2,8 @@
 
 #include "mixln/IR/Mixln.h"
 
+#include "InMemory.h"
+
 using namespace mlir;
 using namespace mixln;
 
@@ -23,6 +25,17 @@ LogicalResult DispatchOp::verify() {
   if (getWrites().size() != getWriteTypes().size())
     return emitOpError() << "has " << getWrites().size() << " writes and "
                          << getWriteTypes().size() << " types of them";
+  for (Attribute attr :
+       llvm::concat<const Attribute>(getReadTypes(), getWriteTypes())) {
+    Type type = cast<TypeAttr>(attr).getValue();
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    std::string expected = tensor ? whyNotInMemory(tensor) : "a tensor";
+    if (!expected.empty())
+      return emitOpError() << "reads or writes " << type << ", expected "
+                           << expected;
+  }
+  if (llvm::any_of(getDomain(), [](int64_t extent) { return extent <= 0; }))
+    return emitOpError("domain has an extent that is not positive");
   for (int64_t offset : llvm::concat<const int64_t>(getReads(), getWrites()))
     if (offset < 0)
       return emitOpError() << "offset " << offset << " is negative";
@@ -49,5 +62,35 @@ LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &tables) {
         << prototype->getNumResults() << " results";
     return diag;
   }
+  // Their extents may differ: see verifyLaunches.
+  auto verifyType = [&](Attribute attr, Value value,
+                        StringRef what) -> LogicalResult {
+    auto found = cast<RankedTensorType>(cast<TypeAttr>(attr).getValue());
+    auto expected = dyn_cast<RankedTensorType>(value.getType());
+    if (expected && found.getRank() == expected.getRank() &&
+        found.getElementType() == expected.getElementType())
+      return success();
+    InFlightDiagnostic diag = emitOpError() << what << " " << found;
+    diag.attachNote(kernel.getLoc())
+        << "the kernel's prototype has " << value.getType() << " there";
+    return diag;
+  };
+  for (auto [attr, operand] :
+       llvm::zip(getReadTypes(), prototype->getOperands()))
+    if (failed(verifyType(attr, operand, "reads")))
+      return failure();
+  for (auto [attr, result] :
+       llvm::zip(getWriteTypes(), prototype->getResults()))
+    if (failed(verifyType(attr, result, "writes")))
+      return failure();
+  auto rowwise = dyn_cast<RowwiseOp>(prototype);
+  size_t dimensions = rowwise ? rowwise.getDomain().size() : 0;
+  size_t values = rowwise ? rowwise.getValues().size() : 0;
+  if (getDomain().size() != dimensions)
+    return emitOpError() << "domain has " << getDomain().size()
+                         << " dimensions, the kernel's has " << dimensions;
+  if (getValues().size() != values)
+    return emitOpError() << "has " << getValues().size()
+                         << " values, the kernel has " << values;
   return success();
 }

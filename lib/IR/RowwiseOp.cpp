@@ -2,6 +2,11 @@
 
 #include "mixln/IR/Mixln.h"
 
+#include "llvm/Support/CheckedArithmetic.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <algorithm>
+
 using namespace mlir;
 using namespace mixln;
 
@@ -128,6 +133,52 @@ void RowwiseOp::build(OpBuilder &builder, OperationState &state,
 // Verification
 //===----------------------------------------------------------------------===//
 
+/// The least and the greatest number.
+using Bounds = std::pair<int64_t, int64_t>;
+
+/// Bounds of `a` + `b` or `a` * `b`; none where they overflow.
+template <typename Function>
+static std::optional<Bounds> combine(Bounds a, Bounds b, Function function) {
+  std::optional<int64_t> first = function(a.first, b.first);
+  std::optional<int64_t> second = function(a.second, b.second);
+  if (!first || !second)
+    return std::nullopt;
+  return std::minmax(*first, *second);
+}
+
+/// Bounds of an index on `domain`. None where it is no number that kernels can
+/// compute: they divide unsigned numbers, and only by constants.
+static std::optional<Bounds> boundsOf(AffineExpr expr,
+                                      ArrayRef<int64_t> domain) {
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return Bounds(0, domain[dim.getPosition()] - 1);
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return Bounds(constant.getValue(), constant.getValue());
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return std::nullopt;
+  std::optional<Bounds> a = boundsOf(binary.getLHS(), domain);
+  std::optional<Bounds> b = boundsOf(binary.getRHS(), domain);
+  if (!a || !b)
+    return std::nullopt;
+  if (expr.getKind() == AffineExprKind::Add)
+    return combine(*a, *b, llvm::checkedAdd<int64_t>);
+  // Everything else has a constant on the right.
+  int64_t factor = b->first;
+  if (factor != b->second)
+    return std::nullopt;
+  if (expr.getKind() == AffineExprKind::Mul)
+    return combine(*a, *b, llvm::checkedMul<int64_t>);
+  if (factor <= 0 || a->first < 0)
+    return std::nullopt;
+  if (expr.getKind() == AffineExprKind::FloorDiv)
+    return Bounds(a->first / factor, a->second / factor);
+  if (expr.getKind() == AffineExprKind::CeilDiv)
+    return Bounds(llvm::divideCeilSigned(a->first, factor),
+                  llvm::divideCeilSigned(a->second, factor));
+  return a->second < factor ? *a : Bounds(0, factor - 1);
+}
+
 static LogicalResult verifyRowOperand(RowwiseOp op, unsigned i) {
   auto type = cast<RankedTensorType>(op.getRows()[i].getType());
   AffineMap map = op.getRowMap(i);
@@ -142,31 +193,19 @@ static LogicalResult verifyRowOperand(RowwiseOp op, unsigned i) {
     return op.emitOpError()
            << "argument of row operand " << i << " has type " << found
            << " but " << type << " is read through " << op.getRowMaps()[i];
-  // Maps are monotone sums of terms d, d + c, d mod c: the last point reaches
-  // furthest, except under mod, where the modulus does.
   for (auto [result, extent] : llvm::zip(map.getResults(), type.getShape())) {
-    int64_t reach = 0;
-    if (auto binary = dyn_cast<AffineBinaryOpExpr>(result);
-        binary && binary.getKind() == AffineExprKind::Mod) {
-      auto modulus = dyn_cast<AffineConstantExpr>(binary.getRHS());
-      if (!modulus)
-        return op.emitOpError() << "map of row operand " << i
-                                << " has a modulus that is not a constant";
-      reach = modulus.getValue();
-    } else {
-      SmallVector<AffineExpr> last;
-      for (int64_t size : domain)
-        last.push_back(getAffineConstantExpr(size - 1, op.getContext()));
-      auto value = dyn_cast<AffineConstantExpr>(
-          simplifyAffineExpr(result.replaceDims(last), 0, 0));
-      if (!value)
-        return op.emitOpError()
-               << "map of row operand " << i << " is not affine in the domain";
-      reach = value.getValue() + 1;
-    }
-    if (reach > extent)
+    std::optional<Bounds> bounds = boundsOf(result, domain);
+    if (!bounds)
+      return op.emitOpError()
+             << "map of row operand " << i << " is " << op.getRowMaps()[i]
+             << ", expected sums and multiples of dimensions, and what is not "
+                "negative divided by positive constants";
+    if (bounds->first < 0)
       return op.emitOpError() << "row operand " << i << " of type " << type
-                              << " is read up to index " << reach - 1
+                              << " is read from index " << bounds->first;
+    if (bounds->second >= extent)
+      return op.emitOpError() << "row operand " << i << " of type " << type
+                              << " is read up to index " << bounds->second
                               << " of a dimension of " << extent;
   }
   return success();
@@ -178,6 +217,14 @@ static bool canBeYielded(Type type) {
   if (vector && (vector.getRank() != 1 || vector.isScalable()))
     return false;
   return (vector ? vector.getElementType() : type).isIntOrFloat();
+}
+
+/// Whether a value of type `computed` may lie in memory as `found`: f32 may be
+/// narrower there.
+static bool canBeStored(RankedTensorType computed, RankedTensorType found) {
+  return found == computed ||
+         (computed.getElementType().isF32() &&
+          found == computed.clone(BFloat16Type::get(found.getContext())));
 }
 
 LogicalResult RowwiseOp::verifyRegions() {
@@ -231,13 +278,15 @@ LogicalResult RowwiseOp::verifyRegions() {
   for (auto [value, result] : llvm::zip(yield.getRows(), getRowResults())) {
     RankedTensorType expected = rowResultType(domain, value.getType());
     auto found = cast<RankedTensorType>(result.getType());
-    if (found.getShape() != expected.getShape())
+    // Rows may also have a layout of their own.
+    if (!canBeStored(expected, RankedTensorType::get(found.getShape(),
+                                                     found.getElementType())))
       return emitOpError() << "row result has type " << found << ", expected "
                            << expected;
   }
   for (auto [i, value] : llvm::enumerate(yield.getSums())) {
     AffineMap map = getSumMap(i);
-    if (map.getNumDims() != domain.size() ||
+    if (map.getNumDims() != domain.size() || map.getNumResults() > 1 ||
         llvm::any_of(map.getResults(), [](AffineExpr expr) {
           auto dim = dyn_cast<AffineDimExpr>(expr);
           return !dim || dim.getPosition() == 0;
@@ -247,8 +296,7 @@ LogicalResult RowwiseOp::verifyRegions() {
                            << getSumMaps()[i];
     RankedTensorType expected = sumResultType(domain, map, value.getType());
     auto found = cast<RankedTensorType>(getSumResults()[i].getType());
-    if (found != expected &&
-        found != expected.clone(BFloat16Type::get(getContext())))
+    if (!canBeStored(expected, found))
       return emitOpError() << "sum result has type "
                            << getSumResults()[i].getType() << ", expected "
                            << expected;

@@ -215,6 +215,10 @@ template <typename OpTy> static LogicalResult verifyAttention(OpTy op) {
   if (failed(expectRank(op, "lse", op.getLse(), 2)) || failed(verifyHeads(op)))
     return failure();
   RankedTensorType q = typeOf(op.getQ()), lse = typeOf(op.getLse());
+  // v has the type of k.
+  if (failed(expect(op, "number of rows of k", typeOf(op.getK()).getDimSize(0),
+                    q.getDimSize(0))))
+    return failure();
   if (q.getDimSize(0) % op.getSeqLen() != 0)
     return op.emitOpError()
            << "number of rows " << q.getDimSize(0)
@@ -279,5 +283,57 @@ LogicalResult AttentionStepOp::verify() {
     if (value.getType() != cache)
       return emitOpError() << what << " has type " << value.getType()
                            << ", expected " << cache;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Measurements
+//===----------------------------------------------------------------------===//
+
+LogicalResult MeasureAtOp::verify() {
+  if (failed(verifyExtents(*this)))
+    return failure();
+  if (getNumbers().empty() || getValues().empty())
+    return emitOpError("needs values and numbers");
+  for (Value value : getValues())
+    if (failed(expectRank(*this, "a value", value, 2)))
+      return failure();
+  int64_t rows = typeOf(getValues().front()).getDimSize(0);
+  for (Value value : getValues())
+    if (failed(expect(*this, "number of rows of a value",
+                      typeOf(value).getDimSize(0), rows)))
+      return failure();
+  auto ofRows = RankedTensorType::get({rows}, Float32Type::get(getContext()));
+  for (Value number : getNumbers())
+    if (number.getType() != ofRows)
+      return emitOpError() << "yields " << number.getType() << ", expected "
+                           << ofRows;
+  return success();
+}
+
+LogicalResult MeasureAtOp::verifySymbolUses(SymbolTableCollection &tables) {
+  auto module = (*this)->getParentOfType<ModuleOp>();
+  auto measure = tables.lookupSymbolIn<MeasureOp>(module, getMeasureAttr());
+  if (!measure)
+    return emitOpError() << "unknown measurement " << getMeasureAttr();
+  Block &body = measure.getBody().front();
+  size_t inputs = body.getNumArguments();
+  size_t results = cast<YieldOp>(body.getTerminator()).getRows().size();
+  if (getValues().size() != inputs || getNumbers().size() != results) {
+    InFlightDiagnostic diag = emitOpError()
+                              << "has " << getValues().size() << " values and "
+                              << getNumbers().size() << " numbers";
+    diag.attachNote(measure.getLoc())
+        << "the measurement has " << inputs << " inputs and " << results
+        << " results";
+    return diag;
+  }
+  for (auto [value, argument] : llvm::zip(getValues(), body.getArguments())) {
+    RankedTensorType type = typeOf(value);
+    Type row = VectorType::get(type.getDimSize(1), type.getElementType());
+    if (argument.getType() != row)
+      return emitOpError() << "has a value of type " << type
+                           << " for rows of type " << argument.getType();
+  }
   return success();
 }

@@ -26,6 +26,7 @@
 #include "mixln/Target/PrintPython.h"
 #include "mixln/Transforms/Expand/Explain.h"
 #include "mixln/Transforms/Plan/PlanMemory.h"
+#include "mixln/Transforms/Plan/VerifyPlan.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/Remarks.h"
@@ -473,6 +474,12 @@ int Compilation::emit(KernelGenerator &generator, const TargetInfo &target) {
   return 0;
 }
 
+static bool hasDispatches(ModuleOp module) {
+  return llvm::any_of(module.getOps<EntryOp>(), [](EntryOp entry) {
+    return !entry.getBody().front().getOps<DispatchOp>().empty();
+  });
+}
+
 int Compilation::run() {
   PlainDiagnostics diagnostics(&context);
   bool emitsExecutable = options.last == Phase::Emit && !options.explain &&
@@ -525,6 +532,12 @@ int Compilation::run() {
     return report(error, kBadInput);
   KernelGenerator &generator = *kernels;
   PhaseOptions phaseOptions = getPhaseOptions(options, generator);
+  // Kernels read and write where a plan says: it is trusted no more than its
+  // file. Kernels alone are no plan.
+  if (options.done >= Phase::Plan && hasDispatches(*module) &&
+      (failed(verifyPhase(Phase::Plan, *module, phaseOptions)) ||
+       failed(verifyLaunches(*module, generator))))
+    return kBadInput;
   PhaseRun phaseRun;
   phaseRun.done = options.done;
   phaseRun.last = std::min(options.last, Phase::Plan);

@@ -210,8 +210,7 @@ static const CompileFlag flags[] = {
                   ? std::string()
                   : "is '" + v.str() + "', expected no value, true or false";
      }},
-    {"entries", "WHICH",
-     "all; train: without those that generate text, which only a CPU has (all)",
+    {"entries", "WHICH", "all; train: without those that generate text (all)",
      [](CompileOptions &o, StringRef v) {
        o.generation = v != "train";
        return v == "all" || v == "train"

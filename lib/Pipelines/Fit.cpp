@@ -180,9 +180,8 @@ int mixln::printFit(const CompileOptions &options, int64_t limit,
           formatBytes(bytes) + (bytes <= limit ? "" : " (too much)");
     }
   }
-  os << "memory of a step, T " << options.seqLen << ", "
-     << (options.dtype.empty() ? "fp32" : options.dtype) << ", limit "
-     << formatBytes(limit) << "\n"
+  os << "memory of a step, T " << options.seqLen << ", " << getDtype(options)
+     << ", limit " << formatBytes(limit) << "\n"
      << llvm::right_justify("micro-batch", 12);
   for (auto &[recompute, name] : columns)
     os << llvm::right_justify(name, 28);

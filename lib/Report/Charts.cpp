@@ -55,22 +55,27 @@ Figure mixln::report::heatMap(const std::string &title, const Axis &x,
 
 void mixln::report::shareColors(std::vector<Figure> &figures) {
   double low = std::numeric_limits<double>::infinity(), high = -low;
+  bool logarithmic = true;
   for (const Figure &figure : figures) {
     if (figure.chart["kind"] != "heat")
       continue;
-    bool logarithmic = figure.chart["value"]["log"].get<bool>();
+    logarithmic &= figure.chart["value"]["log"].get<bool>();
     for (const ordered_json &row : figure.chart["cells"])
       for (const ordered_json &cell : row) {
         double value = cell.get<double>();
-        if (!std::isfinite(value) || (logarithmic && value <= 0))
+        if (!std::isfinite(value))
           continue;
         low = std::min(low, value);
         high = std::max(high, value);
       }
   }
-  for (Figure &figure : figures)
-    if (figure.chart["kind"] == "heat" && low <= high)
-      figure.chart["range"] = {low, high};
+  for (Figure &figure : figures) {
+    if (figure.chart["kind"] != "heat" || !(low <= high))
+      continue;
+    // A color is one value in all of them, so one zero makes all linear.
+    figure.chart["value"]["log"] = logarithmic;
+    figure.chart["range"] = {low, high};
+  }
 }
 
 Figure mixln::report::intervals(const std::string &title, const Axis &x,

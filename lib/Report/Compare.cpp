@@ -1,6 +1,7 @@
 //===- Compare.cpp - Which runs may be compared ---------------------------===//
 
 #include "mixln/Report/Compare.h"
+#include "mixln/Report/RunKeys.h"
 
 #include "llvm/ADT/StringRef.h"
 
@@ -39,12 +40,13 @@ mixln::report::flatten(const ordered_json &about) {
   return out;
 }
 
-/// When and where a run was, not what.
-static bool isCircumstance(const std::string &key) {
-  static const std::set<std::string> keys = {
-      "started",      "directory",      "resumed",    "flags.save_dir",
-      "flags.resume", "flags.run_name", "flags.name", "flags.tags"};
-  return keys.count(key) != 0;
+std::map<std::string, std::string>
+mixln::report::settingKeysOf(const Run &run) {
+  std::map<std::string, std::string> about = flatten(run.about), keys;
+  for (auto &[key, value] : about)
+    if (effectOf(key, about) == KeyEffect::Numbers)
+      keys[key] = value;
+  return keys;
 }
 
 std::vector<std::pair<std::string, std::vector<std::string>>>
@@ -58,37 +60,11 @@ mixln::report::differingKeys(const std::vector<Run> &runs) {
     }
   std::vector<std::pair<std::string, std::vector<std::string>>> out;
   for (auto &[key, row] : values)
-    if (!isCircumstance(key) &&
+    if (effectOf(key, {}) != KeyEffect::Name &&
         std::any_of(row.begin(), row.end(),
                     [&](const std::string &v) { return v != row[0]; }))
       out.emplace_back(key, row);
   return out;
-}
-
-std::vector<std::string>
-mixln::report::placementsOf(const std::vector<Run> &runs) {
-  std::vector<std::string> names;
-  for (const Run &run : runs)
-    if (std::find(names.begin(), names.end(), run.placement) == names.end())
-      names.push_back(run.placement);
-  return names;
-}
-
-static const char defaults[] =
-#define MIXLN_DEFAULTS
-#include "EmbeddedPage.inc"
-#undef MIXLN_DEFAULTS
-    ;
-
-std::string mixln::report::baselineOf(const std::vector<Run> &runs,
-                                      const std::string &given) {
-  if (!given.empty())
-    return given;
-  std::vector<std::string> placements = placementsOf(runs);
-  auto usual = ordered_json::parse(defaults).at("baseline").get<std::string>();
-  bool isThere = std::find(placements.begin(), placements.end(), usual) !=
-                 placements.end();
-  return isThere ? usual : placements.empty() ? "" : placements.front();
 }
 
 //===----------------------------------------------------------------------===//
@@ -136,50 +112,100 @@ static void sortOutcomes(std::vector<Outcome> &outcomes) {
       [&](const Outcome &a, const Outcome &b) { return rank(a) < rank(b); });
 }
 
-std::vector<Group> mixln::report::groupOutcomes(const std::vector<Run> &runs) {
+namespace {
+/// Collects groups. Runs that diverged before an evaluation have their place
+/// beside the others of their setting: a placement that leaves out what
+/// diverged would look better than it is.
+class Grouper {
+public:
+  void addMeasured(const Run &run);
+  void addDiverged(const Run &run);
+  std::vector<Group> take();
+
+private:
+  using Keys = std::map<std::string, std::string>;
+  void add(const std::string &measure, const std::string &id, bool isEvaluation,
+           const Outcome &outcome);
+  void addTraining(const Run &run);
+
   std::vector<Group> groups;
-  auto add = [&](const std::string &measure, const std::string &id,
-                 bool isEvaluation, Outcome outcome) {
-    auto found = std::find_if(groups.begin(), groups.end(), [&](auto &group) {
-      return group.measure == measure && group.id == id;
-    });
-    if (found == groups.end())
-      found = groups.insert(groups.end(), {measure, id, isEvaluation, {}});
-    found->outcomes.push_back(outcome);
-  };
-  // Runs that diverged before their first evaluation: their place is beside
-  // the others with the same evaluation data.
-  std::map<std::string, std::string> idOfData;
-  for (const Run &run : runs)
-    if (const Evaluation *last = run.lastEvaluation("eval"))
-      idOfData[flatten(run.about)["hashes.eval_data"]] = last->id;
-  for (const Run &run : runs) {
-    std::set<std::string> names;
-    for (const Evaluation &evaluation : run.evaluations)
-      names.insert(evaluation.name);
-    bool diverged = run.divergedAt >= 0;
-    for (const std::string &name : names) {
-      const Evaluation &last = *run.lastEvaluation(name);
-      double step = std::isfinite(last.step) ? last.step : run.lastStep();
-      add(name, last.id.empty() ? "no eval_id (" + run.name + ")" : last.id,
-          true, {&run, step, last.loss, diverged, isFinished(run, step)});
-    }
-    if (!names.empty())
-      continue;
-    std::string data = flatten(run.about)["hashes.eval_data"];
-    if (diverged && !data.empty() && idOfData.count(data))
-      add("eval", idOfData[data], true,
-          {&run, run.lastStep(), kNaN, true, false});
-    else
-      add("training loss", trainingData(run), false,
-          {&run, run.lastStep(), tailLoss(run), diverged,
-           isFinished(run, run.lastStep())});
+  std::map<std::string, std::string> idOfData; ///< data of `eval` to eval_id
+  std::map<const Run *, Keys> keys;
+};
+} // namespace
+
+void Grouper::add(const std::string &measure, const std::string &id,
+                  bool isEvaluation, const Outcome &outcome) {
+  auto found = std::find_if(groups.begin(), groups.end(), [&](auto &group) {
+    return group.measure == measure && group.id == id;
+  });
+  if (found == groups.end())
+    found = groups.insert(groups.end(), {measure, id, isEvaluation, {}});
+  found->outcomes.push_back(outcome);
+}
+
+void Grouper::addTraining(const Run &run) {
+  add("training loss", trainingData(run), false,
+      {&run, run.lastStep(), tailLoss(run), run.divergedAt >= 0,
+       isFinished(run, run.lastStep())});
+}
+
+void Grouper::addMeasured(const Run &run) {
+  keys[&run] = settingKeysOf(run);
+  std::set<std::string> names;
+  for (const Evaluation &evaluation : run.evaluations)
+    names.insert(evaluation.name);
+  for (const std::string &name : names) {
+    const Evaluation &last = *run.lastEvaluation(name);
+    double step = std::isfinite(last.step) ? last.step : run.lastStep();
+    add(name, last.id.empty() ? "no eval_id (" + run.name + ")" : last.id, true,
+        {&run, step, last.loss, run.divergedAt >= 0, isFinished(run, step)});
+    if (name == "eval")
+      idOfData[flatten(run.about)["hashes.eval_data"]] = last.id;
   }
+  if (names.empty() && run.divergedAt < 0)
+    addTraining(run);
+}
+
+void Grouper::addDiverged(const Run &run) {
+  Outcome outcome = {&run, run.lastStep(), kNaN, true, false};
+  bool any = !run.evaluations.empty();
+  for (Group &group : groups) {
+    bool isBeside =
+        group.isEvaluation && !run.lastEvaluation(group.measure) &&
+        std::any_of(group.outcomes.begin(), group.outcomes.end(),
+                    [&](const Outcome &other) {
+                      return !other.diverged && keys[other.run] == keys[&run];
+                    });
+    if (isBeside)
+      group.outcomes.push_back(outcome);
+    any |= isBeside;
+  }
+  if (any)
+    return;
+  std::string data = flatten(run.about)["hashes.eval_data"];
+  if (!data.empty() && idOfData.count(data))
+    add("eval", idOfData[data], true, outcome);
+  else
+    addTraining(run);
+}
+
+std::vector<Group> Grouper::take() {
   std::sort(groups.begin(), groups.end(), [](const Group &a, const Group &b) {
     return std::tie(b.isEvaluation, a.measure, a.id) <
            std::tie(a.isEvaluation, b.measure, b.id);
   });
   for (Group &group : groups)
     sortOutcomes(group.outcomes);
-  return groups;
+  return std::move(groups);
+}
+
+std::vector<Group> mixln::report::groupOutcomes(const std::vector<Run> &runs) {
+  Grouper grouper;
+  for (const Run &run : runs)
+    grouper.addMeasured(run);
+  for (const Run &run : runs)
+    if (run.divergedAt >= 0)
+      grouper.addDiverged(run);
+  return grouper.take();
 }

@@ -2,8 +2,6 @@
 
 #include "mixln/Report/Compare.h"
 
-#include "llvm/ADT/StringRef.h"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -13,36 +11,10 @@ using namespace mixln::report;
 
 static constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-/// Whether runs that differ in it are two settings: what changes the numbers
-/// of a run and is not what is compared.
-static bool isOfSetting(llvm::StringRef key) {
-  static const std::set<llvm::StringRef> compared = {
-      "flags.lr",         "flags.seed",           "config.norm",
-      "config.post_num",  "config.architectures", "config.model_type",
-      "config.norm_type", "config.norm_kind"};
-  // Files are known by their hashes.
-  static const std::set<llvm::StringRef> harmless = {
-      "flags.save_every", "flags.save_at",   "flags.keep_last",
-      "flags.threads",    "flags.data",      "flags.eval_data",
-      "flags.eval_every", "flags.tokenizer", "flags.save_dir",
-      "flags.resume",     "flags.run_name",  "flags.name",
-      "flags.tags"};
-  if (compared.count(key) || harmless.count(key) ||
-      key.starts_with("config.norm_") || key.starts_with("config.mixln"))
-    return false;
-  return key.starts_with("flags.") || key.starts_with("config.") ||
-         key == "program.dtype" || key == "hashes.data" ||
-         key == "hashes.tokenizer";
-}
-
 std::vector<Setting> mixln::report::settingsOf(const Group &group) {
   std::map<std::map<std::string, std::string>, std::vector<Outcome>> byAbout;
-  for (const Outcome &outcome : group.outcomes) {
-    auto about = flatten(outcome.run->about);
-    std::erase_if(about,
-                  [](const auto &entry) { return !isOfSetting(entry.first); });
-    byAbout[about].push_back(outcome);
-  }
+  for (const Outcome &outcome : group.outcomes)
+    byAbout[settingKeysOf(*outcome.run)].push_back(outcome);
   std::set<std::string> differing;
   for (auto &[about, outcomes] : byAbout)
     for (auto &[key, value] : about)
@@ -68,17 +40,22 @@ std::vector<Setting> mixln::report::settingsOf(const Group &group) {
 namespace {
 /// Outcomes of one placement at one learning rate, by seed.
 struct Cell {
-  std::map<std::string, double> losses;
-  bool diverged = false;
+  std::map<std::string, std::vector<double>> losses;
+  std::set<std::string> diverged;
 
   double mean() const {
     double sum = 0;
-    for (auto &[seed, loss] : losses)
-      sum += loss;
+    for (auto &[seed, of] : losses)
+      sum += estimateMean(of).mean;
     return sum / static_cast<double>(losses.size());
   }
 };
 } // namespace
+
+/// What a pair shares: initial values and the order of the rows.
+static std::string pairKey(const Run &run) {
+  return run.flag("seed") + " " + run.flag("data_seed");
+}
 
 static std::map<double, Cell> cellsOf(const Setting &setting,
                                       const std::string &placement) {
@@ -89,9 +66,9 @@ static std::map<double, Cell> cellsOf(const Setting &setting,
       continue;
     Cell &cell = cells[lr];
     if (outcome.diverged || !std::isfinite(outcome.loss))
-      cell.diverged = true;
+      cell.diverged.insert(pairKey(*outcome.run));
     else if (outcome.finished)
-      cell.losses[outcome.run->flag("seed")] = outcome.loss;
+      cell.losses[pairKey(*outcome.run)].push_back(outcome.loss);
   }
   return cells;
 }
@@ -100,7 +77,7 @@ static double bestOf(const std::map<double, Cell> &cells) {
   double best = kNaN;
   const Cell *bestCell = nullptr;
   for (auto &[lr, cell] : cells) {
-    if (cell.diverged || cell.losses.empty())
+    if (!cell.diverged.empty() || cell.losses.empty())
       continue;
     if (!bestCell || cell.losses.size() > bestCell->losses.size() ||
         (cell.losses.size() == bestCell->losses.size() &&
@@ -117,33 +94,63 @@ double mixln::report::bestLearningRate(const Setting &setting,
   return bestOf(cellsOf(setting, placement));
 }
 
-static std::vector<double> paired(const Cell &a, const Cell &b) {
+/// The pairs of two cells; `repeated` counts those of several runs.
+static std::vector<double> paired(const Cell &a, const Cell &b, int &repeated) {
   std::vector<double> values;
-  for (auto &[seed, loss] : a.losses)
-    if (auto other = b.losses.find(seed); other != b.losses.end())
-      values.push_back(loss - other->second);
+  for (auto &[seed, losses] : a.losses)
+    if (auto other = b.losses.find(seed); other != b.losses.end()) {
+      values.push_back(estimateMean(losses).mean -
+                       estimateMean(other->second).mean);
+      repeated += losses.size() > 1 || other->second.size() > 1;
+    }
   return values;
+}
+
+static std::string seedsText(int count) {
+  return std::to_string(count) + (count == 1 ? " seed" : " seeds");
+}
+
+std::string Difference::note() const {
+  std::string text;
+  auto add = [&](const std::string &part) {
+    text += (text.empty() ? "" : "; ") + part;
+  };
+  if (diverged)
+    add(seedsText(diverged) + " of " + placement + " diverged");
+  if (baselineDiverged)
+    add(seedsText(baselineDiverged) + " of " + baseline + " diverged");
+  if (repeated)
+    add(seedsText(repeated) + " with several runs: their means");
+  return text;
+}
+
+static std::set<std::string> placementsIn(const Setting &setting) {
+  std::set<std::string> placements;
+  for (const Outcome &outcome : setting.outcomes)
+    placements.insert(outcome.run->placement);
+  return placements;
 }
 
 std::vector<Difference>
 mixln::report::differences(const Group &group, const std::string &baseline) {
   std::vector<Difference> out;
   for (const Setting &setting : settingsOf(group)) {
-    std::set<std::string> placements;
-    for (const Outcome &outcome : setting.outcomes)
-      placements.insert(outcome.run->placement);
     auto base = cellsOf(setting, baseline);
     double baseBest = bestOf(base);
     for (bool atBest : {true, false})
-      for (const std::string &placement : placements) {
+      for (const std::string &placement : placementsIn(setting)) {
         if (placement == baseline)
           continue;
         auto cells = cellsOf(setting, placement);
         auto add = [&](double lr, double baseLr) {
-          std::vector<double> values = paired(cells[lr], base[baseLr]);
-          if (!values.empty())
-            out.push_back({setting.name, placement, baseline, lr, baseLr,
-                           atBest, estimateMean(values)});
+          const Cell &cell = cells[lr], &other = base[baseLr];
+          Difference one = {setting.name, placement, baseline, lr,
+                            baseLr,       atBest,    {}};
+          one.estimate = estimateMean(paired(cell, other, one.repeated));
+          one.diverged = static_cast<int>(cell.diverged.size());
+          one.baselineDiverged = static_cast<int>(other.diverged.size());
+          if (one.estimate.count || one.diverged || one.baselineDiverged)
+            out.push_back(std::move(one));
         };
         double best = bestOf(cells);
         if (atBest && std::isfinite(best) && std::isfinite(baseBest))
@@ -155,4 +162,45 @@ mixln::report::differences(const Group &group, const std::string &baseline) {
       }
   }
   return out;
+}
+
+std::string mixln::report::whyUnpaired(const Group &group,
+                                       const std::string &baseline) {
+  std::set<std::string> placements;
+  for (const Outcome &outcome : group.outcomes)
+    placements.insert(outcome.run->placement);
+  if (placements.size() < 2 || !placements.count(baseline) ||
+      !differences(group, baseline).empty())
+    return "";
+  std::vector<Setting> settings = settingsOf(group);
+  std::set<std::string> keys;
+  bool anyShared = false, anyFinished = false;
+  for (const Setting &setting : settings) {
+    std::set<std::string> here = placementsIn(setting);
+    anyShared |= here.size() > 1 && here.count(baseline);
+    for (const std::string &placement : here)
+      anyFinished |= placement != baseline && here.count(baseline) &&
+                     std::isfinite(bestOf(cellsOf(setting, placement))) &&
+                     std::isfinite(bestOf(cellsOf(setting, baseline)));
+  }
+  for (const Setting &a : settings)
+    for (const Setting &b : settings) {
+      auto ofA = settingKeysOf(*a.outcomes.front().run),
+           ofB = settingKeysOf(*b.outcomes.front().run);
+      for (auto &[key, value] : ofA)
+        if (auto other = ofB.find(key);
+            other == ofB.end() || other->second != value)
+          keys.insert(key);
+    }
+  if (!anyShared) {
+    std::string text;
+    for (const std::string &key : keys)
+      text += (text.empty() ? "" : ", ") + key;
+    return "no pairs: the runs differ in " + text;
+  }
+  if (!anyFinished)
+    return "no pairs: not both " + baseline +
+           " and another placement have a learning rate at which a seed "
+           "finished and none diverged";
+  return "no pairs: the runs differ in flags.seed or flags.data_seed";
 }

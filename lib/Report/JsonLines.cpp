@@ -1,6 +1,7 @@
 //===- JsonLines.cpp ------------------------------------------------------===//
 
 #include "JsonLines.h"
+#include "mixln-rt/json-nesting.h"
 
 #include "llvm/ADT/StringRef.h"
 
@@ -43,6 +44,8 @@ static std::string withoutNaN(llvm::StringRef text) {
 }
 
 ordered_json mixln::report::parseTolerant(const std::string &text) {
+  if (mixln::rt::findTooDeep(text, kMostNesting))
+    return ordered_json(ordered_json::value_t::discarded);
   ordered_json value = ordered_json::parse(text, nullptr, false);
   if (value.is_discarded())
     value = ordered_json::parse(withoutNaN(text), nullptr, false);

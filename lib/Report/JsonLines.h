@@ -11,8 +11,11 @@
 
 namespace mixln::report {
 
+/// Whatever walks through a value recurses: deeper ones are as good as no JSON.
+constexpr int kMostNesting = 64;
+
 /// Parses one value; NaN and Infinity, which JSON lacks and Python writes, are
-/// null. Discarded when it is not JSON even so.
+/// null. Discarded when it is not JSON even so, or too deep.
 nlohmann::ordered_json parseTolerant(const std::string &text);
 
 /// The number at `key`, or NaN.

@@ -146,6 +146,15 @@ void mixln::report::addLayers(PageBuilder &page, const std::vector<Run> &runs,
   if (none && angles.empty())
     return;
   page.section("Layers", "layers");
+  std::set<std::string> rows;
+  for (const Run &run : runs)
+    if (!run.analysisRows.empty())
+      rows.insert(run.analysisRows);
+  if (rows.size() > 1)
+    page.paragraph("The runs' layers.json are of different rows or positions "
+                   "(rows_id, positions): their angular distances and losses "
+                   "without a layer do not compare.",
+                   "warning");
   for (size_t i = 0; i < fields.size(); ++i) {
     addTopic(page, runs, looks, topics()[i], fields[i]);
     if (i > 0 || angles.empty())

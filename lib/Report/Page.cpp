@@ -3,6 +3,7 @@
 #include "mixln/Report/Page.h"
 #include "Html.h"
 #include "Sections.h"
+#include "mixln/Report/Placements.h"
 
 #include <algorithm>
 

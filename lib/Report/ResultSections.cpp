@@ -143,59 +143,73 @@ static std::string settingSuffix(const std::string &setting) {
   return setting.empty() ? "" : " (" + setting + ")";
 }
 
+static std::string differencesNote(const std::string &baseline) {
+  return "Each difference is placement minus " + baseline +
+         ", paired: same seed and data_seed, same data, same other flags; "
+         "below zero is better than " +
+         baseline +
+         ". The interval is the 95 % t interval of the mean over pairs (one "
+         "pair has none). It covers what differs from pair to pair and nothing "
+         "else: seed changes the initial values only, data_seed the order of "
+         "the rows; another text or another size is another experiment. The "
+         "bootstrap interval counts all resamples of the pairs; with so few it "
+         "is too narrow and is given for 2 to 6 pairs only. \u201cEach at its "
+         "best\u201d was chosen by the same evaluation.";
+}
+
+static void addDifferenceTable(PageBuilder &page,
+                               const std::vector<Difference> &all,
+                               const std::string &baseline) {
+  Table table({{"placement"},
+               {"learning rates"},
+               {"seeds", true},
+               {"mean difference", true},
+               {"95 % interval (t)", true},
+               {"95 % interval (bootstrap)", true},
+               {"note"}});
+  std::vector<Interval> items;
+  for (const Difference &one : all) {
+    std::string rates = (one.atBest ? "each at its best: " + number(one.lr) +
+                                          " and " + number(one.baselineLr)
+                                    : "both " + number(one.lr)) +
+                        settingSuffix(one.setting);
+    table.add({one.placement, rates, std::to_string(one.estimate.count),
+               fixed(one.estimate.mean, 4),
+               interval(one.estimate.low, one.estimate.high),
+               interval(one.estimate.bootstrapLow, one.estimate.bootstrapHigh),
+               one.note()});
+    if (one.atBest)
+      items.push_back({one.placement + settingSuffix(one.setting),
+                       one.estimate.mean, one.estimate.low, one.estimate.high});
+  }
+  page.raw(table.html());
+  if (!items.empty())
+    page.figures({intervals("Each at its best learning rate",
+                            {"loss minus that of " + baseline}, items,
+                            "mean and 95 % t interval over seeds")});
+}
+
 void mixln::report::addDifferences(PageBuilder &page,
                                    const std::vector<Group> &groups,
                                    const std::string &baseline) {
   bool any = false;
   for (const Group &group : groups) {
     std::vector<Difference> all = differences(group, baseline);
-    if (all.empty())
+    std::string why = whyUnpaired(group, baseline);
+    if (all.empty() && why.empty())
       continue;
     if (!any) {
       page.section("Differences to " +
                        (baseline.empty() ? "unknown" : baseline),
                    "differences");
-      page.paragraph(
-          "Each difference is placement minus " + baseline +
-              ", paired: same seed, same data in the same order, same other "
-              "flags; below zero is better than " +
-              baseline +
-              ". The interval is the 95 % t interval of the mean over seeds "
-              "(one seed has none). The bootstrap interval counts all "
-              "resamples of the seeds; with so few it is too narrow and is "
-              "given for 2 to 6 seeds only. \u201cEach at its best\u201d was "
-              "chosen by the same evaluation.",
-          "note");
+      page.paragraph(differencesNote(baseline), "note");
       any = true;
     }
     page.heading(titleOf(group));
-    Table table({{"placement"},
-                 {"learning rates"},
-                 {"seeds", true},
-                 {"mean difference", true},
-                 {"95 % interval (t)", true},
-                 {"95 % interval (bootstrap)", true}});
-    std::vector<Interval> items;
-    for (const Difference &one : all) {
-      std::string rates = (one.atBest ? "each at its best: " + number(one.lr) +
-                                            " and " + number(one.baselineLr)
-                                      : "both " + number(one.lr)) +
-                          settingSuffix(one.setting);
-      table.add(
-          {one.placement, rates, std::to_string(one.estimate.count),
-           fixed(one.estimate.mean, 4),
-           interval(one.estimate.low, one.estimate.high),
-           interval(one.estimate.bootstrapLow, one.estimate.bootstrapHigh)});
-      if (one.atBest)
-        items.push_back({one.placement + settingSuffix(one.setting),
-                         one.estimate.mean, one.estimate.low,
-                         one.estimate.high});
-    }
-    page.raw(table.html());
-    if (!items.empty())
-      page.figures({intervals("Each at its best learning rate",
-                              {"loss minus that of " + baseline}, items,
-                              "mean and 95 % t interval over seeds")});
+    if (all.empty())
+      page.paragraph(why + ".", "warning");
+    else
+      addDifferenceTable(page, all, baseline);
   }
 }
 
@@ -203,9 +217,21 @@ void mixln::report::addDifferences(PageBuilder &page,
 // Learning rates
 //===----------------------------------------------------------------------===//
 
-static std::vector<Series> overLearningRate(const Setting &setting,
-                                            const Looks &looks,
-                                            std::string &diverged) {
+namespace {
+/// Runs that have no place in the means, and why.
+struct LeftOut {
+  std::string diverged, unfinished;
+};
+} // namespace
+
+static void addTo(std::string &list, const Run &run, double update) {
+  list += (list.empty() ? "" : "; ") + run.placement + " at " +
+          number(run.numberFlag("lr")) + " (seed " + run.flag("seed") +
+          "): update " + number(update, 12);
+}
+
+static std::vector<Series>
+overLearningRate(const Setting &setting, const Looks &looks, LeftOut &leftOut) {
   std::vector<Series> series;
   std::set<std::string> placements;
   for (const Outcome &outcome : setting.outcomes)
@@ -222,9 +248,12 @@ static std::vector<Series> overLearningRate(const Setting &setting,
       if (outcome.run->placement != placement || !(lr > 0))
         continue;
       if (outcome.diverged || !std::isfinite(outcome.loss)) {
-        diverged += (diverged.empty() ? "" : "; ") + placement + " at " +
-                    number(lr) + " (seed " + outcome.run->flag("seed") +
-                    "): update " + std::to_string(outcome.run->divergedAt);
+        addTo(leftOut.diverged, *outcome.run,
+              static_cast<double>(outcome.run->divergedAt));
+        continue;
+      }
+      if (!outcome.finished) {
+        addTo(leftOut.unfinished, *outcome.run, outcome.step);
         continue;
       }
       byRate[lr].push_back(outcome.loss);
@@ -264,12 +293,15 @@ void mixln::report::addLearningRates(PageBuilder &page,
       if (!any)
         page.section("Loss over learning rate", "learning-rates");
       any = true;
-      std::string diverged;
-      std::vector<Series> series = overLearningRate(setting, looks, diverged);
+      LeftOut leftOut;
+      std::vector<Series> series = overLearningRate(setting, looks, leftOut);
       page.figures({lines(titleOf(group) + settingSuffix(setting.name),
                           {"learning rate", true}, {"loss"}, series,
                           "lines join means over seeds")});
-      if (!diverged.empty())
-        page.paragraph("Diverged: " + diverged + ".", "warning");
+      if (!leftOut.diverged.empty())
+        page.paragraph("Diverged: " + leftOut.diverged + ".", "warning");
+      if (!leftOut.unfinished.empty())
+        page.paragraph("Unfinished, and left out: " + leftOut.unfinished + ".",
+                       "warning");
     }
 }

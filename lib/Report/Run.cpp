@@ -3,6 +3,7 @@
 #include "mixln/Report/Run.h"
 #include "JsonLines.h"
 #include "LayerRecords.h"
+#include "mixln/Report/Placements.h"
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -19,6 +20,8 @@ namespace fs = std::filesystem;
 
 static constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 static constexpr uint64_t kMostDrawingBytes = uint64_t(8) << 20;
+/// Whole numbers that a double holds exactly.
+static constexpr double kMostSteps = 0x1p53;
 static constexpr uint64_t kMostJsonBytes = uint64_t(256) << 20;
 
 std::string Run::flag(const std::string &name) const {
@@ -73,7 +76,9 @@ static ordered_json readObject(const fs::path &path,
   ordered_json value = parseTolerant(readFile(path, kMostJsonBytes, warnings));
   if (value.is_object())
     return value;
-  warnings.push_back(path.filename().string() + " is not a JSON object");
+  warnings.push_back(path.filename().string() +
+                     " is not a JSON object of at most " +
+                     std::to_string(kMostNesting) + " levels: left out");
   return nullptr;
 }
 
@@ -110,7 +115,7 @@ static void readMetrics(const fs::path &path, Run &run) {
     if (line.contains("eval_loss"))
       run.evaluations.push_back(evaluationOf(line, "eval"));
     double step = numberAt(line, "step");
-    if (line.contains("loss") && std::isfinite(step))
+    if (line.contains("loss") && step >= 0 && step <= kMostSteps)
       run.steps.push_back({step, numberAt(line, "loss"), numberAt(line, "lr"),
                            numberAt(line, "grad_norm"),
                            numberAt(line, "tokens"),
@@ -154,6 +159,10 @@ static void readLayers(const fs::path &folder, Run &run) {
     ordered_json analysis = readObject(folder / "layers.json", run.warnings);
     if (!analysis.is_null())
       addLayerRecord(analysis, 0, run.analysis);
+    for (const char *key : {"rows_id", "positions"})
+      if (auto found = analysis.find(key);
+          found != analysis.end() && found->is_string())
+        run.analysisRows += found->get<std::string>() + " ";
   }
   for (LayerMeasurements *one : {&run.history, &run.analysis})
     splitSubLayers(*one, layersOf(run));
@@ -187,17 +196,6 @@ static void readOthers(const fs::path &folder, Run &run) {
   }
 }
 
-static std::string placementOf(const ordered_json &about) {
-  if (!about.is_object())
-    return "";
-  auto program = about.find("program");
-  if (program == about.end() || !program->is_object())
-    return "";
-  auto norm = program->find("norm");
-  return norm != program->end() && norm->is_string() ? norm->get<std::string>()
-                                                     : "";
-}
-
 static bool isRun(const fs::path &folder) {
   return isThere(folder / "metrics.jsonl") || isThere(folder / "run.json");
 }
@@ -219,7 +217,7 @@ bool mixln::report::readRun(const std::string &path, Run &run,
   run.path = path;
   if (isThere(folder / "run.json"))
     run.about = readObject(folder / "run.json", run.warnings);
-  run.placement = placementOf(run.about);
+  run.placement = namePlacement(run.about);
   readMetrics(folder / "metrics.jsonl", run);
   readLayers(folder, run);
   readOthers(folder, run);

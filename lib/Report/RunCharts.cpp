@@ -1,6 +1,7 @@
 //===- RunCharts.cpp - Curves of training, measurements of layers ---------===//
 
 #include "Charts.h"
+#include "Html.h"
 
 #include <algorithm>
 #include <cmath>
@@ -155,9 +156,8 @@ std::optional<Figure> mixln::report::fieldByLayer(const std::vector<Run> &runs,
       series.points.emplace_back(static_cast<double>(i), row[i]);
     if (!hasNumbers(series.points))
       continue;
-    when.insert(std::isfinite(step)
-                    ? "after update " + std::to_string(int64_t(step))
-                    : std::string("by EXE layers"));
+    when.insert(std::isfinite(step) ? "after update " + number(step, 12)
+                                    : std::string("by EXE layers"));
     all.push_back(std::move(series));
   }
   if (all.empty())
@@ -191,7 +191,7 @@ std::optional<Figure> mixln::report::fieldOverTime(const Run &run,
   for (size_t k = 0; k < columns; ++k) {
     // The first and the last measurement are always among them.
     size_t at = k * (count - 1) / std::max<size_t>(1, columns - 1);
-    labels.push_back(std::to_string(int64_t(run.history.steps[at])));
+    labels.push_back(number(run.history.steps[at], 12));
     const auto &row = found->second[at];
     for (size_t i = 0; i < row.size(); ++i) {
       cells[i][k] = row[i];

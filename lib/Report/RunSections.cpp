@@ -27,18 +27,26 @@ void mixln::report::addCurves(PageBuilder &page, const std::vector<Run> &runs,
 
 void mixln::report::addDrawings(PageBuilder &page,
                                 const std::vector<Run> &runs) {
-  bool any = false;
+  // Runs of one step have one drawing, whatever their seeds and rates.
+  std::vector<std::pair<const std::string *, std::string>> drawings;
   for (const Run &run : runs)
     for (auto &[name, svg] : run.drawings) {
-      if (!any)
-        page.section("Memory", "memory");
-      any = true;
-      // As a picture: scripts inside of it do not run.
-      page.raw("<figure class=\"drawing\"><figcaption>" + escape(run.name) +
-               ": " + escape(name) + "</figcaption><img alt=\"" + escape(name) +
-               "\" src=\"data:image/svg+xml;base64," + llvm::encodeBase64(svg) +
-               "\"></figure>\n");
+      auto same = std::find_if(drawings.begin(), drawings.end(),
+                               [&](auto &one) { return *one.first == svg; });
+      if (same == drawings.end())
+        drawings.emplace_back(&svg, run.name + ": " + name);
+      else
+        same->second = run.name + ", " + same->second;
     }
+  if (drawings.empty())
+    return;
+  page.section("Memory", "memory");
+  for (auto &[svg, caption] : drawings)
+    // As a picture: scripts inside of it do not run.
+    page.raw("<figure class=\"drawing\"><figcaption>" + escape(caption) +
+             "</figcaption><img alt=\"" + escape(caption) +
+             "\" src=\"data:image/svg+xml;base64," + llvm::encodeBase64(*svg) +
+             "\"></figure>\n");
 }
 
 void mixln::report::addConfigurations(PageBuilder &page,

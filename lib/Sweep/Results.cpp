@@ -4,6 +4,7 @@
 #include "checkpoint/OutputFile.h"
 #include "mixln/Report/Compare.h"
 #include "mixln/Report/Page.h"
+#include "mixln/Report/Placements.h"
 #include "mixln/Sweep/Commands.h"
 #include "mixln/Sweep/State.h"
 
@@ -50,6 +51,9 @@ static ordered_json differenceJson(const Group &group, const Difference &one) {
           {"baseline_lr", one.baselineLr},
           {"each_at_its_best", one.atBest},
           {"seeds", e.count},
+          {"diverged_seeds", one.diverged},
+          {"baseline_diverged_seeds", one.baselineDiverged},
+          {"note", one.note()},
           {"mean", e.mean},
           {"t_interval_95", {e.low, e.high}},
           {"bootstrap_interval_95", {e.bootstrapLow, e.bootstrapHigh}}};
@@ -91,6 +95,7 @@ std::string mixln::sweep::collect(const Sweep &sweep) {
     State state = stateOf(folderOf(sweep, plan));
     if (readRun(folderOf(sweep, plan), run, error)) {
       run.name = plan.name;
+      run.placement = plan.placement;
       runs.push_back(std::move(run));
       present.push_back(&plan);
     } else {
@@ -115,12 +120,19 @@ std::string mixln::sweep::collect(const Sweep &sweep) {
                             std::to_string(sweep.runs.size()) +
                             " runs are not there yet: " + missing);
   json["differences"] = ordered_json::array();
-  for (const Group &group : groupOutcomes(runs))
+  json["unpaired"] = ordered_json::array();
+  for (const Group &group : groupOutcomes(runs)) {
+    if (std::string why = whyUnpaired(group, options.baseline); !why.empty()) {
+      json["unpaired"].push_back(
+          {{"measure", group.measure}, {"eval_id", group.id}, {"why", why}});
+      text += group.measure + ": " + why + "\n";
+    }
     for (const Difference &one : differences(group, options.baseline)) {
       json["differences"].push_back(differenceJson(group, one));
       if (one.atBest)
         text += differenceText(group, one);
     }
+  }
   auto replace = ordered_json::error_handler_t::replace;
   writeFile(sweep.out + "/results.json",
             json.dump(1, ' ', false, replace) + "\n");

@@ -41,7 +41,8 @@ static void printTensors(const rt::Program &program, raw_ostream &os) {
       {rt::Role::Parameter, "parameters"}, {rt::Role::Gradient, "gradients"},
       {rt::Role::Moment, "moments"},       {rt::Role::Input, "inputs"},
       {rt::Role::Scalar, "scalars"},       {rt::Role::Output, "outputs"},
-      {rt::Role::Constant, "constants"},   {rt::Role::Packed, "packed copies"}};
+      {rt::Role::Constant, "constants"},   {rt::Role::Packed, "packed copies"},
+      {rt::Role::Cache, "caches"}};
   for (auto [role, name] : roles) {
     int64_t count = 0, bytes = 0;
     for (const rt::Tensor &tensor : program.tensors)
@@ -78,13 +79,16 @@ static void printDispatch(const rt::Program &program,
                    : operand.reads && !operand.writes))
         os << " " << operand.offset << "+" << operand.bytes;
   };
-  os << left_justify(program.kernels[dispatch.kernel].name, 36) << " tasks ";
+  const rt::Kernel &kernel = program.kernels[dispatch.kernel];
+  os << left_justify(kernel.name, 36) << " tasks ";
   llvm::interleave(dispatch.tasks, os, "/");
   printRanges("reads", false);
   printRanges("writes", true);
+  // A library's product has no workspace, but may add to what its result holds.
+  StringRef both = kernel.library.empty() ? " workspace " : " adds to ";
   for (const rt::Operand &operand : dispatch.operands)
     if (operand.reads && operand.writes)
-      os << " workspace " << operand.offset << "+" << operand.bytes;
+      os << both << operand.offset << "+" << operand.bytes;
   if (!dispatch.values.empty()) {
     os << " values ";
     llvm::interleave(dispatch.values, os, ",");

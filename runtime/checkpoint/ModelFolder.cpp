@@ -5,6 +5,7 @@
 #include "checkpoint/Safetensors.h"
 #include "checkpoint/WeightFiles.h"
 #include "data/Files.h"
+#include "data/Tokenizer.h"
 #include "support/BFloat16.h"
 #include "support/Errors.h"
 #include "support/Json.h"
@@ -50,10 +51,9 @@ static void loadTensor(const WeightFiles::Weight &weight, const Tensor &tensor,
   }
 }
 
-/// Fills all tensors of a role; the files must hold these and no others.
-static void loadRole(const std::string &path, Role role, const char *what,
-                     const Program &program, Device &device) {
-  WeightFiles files(path);
+/// The files must hold all tensors of a role and no others.
+static void checkRole(const WeightFiles &files, Role role, const char *what,
+                      const Program &program) {
   std::set<std::string> known;
   for (const Tensor &tensor : program.tensors)
     if (tensor.role == role) {
@@ -65,6 +65,12 @@ static void loadRole(const std::string &path, Role role, const char *what,
       badInput(weight.file->path(), ": tensor ", weight.stored->name, " ",
                shapeText(weight.stored->shape), " is not a ", what,
                " of this model (norm ", program.norm, ")");
+}
+
+static void loadRole(const std::string &path, Role role, const char *what,
+                     const Program &program, Device &device) {
+  WeightFiles files(path);
+  checkRole(files, role, what, program);
   for (const Tensor &tensor : program.tensors)
     if (tensor.role == role)
       loadTensor(files.get(tensor.name, tensor.shape), tensor, device);
@@ -75,6 +81,11 @@ void mixln::rt::loadParameters(const std::string &path, const Program &program,
   loadRole(path, Role::Parameter, "parameter", program, device);
 }
 
+void mixln::rt::checkParameters(const WeightFiles &files,
+                                const Program &program) {
+  checkRole(files, Role::Parameter, "parameter", program);
+}
+
 void mixln::rt::loadMoments(const std::string &folder, const Program &program,
                             Device &device) {
   loadRole(folder + "/optimizer.safetensors", Role::Moment, "moment", program,
@@ -82,7 +93,8 @@ void mixln::rt::loadMoments(const std::string &folder, const Program &program,
 }
 
 void mixln::rt::checkSameModel(const std::string &folder,
-                               const Program &program) {
+                               const Program &program,
+                               const std::string &advice) {
   std::string path = folder + "/config.json";
   std::string contents = readWholeFile(path, size_t(16) << 20);
   checkNesting(contents, path);
@@ -90,7 +102,10 @@ void mixln::rt::checkSameModel(const std::string &folder,
   if (!stored.is_object())
     badInput(path, " is not a JSON object");
   auto ours = nlohmann::json::parse(program.configJson, nullptr, false);
-  if (!ours.is_object())
+  auto namesPlacement = [](const nlohmann::json &config) {
+    return config.contains("norm_type") || config.contains("norm_spec");
+  };
+  if (!ours.is_object() || (namesPlacement(ours) && !namesPlacement(stored)))
     return;
   auto text = [](const nlohmann::json &config, const std::string &key) {
     if (!config.contains(key))
@@ -112,18 +127,12 @@ void mixln::rt::checkSameModel(const std::string &folder,
       badInput(folder,
                " is a checkpoint of another model: its config.json has ", key,
                " ", text(stored, key), ", this executable ", text(ours, key),
-               "; --weights takes weights alone");
+               advice);
 }
 
 //===----------------------------------------------------------------------===//
 // Writing
 //===----------------------------------------------------------------------===//
-
-static void writeFile(const std::string &path, const std::string &text) {
-  OutputFile file(path);
-  file.write(text);
-  file.commit(/*syncName=*/false);
-}
 
 static void writeRole(const std::string &path, Role role,
                       const Program &program, const Device &device) {
@@ -137,34 +146,37 @@ static void writeRole(const std::string &path, Role role,
   writeSafetensors(path, tensors, {{"format", "pt"}}, /*syncName=*/false);
 }
 
-/// The model's config, with the type of the weights that lie beside it.
-static std::string configText(const Program &program) {
+nlohmann::ordered_json mixln::rt::configFor(const Program &program) {
   auto config =
       nlohmann::ordered_json::parse(program.configJson, nullptr, false);
   if (!config.is_object())
-    return program.configJson;
+    return nullptr;
   bool isBF16 = std::any_of(program.tensors.begin(), program.tensors.end(),
                             [](const Tensor &tensor) {
                               return tensor.role == Role::Parameter &&
                                      tensor.type == ElementType::BF16;
                             });
-  if (!isBF16 && !config.contains("torch_dtype"))
-    return program.configJson;
   config["torch_dtype"] = isBF16 ? "bfloat16" : "float32";
+  // The newer name of the same, which would win.
   config.erase("dtype");
-  return config.dump(2);
+  return config;
 }
 
 static void writeContents(const std::string &folder, const Program &program,
-                          const Device &device, const std::string &tokenizer,
+                          const Device &device, const Tokenizer *tokenizer,
                           const std::string &trainingState) {
-  writeFile(folder + "/config.json", configText(program));
+  auto config = configFor(program);
+  auto replace = nlohmann::ordered_json::error_handler_t::replace;
+  writeTextFile(folder + "/config.json",
+                config.is_object() ? config.dump(2, ' ', false, replace)
+                                   : program.configJson);
   writeRole(folder + "/model.safetensors", Role::Parameter, program, device);
   writeRole(folder + "/optimizer.safetensors", Role::Moment, program, device);
-  writeFile(folder + "/training_state.json", trainingState);
-  if (!tokenizer.empty())
-    writeFile(folder + "/" + fs::path(tokenizer).filename().string(),
-              readWholeFile(tokenizer, size_t(256) << 20));
+  writeTextFile(folder + "/training_state.json", trainingState);
+  if (tokenizer)
+    writeTextFile(folder + "/" +
+                      fs::path(tokenizer->path()).filename().string(),
+                  tokenizer->bytes());
 }
 
 std::string mixln::rt::tokenizerOf(const std::string &weights) {
@@ -186,7 +198,7 @@ static void syncParent(const std::string &path) {
 
 void mixln::rt::writeModelFolder(const std::string &path,
                                  const Program &program, const Device &device,
-                                 const std::string &tokenizer,
+                                 const Tokenizer *tokenizer,
                                  const std::string &trainingState) {
   std::string temporary = path + ".tmp", old = path + ".old";
   try {
@@ -209,11 +221,22 @@ void mixln::rt::writeModelFolder(const std::string &path,
   }
 }
 
+std::optional<int64_t> mixln::rt::stepOfModelFolder(const std::string &name) {
+  constexpr size_t kPrefix = 6; // "model_"
+  constexpr size_t kMostDigits = 18;
+  if (!name.starts_with("model_") || name.size() == kPrefix ||
+      name.size() > kPrefix + kMostDigits ||
+      name.find_first_not_of("0123456789", kPrefix) != std::string::npos)
+    return std::nullopt;
+  return std::stoll(name.substr(kPrefix));
+}
+
 void mixln::rt::repairModelFolders(const std::string &parent) {
   std::error_code ignored;
   std::vector<fs::path> found;
   for (const auto &entry : fs::directory_iterator(parent, ignored))
-    if (entry.path().filename().string().starts_with("model_"))
+    if (stepOfModelFolder(entry.path().stem().string()) &&
+        entry.is_directory(ignored))
       found.push_back(entry.path());
   for (const fs::path &path : found) {
     std::string end = path.extension().string();

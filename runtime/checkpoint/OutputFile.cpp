@@ -58,6 +58,12 @@ void OutputFile::commit(bool syncName) {
     syncFolder(parent.empty() ? "." : parent.string());
 }
 
+void mixln::rt::writeTextFile(const std::string &path, std::string_view text) {
+  OutputFile file(path);
+  file.write(text);
+  file.commit(/*syncName=*/false);
+}
+
 void mixln::rt::syncFolder(const std::string &path) {
   int folder = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder < 0)
@@ -88,7 +94,15 @@ void mixln::rt::checkWritableFolder(const std::string &path) {
   OutputFile probe(path + "/.probe");
 }
 
-std::string mixln::rt::newFolder(const std::string &path) {
+/// `DIR/` names the folder itself, not one inside it.
+static std::string withoutTrailingSlash(std::string path) {
+  while (path.size() > 1 && path.back() == '/')
+    path.pop_back();
+  return path;
+}
+
+std::string mixln::rt::newFolder(const std::string &name) {
+  std::string path = withoutTrailingSlash(name);
   std::error_code error;
   if (fs::exists(path, error))
     badInput("cannot write ", path,
@@ -103,7 +117,8 @@ std::string mixln::rt::newFolder(const std::string &path) {
 }
 
 void mixln::rt::commitFolder(const std::string &temporary,
-                             const std::string &path) {
+                             const std::string &name) {
+  std::string path = withoutTrailingSlash(name);
   syncFolder(temporary);
   if (rename(temporary.c_str(), path.c_str()) != 0)
     runFailed("cannot write ", path, ": ", systemError(errno));

@@ -36,7 +36,7 @@ int mixln::rt::batchesCommand(const Executable &executable,
   if (rows > most || steps > most / rows)
     badInput("--steps ", steps, " times --total_batch_size ", rows,
              " are too many rows for one file, expected at most ", most);
-  checkWritableFile(out);
+  naming("--out", [&] { checkWritableFile(out); });
   auto tokenizer = openTokenizer(data.tokenizer, program);
   RowOptions rowOptions = data.rowOptions(program);
   rowOptions.workers = stream.resolve().workers;

@@ -4,6 +4,7 @@
 #include "cli/Flags.h"
 #include "device/CpuFeatures.h"
 #include "support/Errors.h"
+#include "support/Terminal.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -17,7 +18,6 @@ namespace {
 struct Command {
   const char *name;
   const char *help;
-  /// Null: announced, not built.
   int (*run)(const Executable &, const Arguments &);
   bool runsKernels;
 };
@@ -28,8 +28,9 @@ const Command commands[] = {
     {"replay", "updates on one recorded batch", replayCommand, true},
     {"batches", "the rows of each update, as a file", batchesCommand, false},
     {"info", "what was compiled into this executable", infoCommand, false},
-    {"layers", "gradient norm and stream RMS of every layer", layersCommand,
-     true},
+    {"layers",
+     "gradients, streams and angles of every layer, and the loss without it",
+     layersCommand, true},
     {"generate", "text that goes on from a prompt", generateCommand, true},
     {"remove-layer", "a checkpoint without one of its layers",
      removeLayerCommand, false},
@@ -100,7 +101,10 @@ static int dispatchCommand(const Executable &executable,
 int mixln::rt::runExecutable(const Executable &executable,
                              const Arguments &arguments) {
   try {
-    return dispatchCommand(executable, arguments);
+    int status = dispatchCommand(executable, arguments);
+    if (status == ExitDone)
+      finishStandardOutput();
+    return status;
   } catch (const InputError &error) {
     note(cat("error: ", error.what()));
     return ExitBadInput;

@@ -33,7 +33,8 @@ struct EvalFlags {
 
 } // namespace
 
-/// What the command line leaves open is as the run's own evaluations had it.
+/// What the command line leaves open is as the run's own evaluations had it; of
+/// other data only tokenizer, format and mean are.
 void EvalFlags::takeFromRun(const OwnRun &run, const Flags &flags) {
   if (weights.empty()) {
     weights = newestCheckpointOf(run.folder);
@@ -43,22 +44,8 @@ void EvalFlags::takeFromRun(const OwnRun &run, const Flags &flags) {
   }
   if (!flags.given("eval_mean") && !run.flag("eval_mean").empty())
     mean = run.flag("eval_mean");
-  if (data.tokenizer.empty())
-    data.tokenizer = run.tokenizer();
-  data.takeFormat(run, flags);
-  if (!data.data.empty())
+  if (!data.takeEvaluationFromRun(run, flags))
     return;
-  data.data = run.path("eval_data");
-  if (data.data.empty()) {
-    data.takeFromRun(run, flags);
-    note("the run has no eval_data: this is the loss over its own data, " +
-         data.data);
-    return;
-  }
-  if (!flags.given("packing"))
-    data.packing = run.flag("eval_packing");
-  if (!flags.given("raw"))
-    data.raw = run.flag("raw");
   int64_t recorded;
   if (!flags.given("eval_tokens") &&
       parseCount(run.flag("eval_tokens"), recorded) && recorded > 0)
@@ -115,7 +102,7 @@ int mixln::rt::evalCommand(const Executable &executable,
   catchStopSignals();
   Model model(executable.program, executable.code(), eval.device.resolve(flags),
               eval.threads.resolve());
-  model.load(eval.weights);
+  naming("--weights", [&] { model.load(eval.weights); });
   model.prepare();
   if (eval.perDocument)
     printDocuments(model, options);

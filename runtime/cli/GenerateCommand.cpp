@@ -13,10 +13,13 @@
 #include "train/RunFolder.h"
 #include "train/Signals.h"
 
-#include <chrono>
+#include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string_view>
 
 using namespace mixln::rt;
 using nlohmann::ordered_json;
@@ -51,6 +54,8 @@ public:
 
 private:
   std::string textOf(const std::vector<int32_t> &ids) const;
+  /// What `text` has beyond what is printed.
+  void printRest(const std::string &text);
 
   const Tokenizer *tokenizer;
   std::vector<int32_t> prompt, ids;
@@ -109,7 +114,9 @@ std::string GenerateFlags::text(const Flags &flags) const {
     badInput("one of --prompt, --prompt_file and --prompt_ids is required");
   if (flags.given("prompt"))
     return prompt;
-  std::string text = readWholeFile(promptFile, size_t(64) << 20);
+  constexpr size_t kMostBytes = size_t(64) << 20;
+  std::string text = naming(
+      "--prompt_file", [&] { return readWholeFile(promptFile, kMostBytes); });
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
     text.pop_back();
   return text;
@@ -136,6 +143,21 @@ static std::vector<int32_t> parseIds(const std::string &text,
 // Printing
 //===----------------------------------------------------------------------===//
 
+/// How many bytes of whole characters both texts begin with.
+static size_t commonPrefix(std::string_view a, std::string_view b) {
+  auto ends = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+  auto size = static_cast<size_t>(ends.first - a.begin());
+  auto isInside = [](std::string_view text, size_t at) {
+    return at < text.size() && (text[at] & 0xC0) == 0x80;
+  };
+  while (size > 0 && (isInside(a, size) || isInside(b, size)))
+    --size;
+  return size;
+}
+
+/// What stands for bytes that are no character, or not a whole one yet.
+static constexpr std::string_view kNoCharacter = "\xEF\xBF\xBD";
+
 std::string Printer::textOf(const std::vector<int32_t> &tokens) const {
   if (tokenizer)
     return tokenizer->decode(tokens);
@@ -145,13 +167,21 @@ std::string Printer::textOf(const std::vector<int32_t> &tokens) const {
   return text;
 }
 
+void Printer::printRest(const std::string &text) {
+  std::fputs(text.c_str() + commonPrefix(text, printed), stdout);
+  std::fflush(stdout);
+  printed = text;
+}
+
 void Printer::begin() {
   ids = prompt;
-  printed = textOf(ids);
-  if (streams) {
-    std::fputs(printed.c_str(), stdout);
-    std::fflush(stdout);
-  }
+  printed.clear();
+  if (!streams)
+    return;
+  std::string text = textOf(ids);
+  while (text.ends_with(kNoCharacter))
+    text.resize(text.size() - kNoCharacter.size());
+  printRest(text);
 }
 
 void Printer::add(int32_t id) {
@@ -159,26 +189,22 @@ void Printer::add(int32_t id) {
   if (!streams)
     return;
   std::string text = textOf(ids);
-  // A character whose bytes are not all there yet.
-  if (text.ends_with("\xEF\xBF\xBD") || text.size() < printed.size())
-    return;
-  std::fputs(text.c_str() + printed.size(), stdout);
-  std::fflush(stdout);
-  printed = text;
+  if (!text.ends_with(kNoCharacter) && text.size() >= printed.size())
+    printRest(text);
 }
 
 void Printer::end() {
-  if (!streams)
-    return;
-  std::string text = textOf(ids);
-  if (text.size() > printed.size())
-    std::fputs(text.c_str() + printed.size(), stdout);
-  std::fputs("\n", stdout);
-  std::fflush(stdout);
+  if (streams)
+    printRest(textOf(ids) + "\n");
 }
 
 std::string Printer::text() const {
-  return textOf(ids).substr(textOf(prompt).size());
+  if (!tokenizer)
+    return textOf(
+        {ids.begin() + static_cast<std::ptrdiff_t>(prompt.size()), ids.end()});
+  // Together: a piece's text depends on those before it.
+  std::string whole = textOf(ids);
+  return whole.substr(commonPrefix(whole, textOf(prompt)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -191,10 +217,11 @@ namespace {
 class Generation {
 public:
   Generation(Decoder &decoder, const GenerateFlags &flags,
-             std::vector<int32_t> prompt, const Tokenizer *tokenizer)
+             std::vector<int32_t> prompt, const Tokenizer *tokenizer,
+             std::set<int32_t> ends)
       : decoder(decoder), flags(flags), prompt(std::move(prompt)),
-        eos(tokenizer ? tokenizer->endOfDocument() : -1),
-        printer(tokenizer, this->prompt, !flags.asJson) {}
+        ends(std::move(ends)), printer(tokenizer, this->prompt, !flags.asJson) {
+  }
 
   /// False when it was stopped.
   bool run();
@@ -206,7 +233,7 @@ private:
   Decoder &decoder;
   const GenerateFlags &flags;
   std::vector<int32_t> prompt;
-  int32_t eos;
+  std::set<int32_t> ends; ///< tokens that end a text
   Printer printer;
   /// Of the first sample.
   std::vector<int32_t> ids;
@@ -227,7 +254,7 @@ bool Generation::sample(int64_t number, std::vector<float> logits) {
     if (number == 0)
       allLogits.insert(allLogits.end(), logits.begin(), logits.end());
     made.push_back(id);
-    if (id == eos) {
+    if (ends.count(id)) {
       reason = "eos";
       break;
     }
@@ -269,6 +296,24 @@ bool Generation::run() {
   if (!flags.out.empty())
     writeOut();
   return true;
+}
+
+/// The tokens that end a text: the tokenizer's, else those of the model's
+/// config, a number or a list of them.
+static std::set<int32_t> endsOf(const Tokenizer *tokenizer,
+                                const Program &program) {
+  if (tokenizer)
+    return {tokenizer->endOfDocument()};
+  ordered_json config = ordered_json::parse(program.configJson, nullptr, false);
+  if (!config.is_object() || !config.contains("eos_token_id"))
+    return {};
+  const ordered_json &given = config["eos_token_id"];
+  ordered_json list = given.is_array() ? given : ordered_json::array({given});
+  std::set<int32_t> ends;
+  for (const ordered_json &id : list)
+    if (id.is_number_integer() && id >= 0 && id < program.vocabSize)
+      ends.insert(id.get<int32_t>());
+  return ends;
 }
 
 static void checkLength(GenerateFlags &generate, int64_t prompt,
@@ -331,15 +376,16 @@ int mixln::rt::generateCommand(const Executable &executable,
     badInput("the prompt is empty: there is nothing to go on from");
   checkLength(generate, static_cast<int64_t>(prompt.size()), program.seqLen);
   if (!generate.out.empty())
-    checkWritableFile(generate.out);
+    naming("--out", [&] { checkWritableFile(generate.out); });
   generate.sampling.seed = static_cast<uint64_t>(generate.seed);
 
   catchStopSignals();
   Model model(program, executable.code(), generate.device.resolve(flags),
               generate.threads.resolve());
   Decoder decoder(model);
-  model.load(generate.checkpoint);
+  naming("--checkpoint", [&] { model.load(generate.checkpoint); });
   model.prepare();
-  Generation generation(decoder, generate, std::move(prompt), tokenizer.get());
+  Generation generation(decoder, generate, std::move(prompt), tokenizer.get(),
+                        endsOf(tokenizer.get(), program));
   return generation.run() ? ExitDone : ExitStopped;
 }

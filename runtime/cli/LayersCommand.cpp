@@ -9,22 +9,16 @@
 #include "layers/PerformanceDrop.h"
 #include "replay/Replay.h"
 #include "support/Errors.h"
+#include "support/Hash.h"
+#include "support/Terminal.h"
 #include "train/RunFolder.h"
 
+#include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 using namespace mixln::rt;
-
-static int terminalColumns() {
-  winsize size{};
-  if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
-      size.ws_col > 0)
-    return size.ws_col;
-  return 80;
-}
 
 /// The first rows of the data: `wanted`, or one micro-batch.
 static UpdateBatch firstBatch(const Executable &executable,
@@ -52,6 +46,14 @@ static UpdateBatch firstBatch(const Executable &executable,
   return batch;
 }
 
+/// A hash of ids and labels: measurements compare where it is the same.
+static std::string rowsId(const UpdateBatch &batch) {
+  StreamHash hash;
+  hash.add(batch.ids.data(), batch.ids.size() * sizeof(int32_t));
+  hash.add(batch.labels.data(), batch.labels.size() * sizeof(int32_t));
+  return hexHash(hash.value());
+}
+
 namespace {
 /// What the walk from layer to layer finds.
 struct Walked {
@@ -77,27 +79,37 @@ static Walked walkLayers(Model &model, const UpdateBatch &batch,
   }
   if (!withDrop)
     return found;
+  using Clock = std::chrono::steady_clock;
   bool isTerminal = isatty(STDERR_FILENO) != 0;
+  auto shown = Clock::now();
   found.drop =
       measurePerformanceDrop(walk, batch, [&](size_t done, size_t all) {
-        if (isTerminal)
-          std::fprintf(stderr, "\rwithout each layer: batch %zu/%zu%s", done,
-                       all, done == all ? "\n" : "");
+        auto now = Clock::now();
+        if (done != all &&
+            now - shown < std::chrono::seconds(isTerminal ? 0 : 5))
+          return;
+        shown = now;
+        std::fprintf(stderr, "%swithout each layer: %zu/%zu%s",
+                     isTerminal ? "\r" : "", done, all,
+                     isTerminal && done != all ? "" : "\n");
       });
   return found;
 }
 
-static nlohmann::ordered_json toJson(const Program &program,
-                                     const std::string &weights,
-                                     const LayerNorms &norms,
-                                     const Walked &walked) {
+static nlohmann::ordered_json
+toJson(const Program &program, const std::string &weights,
+       const UpdateBatch &batch, const std::string &positions,
+       const LayerNorms &norms, const Walked &walked) {
   nlohmann::ordered_json json;
   json["norm"] = program.norm;
   json["weights"] = weights;
+  json["rows"] = batch.rows;
+  json["rows_id"] = rowsId(batch);
   json["loss"] = norms.loss;
   json["gradient_norm"] = norms.gradientNorm;
   json["stream_rms"] = norms.streamRms;
   addMeasurements(norms.measured, json);
+  json["positions"] = positions;
   json["samples"] = walked.angles.samples();
   json["angular_distance"] = walked.angles.means();
   json["angular_distance_error"] = walked.angles.errors();
@@ -141,24 +153,26 @@ int mixln::rt::layersCommand(const Executable &executable,
     if (weights.empty())
       weights = newestCheckpointOf(run->folder);
     if (batchFile.empty())
-      data.takeFromRun(*run, flags);
+      data.takeEvaluationFromRun(*run, flags);
     if (!flags.given("seed"))
       parseCount(run->flag("seed"), seed);
   }
   if (batchFile.empty() == data.data.empty())
     badInput("give one of --batch and --data");
   if (!out.empty())
-    checkWritableFile(out);
+    naming("--out", [&] { checkWritableFile(out); });
 
   UpdateBatch batch = batchFile.empty()
                           ? firstBatch(executable, data, rows)
-                          : readBatch(batchFile, executable.program);
+                          : naming("--batch", [&] {
+                              return readBatch(batchFile, executable.program);
+                            });
   Model model(executable.program, executable.code(), device.resolve(flags),
               threads.resolve());
   if (weights.empty())
     model.initialise(static_cast<uint64_t>(seed));
   else
-    model.load(weights);
+    naming("--weights", [&] { model.load(weights); });
   model.prepare();
   LayerNorms norms = measureLayers(model, batch);
   bool withDrop = drop == "on" || (drop == "auto" && !weights.empty());
@@ -167,19 +181,22 @@ int mixln::rt::layersCommand(const Executable &executable,
                  positions == "last" ? AngularDistance::Positions::Last
                                      : AngularDistance::Positions::All,
                  withDrop);
+  int columns = terminalColumns(STDOUT_FILENO);
   std::printf("%s, %lld rows of %lld tokens, loss %.4f\n%s",
               executable.program.norm.c_str(),
               static_cast<long long>(batch.rows),
               static_cast<long long>(executable.program.seqLen), norms.loss,
-              drawLayers(norms, terminalColumns()).c_str());
+              drawLayers(norms, columns).c_str());
   if (withDrop)
     std::printf("\n%s", drawTurns(walked.angles.means().front(),
-                                  walked.drop.drop, terminalColumns())
+                                  walked.drop.drop, columns)
                             .c_str());
   if (!out.empty()) {
     OutputFile file(out);
-    file.write(toJson(executable.program, weights, norms, walked).dump(1) +
-               "\n");
+    file.write(
+        toJson(executable.program, weights, batch, positions, norms, walked)
+            .dump(1) +
+        "\n");
     file.commit();
   }
   return ExitDone;

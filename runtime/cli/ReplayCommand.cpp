@@ -39,10 +39,10 @@ int mixln::rt::replayCommand(const Executable &executable,
   options.optimizer = optimizer.resolve();
   options.zLoss = optimizer.zLoss;
 
-  checkWritableFile(options.out);
+  naming("--out", [&] { checkWritableFile(options.out); });
   Model model(executable.program, executable.code(), device.resolve(flags),
               threads.resolve());
-  model.load(weights);
+  naming("--weights", [&] { model.load(weights); });
   model.prepare();
   replay(model, options);
   return ExitDone;

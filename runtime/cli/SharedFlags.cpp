@@ -1,6 +1,7 @@
 //===- SharedFlags.cpp ----------------------------------------------------===//
 
 #include "cli/SharedFlags.h"
+#include "data/Files.h"
 #include "device/ThreadPool.h"
 #include "support/Errors.h"
 
@@ -119,6 +120,26 @@ void DataFlags::takeFromRun(const OwnRun &run, const Flags &flags) {
     raw = run.flag("raw");
 }
 
+bool DataFlags::takeEvaluationFromRun(const OwnRun &run, const Flags &flags) {
+  std::string evaluated = run.path("eval_data");
+  if (!data.empty() || evaluated.empty()) {
+    bool isOwn = data.empty();
+    takeFromRun(run, flags);
+    if (isOwn)
+      note("the run has no eval_data: its training data are read, " + data);
+    return false;
+  }
+  if (tokenizer.empty())
+    tokenizer = run.tokenizer();
+  takeFormat(run, flags);
+  data = evaluated;
+  if (!flags.given("packing"))
+    packing = run.flag("eval_packing");
+  if (!flags.given("raw") && needRaw(expandGlob("--data", data)))
+    raw = run.flag("raw");
+  return true;
+}
+
 void DataFlags::takeFormat(const OwnRun &run, const Flags &flags) {
   if (!flags.given("data_format") && !run.flag("data_format").empty())
     format = run.flag("data_format");
@@ -180,7 +201,9 @@ std::unique_ptr<Tokenizer> mixln::rt::openTokenizer(const std::string &path,
                                                     const Program &program) {
   if (path.empty())
     return nullptr;
-  auto tokenizer = std::make_unique<Tokenizer>(path);
-  tokenizer->checkFits(program.vocabSize);
-  return tokenizer;
+  return naming("--tokenizer", [&] {
+    auto tokenizer = std::make_unique<Tokenizer>(path);
+    tokenizer->checkFits(program.vocabSize);
+    return tokenizer;
+  });
 }

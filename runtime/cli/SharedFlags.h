@@ -51,10 +51,17 @@ struct DataFlags {
   std::string data, tokenizer, packing = "pad", raw, format = "text";
   /// For an evaluation the flags that `train` has for one are synonyms.
   void add(Flags &flags, bool evaluation = false);
-  /// What the command line leaves open is as the run's training had it.
+  /// What the command line leaves open is as the run's training had it. Packing
+  /// and --raw belong to the files: where --data is given, these are not taken.
   void takeFromRun(const OwnRun &run, const Flags &flags);
-  void takeFormat(const OwnRun &run, const Flags &flags);
+  /// As the run's evaluations had it; where it made none, as its training, with
+  /// a note; where --data is given, as takeFromRun(). Returns whether these are
+  /// the rows of its evaluations.
+  bool takeEvaluationFromRun(const OwnRun &run, const Flags &flags);
   RowOptions rowOptions(const Program &program) const;
+
+private:
+  void takeFormat(const OwnRun &run, const Flags &flags);
 };
 
 /// --no_shuffle, --data_seed, --shuffle_window, --max_epochs, --workers.

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <limits>
 
 using namespace mixln::rt;
@@ -117,8 +118,9 @@ void TrainFlags::addRunFlags() {
   flags.count("save_every", saveEvery, 0,
               "updates between checkpoints; 0 = at the end only");
   flags.text("save_at", saveAt,
-             "also save after these updates, 1,2,4,8; a last ,... goes on as "
-             "the last two do; --keep_last leaves them alone");
+             "also save after these updates, 1,2,4,8; a last ,... goes on: "
+             "1,2,4,... and 1,2,... multiply, 100,200,300,... and 10,15,... "
+             "add; --keep_last leaves them alone");
   flags.count("keep_last", options.keepLast, 0, "checkpoints to keep; 0 = all");
   flags.number("spike_zscore", options.spikeZscore, 0,
                std::numeric_limits<double>::infinity(),
@@ -231,14 +233,37 @@ void TrainFlags::resolveEvaluation(const Tokenizer *tokenizer) {
   evaluation.tokenizer = tokenizer;
   evaluation.rows = options.rows;
   evaluation.rows.packing = packingOf(evalPacking);
+  evaluation.rows.packingFlag = "--eval_packing";
   evaluation.tokens = evalTokens;
   evaluation.mean = evalMeanOf(evalMean);
-  openRows(evaluation.files, tokenizer, evaluation.rows);
+  naming("--eval_data", [&] {
+    if (!needRaw(evaluation.files))
+      evaluation.rows.rawBits = 0; // --raw is about the training's files alone
+    openRows(evaluation.files, tokenizer, evaluation.rows);
+  });
   options.evaluation = std::move(evaluation);
 }
 
-/// The updates of --save_at. 1,2,4,... multiplies where the last is a multiple
-/// of the one before it, 10,15,... adds.
+/// The update after the given ones: in equal steps where the last three are so,
+/// or where the last is no multiple of the one before it (10,15); else by their
+/// ratio (1,2,4). Of two numbers that could be meant in both ways (100,200) it
+/// is said which way was taken.
+static std::function<int64_t(int64_t)>
+continuation(const std::string &text, const std::vector<int64_t> &updates) {
+  int64_t last = updates.back(), before = updates[updates.size() - 2];
+  int64_t step = last - before, ratio = last / before;
+  bool adds =
+      last % before != 0 ||
+      (updates.size() > 2 && before - updates[updates.size() - 3] == step);
+  if (adds)
+    return [=](int64_t update) { return update + step; };
+  if (updates.size() == 2)
+    note(cat("--save_at ", text, " goes on with ", last * ratio, "; with ",
+             before, ",", last, ",", last + step, ",... it adds"));
+  return [=](int64_t update) { return update * ratio; };
+}
+
+/// The updates of --save_at.
 static std::set<int64_t> updatesOf(const std::string &text, int64_t steps) {
   std::vector<int64_t> updates;
   std::string rest = text;
@@ -247,11 +272,9 @@ static std::set<int64_t> updatesOf(const std::string &text, int64_t steps) {
     std::string word = rest.substr(0, comma);
     rest.erase(0, comma + 1);
     if (word == "..." && rest.empty() && updates.size() > 1) {
-      int64_t last = updates.back(), before = updates[updates.size() - 2];
-      bool multiplies = last % before == 0;
+      auto next = continuation(text, updates);
       while (updates.back() < steps)
-        updates.push_back(multiplies ? updates.back() * (last / before)
-                                     : updates.back() + last - before);
+        updates.push_back(next(updates.back()));
       break;
     }
     int64_t update = 0;
@@ -335,10 +358,11 @@ static void setUp(Model &model, TrainFlags &train, const RunFolder &folder) {
   options.checkpoint = findCheckpoint(train, folder);
   if (!options.checkpoint.empty()) {
     options.from = readTrainingState(options.checkpoint);
-    checkSameModel(options.checkpoint, train.program);
+    checkSameModel(options.checkpoint, train.program,
+                   "; --weights takes weights alone");
     model.load(options.checkpoint);
   } else if (!train.weights.empty()) {
-    model.load(train.weights);
+    naming("--weights", [&] { model.load(train.weights); });
   } else {
     model.initialise(static_cast<uint64_t>(train.seed), train.initStd);
   }
@@ -400,8 +424,10 @@ static std::string besideRun(std::string folder) {
 
 /// The flags of a run as a command line, those that a fresh run has left out.
 static Arguments argumentsOf(const OwnRun &run, const Executable &executable) {
-  std::map<std::string, std::string> fresh =
-      TrainFlags(executable).flags.resolved();
+  // Parsed, so that a placement's own flags are among what a fresh run has.
+  TrainFlags unchanged(executable);
+  unchanged.flags.parse({});
+  std::map<std::string, std::string> fresh = unchanged.flags.resolved();
   Arguments arguments = {"--save_dir", besideRun(run.folder)};
   for (auto &[name, recorded] : run.flags) {
     if (name == "save_dir" || name == "resume" || name == "rerun")
@@ -451,7 +477,7 @@ int mixln::rt::trainCommand(const Executable &executable,
     return ExitDone;
   if (given.rerun.empty())
     return trainWith(executable, given);
-  OwnRun run = readRun(given.rerun);
+  OwnRun run = naming("--rerun", [&] { return readRun(given.rerun); });
   TrainFlags train(executable);
   train.flags.parse(repeat(run, executable, arguments));
   train.options.expectedHashes = run.hashes;

@@ -42,6 +42,12 @@ std::string mixln::rt::encodeBinHeader(const BinHeader &header) {
   return out;
 }
 
+bool mixln::rt::hasBinHeader(const std::string &path) {
+  char head[sizeof magic] = {};
+  std::ifstream(path, std::ios::binary).read(head, sizeof head);
+  return std::memcmp(head, magic, sizeof magic) == 0;
+}
+
 static const char *packingName(Packing packing) {
   return packing == Packing::Pad ? "pad" : "concat";
 }
@@ -129,8 +135,11 @@ void BinRows::openFile(size_t index) {
   if (!stream || error)
     badInput("cannot open ", path);
   if (options.rawBits != 0) {
+    if (hasBinHeader(path))
+      badInput("--raw is for files of ids alone, ", path,
+               " begins with MIXLNBIN: its header says what it holds");
     if (options.packing == Packing::Pad)
-      badInput("--raw needs --packing concat: ", path,
+      badInput("--raw needs ", options.packingFlag, " concat: ", path,
                " does not say where its documents end");
     idBytes = options.rawBits / 8;
     if (bytes == 0 || bytes % idBytes != 0)
@@ -145,7 +154,8 @@ void BinRows::openFile(size_t index) {
   BinHeader header = decodeHeader(path, head, bytes);
   if (header.packing != options.packing)
     badInput(path, " was packed with --packing ", packingName(header.packing),
-             ", asked for ", packingName(options.packing));
+             ", asked for ", options.packingFlag, " ",
+             packingName(options.packing));
   if (header.packing == Packing::Pad && header.length != options.length)
     badInput(path, " has rows of ", header.length, " ids, expected ",
              options.length);

@@ -38,6 +38,9 @@ constexpr size_t kBinHeaderBytes = 64;
 
 std::string encodeBinHeader(const BinHeader &header);
 
+/// Whether a file begins as one with a header does.
+bool hasBinHeader(const std::string &path);
+
 std::unique_ptr<RowSource> openBinRows(std::vector<std::string> files,
                                        const RowOptions &options);
 

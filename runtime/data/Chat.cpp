@@ -68,6 +68,9 @@ bool mixln::rt::parseConversation(std::string_view line,
   } catch (const json::parse_error &error) {
     reason = cat("does not parse as JSON at column ", error.byte);
     return false;
+  } catch (const json::out_of_range &) {
+    reason = "has a number that is too large";
+    return false;
   }
   if (!object.is_object()) {
     reason = cat("is a JSON ", object.type_name(), ", expected an object");

@@ -37,6 +37,22 @@ std::vector<std::string> mixln::rt::expandGlob(const std::string &flag,
   return files;
 }
 
+static constexpr size_t kPartBytes = size_t(1) << 20;
+
+void mixln::rt::readParts(const std::string &path,
+                          const std::function<void(std::string_view)> &take) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file)
+    badInput("cannot open ", path, ": ", systemError(errno));
+  std::string part(kPartBytes, '\0');
+  do {
+    file.read(part.data(), part.size());
+    take({part.data(), static_cast<size_t>(file.gcount())});
+  } while (file);
+  if (file.bad())
+    badInput("cannot read ", path);
+}
+
 std::string mixln::rt::readWholeFile(const std::string &path, size_t limit) {
   std::error_code error;
   if (fs::is_directory(path, error))
@@ -45,7 +61,7 @@ std::string mixln::rt::readWholeFile(const std::string &path, size_t limit) {
   if (!file)
     badInput("cannot open ", path, ": ", systemError(errno));
   // By parts: the limit is much more than most files have.
-  std::string text, part(size_t(1) << 20, '\0');
+  std::string text, part(kPartBytes, '\0');
   while (file && text.size() <= limit) {
     file.read(part.data(), part.size());
     text.append(part, 0, file.gcount());
@@ -61,7 +77,6 @@ std::vector<FileHash>
 mixln::rt::hashWholeFiles(const std::vector<std::string> &files,
                           uint64_t limit) {
   std::vector<FileHash> found;
-  std::string part(size_t(1) << 20, '\0');
   for (const std::string &path : files) {
     std::error_code error;
     FileHash &one = found.emplace_back();
@@ -72,12 +87,10 @@ mixln::rt::hashWholeFiles(const std::vector<std::string> &files,
     limit -= one.bytes;
   }
   for (FileHash &one : found) {
-    std::ifstream file(one.path, std::ios::binary);
     StreamHash hash;
-    do {
-      file.read(part.data(), part.size());
-      hash.add(part.data(), file.gcount());
-    } while (file);
+    readParts(one.path, [&](std::string_view part) {
+      hash.add(part.data(), part.size());
+    });
     one.hash = hexHash(hash.value());
   }
   return found;
@@ -89,7 +102,10 @@ std::string mixln::rt::dataFingerprint(const std::vector<std::string> &files) {
   std::string part(kEnd, '\0');
   for (const std::string &path : files) {
     std::string name = fs::path(path).filename().string();
-    uint64_t size = fs::file_size(path);
+    std::error_code error;
+    uint64_t size = fs::file_size(path, error);
+    if (error)
+      badInput("cannot read ", path, ": ", systemError(error.value()));
     hash.add(name.data(), name.size() + 1);
     hash.add(&size, sizeof size);
     std::ifstream file(path, std::ios::binary);
@@ -97,7 +113,11 @@ std::string mixln::rt::dataFingerprint(const std::vector<std::string> &files) {
       file.clear();
       file.seekg(begin);
       file.read(part.data(), kEnd);
-      hash.add(part.data(), file.gcount());
+      auto found = static_cast<uint64_t>(file.gcount());
+      if (found != std::min(kEnd, size - begin))
+        badInput("cannot read ", path, ": ", found, " bytes at ", begin,
+                 " of its ", size);
+      hash.add(part.data(), found);
     }
   }
   return hexHash(hash.value());

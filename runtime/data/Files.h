@@ -4,7 +4,9 @@
 #define MIXLN_RT_DATA_FILES_H
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mixln::rt {
@@ -13,6 +15,11 @@ namespace mixln::rt {
 /// none, or when one is not a readable file or is empty.
 std::vector<std::string> expandGlob(const std::string &flag,
                                     const std::string &pattern);
+
+/// Calls `take` with the bytes of a file, part by part. An InputError where the
+/// file cannot be opened, or cannot be read to its end.
+void readParts(const std::string &path,
+               const std::function<void(std::string_view)> &take);
 
 /// The whole of a file of at most `limit` bytes.
 std::string readWholeFile(const std::string &path, size_t limit);

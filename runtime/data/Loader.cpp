@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <system_error>
 
 using namespace mixln::rt;
 
@@ -14,8 +15,16 @@ Loader::Loader(RowStream rows, Options options)
   sigset_t all, old;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
-  thread = std::thread([this] { threadMain(); });
+  int refused = 0;
+  try {
+    thread = std::thread([this] { threadMain(); });
+  } catch (const std::system_error &error) {
+    refused = error.code().value();
+  }
   pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  if (refused != 0)
+    runFailed("cannot start the thread that reads the data: ",
+              systemError(refused));
 }
 
 Loader::~Loader() {

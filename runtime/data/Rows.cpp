@@ -186,6 +186,11 @@ bool mixln::rt::isTokenized(const std::vector<std::string> &files) {
   return tokenized != 0;
 }
 
+bool mixln::rt::needRaw(const std::vector<std::string> &files) {
+  return isTokenized(files) &&
+         !std::all_of(files.begin(), files.end(), hasBinHeader);
+}
+
 std::unique_ptr<RowSource> mixln::rt::openRows(std::vector<std::string> files,
                                                const Tokenizer *tokenizer,
                                                const RowOptions &options) {

@@ -117,6 +117,8 @@ struct RowOptions {
   int rawBits = 0;
   /// Threads that turn text into tokens.
   int workers = 1;
+  /// What `packing` comes from, for messages.
+  const char *packingFlag = "--packing";
 };
 
 /// Rows of text files (JSON lines, plain or gzip) or, where all names end in
@@ -126,6 +128,10 @@ std::unique_ptr<RowSource> openRows(std::vector<std::string> files,
                                     const RowOptions &options);
 
 bool isTokenized(const std::vector<std::string> &files);
+
+/// Whether these are .bin files of which one has no header: then it takes --raw
+/// to read them.
+bool needRaw(const std::vector<std::string> &files);
 
 } // namespace mixln::rt
 

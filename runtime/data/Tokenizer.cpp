@@ -12,7 +12,7 @@ using namespace mixln::rt;
 Tokenizer::Tokenizer(std::string path)
     : filePath(std::move(path)),
       processor(std::make_unique<sentencepiece::SentencePieceProcessor>()) {
-  std::string model = readWholeFile(filePath, size_t(256) << 20);
+  model = readWholeFile(filePath, size_t(256) << 20);
   if (model.empty())
     badInput(filePath, " is empty, expected a sentencepiece model");
   if (!processor->LoadFromSerializedProto(model).ok())

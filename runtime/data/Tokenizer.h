@@ -33,6 +33,8 @@ public:
   int64_t vocabSize() const { return pieces; }
   const std::string &path() const { return filePath; }
   const std::string &hash() const { return fileHash; }
+  /// The file as it was read: what lies at path() may be gone by now.
+  const std::string &bytes() const { return model; }
 
   /// An error when the model's embedding has fewer rows than there are pieces.
   void checkFits(int64_t modelVocabSize) const;
@@ -40,6 +42,7 @@ public:
 private:
   std::string filePath;
   std::string fileHash;
+  std::string model;
   std::unique_ptr<sentencepiece::SentencePieceProcessor> processor;
   int32_t eos = 0;
   int64_t pieces = 0;

@@ -1,20 +1,18 @@
 //===- C4.cpp -------------------------------------------------------------===//
 
 #include "datatool/C4.h"
+#include "checkpoint/FolderLock.h"
 #include "checkpoint/OutputFile.h"
 #include "data/Documents.h"
 #include "data/LineReader.h"
 #include "datatool/Curl.h"
+#include "support/CacheFolder.h"
 #include "support/Errors.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cstdio>
-#include <cstdlib>
-#include <fcntl.h>
 #include <filesystem>
-#include <sys/file.h>
 #include <sys/statvfs.h>
 #include <tuple>
 #include <unistd.h>
@@ -70,20 +68,7 @@ bool C4Shard::operator<(const C4Shard &other) const {
 // What is there
 //===----------------------------------------------------------------------===//
 
-static std::string environment(const char *name) {
-  const char *value = std::getenv(name);
-  return value ? value : "";
-}
-
-static std::string userCache() {
-  std::string base = environment("XDG_CACHE_HOME");
-  return !base.empty() ? base : environment("HOME") + "/.cache";
-}
-
-std::string mixln::rt::c4Folder() {
-  std::string cache = environment("MIXLN_CACHE_DIR");
-  return (cache.empty() ? userCache() + "/mixln" : cache) + "/c4";
-}
+std::string mixln::rt::c4Folder() { return cacheFolder() + "/c4"; }
 
 /// The first that is set says where the hub's cache is.
 static std::string hubCache() {
@@ -91,7 +76,7 @@ static std::string hubCache() {
     if (std::string folder = environment(name); !folder.empty())
       return folder;
   std::string home = environment("HF_HOME");
-  return (home.empty() ? userCache() + "/huggingface" : home) + "/hub";
+  return (home.empty() ? userCacheFolder() + "/huggingface" : home) + "/hub";
 }
 
 std::map<C4Shard, std::string> mixln::rt::findC4(const std::string &folder) {
@@ -218,33 +203,6 @@ static std::string addressOf(const C4Shard &shard) {
   return base + "/en/" + shard.name();
 }
 
-namespace {
-
-/// Held while a folder's files are fetched: two at a time would write into one
-/// part.
-class FolderLock {
-public:
-  explicit FolderLock(const std::string &folder)
-      : descriptor(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    if (descriptor < 0 || flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-      int error = errno;
-      if (descriptor >= 0)
-        close(descriptor);
-      runFailed("cannot fetch into ", folder, ": ",
-                error == EWOULDBLOCK ? "another process does so now"
-                                     : systemError(error));
-    }
-  }
-  ~FolderLock() { close(descriptor); }
-  FolderLock(const FolderLock &) = delete;
-  FolderLock &operator=(const FolderLock &) = delete;
-
-private:
-  int descriptor;
-};
-
-} // namespace
-
 static void checkSpace(const std::string &folder, double needed) {
   struct statvfs status;
   if (statvfs(folder.c_str(), &status) != 0)
@@ -296,7 +254,9 @@ int mixln::rt::fetchC4(const std::string &what, const std::string &folder) {
   std::unique_ptr<FolderLock> lock;
   if (missing > 0) {
     checkWritableFolder(folder);
-    lock = std::make_unique<FolderLock>(folder);
+    // Two at a time would write into one part.
+    lock = std::make_unique<FolderLock>(folder,
+                                        "another process fetches files into");
     // One shard is measured by what its server says.
     if (shards.size() > 1)
       checkSpace(folder, missing);
@@ -305,7 +265,12 @@ int mixln::rt::fetchC4(const std::string &what, const std::string &folder) {
     std::string path;
     if (auto here = found.find(shard); here != found.end()) {
       path = here->second;
-      verifyShard(path);
+      try {
+        verifyShard(path);
+      } catch (const InputError &damage) {
+        badInput(damage.what(), "; remove ", path,
+                 " and give the command again, which fetches it");
+      }
       note(cat(shard.name(), " is here and whole"));
     } else {
       path = fetchShard(shard, folder);

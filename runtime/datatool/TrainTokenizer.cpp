@@ -58,7 +58,7 @@ private:
 } // namespace
 
 void mixln::rt::trainTokenizer(const TokenizerOptions &options) {
-  checkWritableFile(options.out);
+  naming("--out", [&] { checkWritableFile(options.out); });
   DocumentSentences sentences(options.files, options.documents);
   std::string model;
   auto status = sentencepiece::SentencePieceTrainer::Train(

@@ -1,6 +1,7 @@
 //===- ThreadPool.cpp -----------------------------------------------------===//
 
 #include "device/ThreadPool.h"
+#include "support/Errors.h"
 
 #include <algorithm>
 #include <climits>
@@ -12,6 +13,7 @@
 #include <mutex>
 #include <sched.h>
 #include <sys/syscall.h>
+#include <system_error>
 #include <unistd.h>
 #include <x86intrin.h>
 
@@ -67,11 +69,20 @@ void WaitCounter::waitWhile(uint32_t old) {
 //===----------------------------------------------------------------------===//
 
 ThreadPool::ThreadPool(int workers) : workers(std::max(workers, 1)) {
-  for (int worker = 1; worker < this->workers; ++worker)
-    threads.emplace_back([this, worker] { workerMain(worker); });
+  try {
+    for (int worker = 1; worker < this->workers; ++worker)
+      threads.emplace_back([this, worker] { workerMain(worker); });
+  } catch (const std::system_error &error) {
+    stop();
+    runFailed("cannot start ", this->workers,
+              " threads: ", systemError(error.code().value()),
+              "; give a smaller --threads");
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   stopping = true;
   started.raise();
   for (std::thread &thread : threads)

@@ -44,7 +44,8 @@ private:
 
 class ThreadPool {
 public:
-  /// `workers` threads, of which the caller of run() is worker 0.
+  /// `workers` threads, of which the caller of run() is worker 0. A RunError
+  /// where the system has not so many.
   explicit ThreadPool(int workers);
   ~ThreadPool();
   ThreadPool(const ThreadPool &) = delete;
@@ -70,6 +71,7 @@ private:
   using ErasedBody = void (*)(const void *, int);
   void runErased(ErasedBody body, const void *context);
   void workerMain(int worker);
+  void stop();
 
   int workers;
   WaitCounter started;

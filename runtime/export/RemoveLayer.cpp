@@ -50,6 +50,11 @@ static ordered_json shortened(const std::string &weights, int64_t layer) {
   std::sort(removed.begin(), removed.end());
   config["num_hidden_layers"] = layers - 1;
   config["removed_layers"] = removed;
+  // What transformers says of every layer.
+  if (auto types = config.find("layer_types");
+      types != config.end() && types->is_array() &&
+      static_cast<int64_t>(types->size()) == layers)
+    types->erase(static_cast<size_t>(layer));
   return config;
 }
 
@@ -71,15 +76,10 @@ static std::string renamed(const std::string &name, int64_t removed) {
 
 static void writeContents(const std::string &weights, int64_t layer,
                           const ordered_json &config, const fs::path &to) {
-  auto writeText = [&](const std::string &name, const std::string &text) {
-    OutputFile file((to / name).string());
-    file.write(text);
-    file.commit(/*syncName=*/false);
-  };
-  writeText("config.json", config.dump(2) + "\n");
+  writeTextFile(to / "config.json", config.dump(2) + "\n");
   if (std::string tokenizer = tokenizerOf(weights); !tokenizer.empty())
-    writeText(fs::path(tokenizer).filename().string(),
-              readWholeFile(tokenizer, size_t(256) << 20));
+    writeTextFile(to / fs::path(tokenizer).filename(),
+                  readWholeFile(tokenizer, size_t(256) << 20));
   WeightFiles files(weights);
   std::vector<TensorToStore> tensors;
   for (const auto &[name, weight] : files.weights())
@@ -95,8 +95,9 @@ static void writeContents(const std::string &weights, int64_t layer,
 
 void mixln::rt::removeLayer(const std::string &weights, int64_t layer,
                             const std::string &out) {
-  ordered_json config = shortened(weights, layer);
-  std::string temporary = newFolder(out);
+  ordered_json config =
+      naming("--weights", [&] { return shortened(weights, layer); });
+  std::string temporary = naming("--out", [&] { return newFolder(out); });
   try {
     writeContents(weights, layer, config, temporary);
     commitFolder(temporary, out);

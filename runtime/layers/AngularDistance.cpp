@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 using namespace mixln::rt;
@@ -13,6 +14,7 @@ AngularDistance::AngularDistance(int64_t layers, Positions positions)
   for (int64_t n = 1; n <= layers; ++n) {
     sums.emplace_back(layers - n + 1, 0.0);
     squares.emplace_back(layers - n + 1, 0.0);
+    weighted.emplace_back(layers - n + 1, 0.0);
   }
 }
 
@@ -40,6 +42,9 @@ void AngularDistance::add(const UpdateBatch &batch, int64_t firstRow,
   for (int64_t row = 0; row < rows; ++row) {
     int64_t real = lengthOf(&batch.labels[(firstRow + row) * length], length);
     int64_t from = positions == Positions::Last ? real - 1 : 0;
+    auto ofRow = sums;
+    for (auto &line : ofRow)
+      std::fill(line.begin(), line.end(), 0.0);
     for (int64_t t = from; t < real; ++t) {
       int64_t at = (row * length + t) * hidden;
       std::vector<double> norms;
@@ -52,10 +57,19 @@ void AngularDistance::add(const UpdateBatch &batch, int64_t firstRow,
                           (norms[l] * norms[l + n]);
           double angle =
               std::acos(std::clamp(cosine, -1.0, 1.0)) / std::numbers::pi;
-          sums[n - 1][l] += angle;
-          squares[n - 1][l] += angle * angle;
+          ofRow[n - 1][l] += angle;
         }
     }
+    auto samples = static_cast<double>(real - from);
+    ++rowCount;
+    countSquares += samples * samples;
+    for (size_t i = 0; i < ofRow.size(); ++i)
+      for (size_t l = 0; l < ofRow[i].size(); ++l) {
+        double sum = ofRow[i][l];
+        sums[i][l] += sum;
+        squares[i][l] += sum * sum;
+        weighted[i][l] += sum * samples;
+      }
   }
 }
 
@@ -67,14 +81,20 @@ std::vector<std::vector<double>> AngularDistance::means() const {
   return result;
 }
 
+/// Of a mean over rows of unequal numbers of samples n_r with sums t_r (a ratio
+/// estimate): sqrt(R / (R - 1) * sum (t_r - mean n_r)^2) / sum n_r.
 std::vector<std::vector<double>> AngularDistance::errors() const {
   auto result = means();
-  double n = static_cast<double>(count);
+  auto rows = static_cast<double>(rowCount), all = static_cast<double>(count);
   for (size_t i = 0; i < result.size(); ++i)
     for (size_t l = 0; l < result[i].size(); ++l) {
       double mean = result[i][l];
-      double variance = std::max(0.0, squares[i][l] / n - mean * mean);
-      result[i][l] = count > 1 ? std::sqrt(variance / (n - 1)) : 0.0;
+      double spread = squares[i][l] - 2 * mean * weighted[i][l] +
+                      mean * mean * countSquares;
+      result[i][l] =
+          rowCount > 1
+              ? std::sqrt(std::max(0.0, spread) * rows / (rows - 1)) / all
+              : std::numeric_limits<double>::quiet_NaN();
     }
   return result;
 }

@@ -29,14 +29,18 @@ public:
   int64_t samples() const { return count; }
   /// [n - 1][l] for l = 0 .. L - n.
   std::vector<std::vector<double>> means() const;
-  /// Standard errors of the means.
+  /// Standard errors of the means over rows: positions of one row are not
+  /// independent. NaN with fewer than two rows.
   std::vector<std::vector<double>> errors() const;
 
 private:
   int64_t layers;
   Positions positions;
-  int64_t count = 0;
-  std::vector<std::vector<double>> sums, squares; ///< [n - 1][l]
+  int64_t count = 0, rowCount = 0;
+  double countSquares = 0; ///< of each row's samples
+  /// [n - 1][l]: sums over the samples; over rows, of the squares of a row's
+  /// sum and of its products with the number of the row's samples.
+  std::vector<std::vector<double>> sums, squares, weighted;
 };
 
 } // namespace mixln::rt

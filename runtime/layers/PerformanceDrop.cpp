@@ -30,8 +30,10 @@ PerformanceDrop mixln::rt::measurePerformanceDrop(
       for (int64_t l = deleted + 1; l < layers; ++l)
         walk.layer(l);
       result.drop[static_cast<size_t>(deleted)] += walk.end();
+      auto all = static_cast<size_t>(layers);
+      progress(i * all + static_cast<size_t>(deleted) + 1,
+               batch.micro.size() * all);
     }
-    progress(i + 1, batch.micro.size());
   }
   result.tokens = batch.counted;
   double count = static_cast<double>(std::max<int64_t>(1, batch.counted));

@@ -17,7 +17,7 @@ struct PerformanceDrop {
   std::vector<double> drop;
 };
 
-/// `progress(done, all)` is told after each micro-batch.
+/// `progress(done, all)` is told after each deletion in each micro-batch.
 PerformanceDrop
 measurePerformanceDrop(LayerWalk &walk, const UpdateBatch &batch,
                        const std::function<void(size_t, size_t)> &progress);

@@ -5,9 +5,9 @@
 #include "data/Files.h"
 #include "device/CpuFeatures.h"
 #include "device/ThreadPool.h"
+#include "support/CacheFolder.h"
 #include "support/Errors.h"
 
-#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -16,15 +16,8 @@ using nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
 std::string mixln::rt::ceilingsPath() {
-  if (const char *named = std::getenv("MIXLN_CEILINGS"))
-    return named;
-  if (const char *cache = std::getenv("MIXLN_CACHE_DIR"))
-    return std::string(cache) + "/ceilings.json";
-  if (const char *base = std::getenv("XDG_CACHE_HOME"))
-    return std::string(base) + "/mixln/ceilings.json";
-  if (const char *home = std::getenv("HOME"))
-    return std::string(home) + "/.cache/mixln/ceilings.json";
-  return "";
+  std::string named = environment("MIXLN_CEILINGS");
+  return named.empty() ? cacheFolder() + "/ceilings.json" : named;
 }
 
 void mixln::rt::writeCeilings(const std::string &path,
@@ -55,11 +48,11 @@ static std::string readCeilings(const std::string &path, int threads,
     for (const auto &one : json.at("ceilings")) {
       if (one.at("threads").get<int>() != threads)
         continue;
-      found.threads = threads;
       one.at("fma_flops").get_to(found.fma);
       one.at("dot_flops").get_to(found.dot);
       one.at("memory_bytes").get_to(found.memory);
       one.at("cache_bytes").get_to(found.cache);
+      found.threads = threads;
       return "";
     }
   } catch (const nlohmann::json::exception &error) {
@@ -68,19 +61,32 @@ static std::string readCeilings(const std::string &path, int threads,
   return cat(path, " has none for ", threads, " threads");
 }
 
-KnownCeilings mixln::rt::findCeilings(ThreadPool &pool) {
+KnownCeilings mixln::rt::recordedCeilings(int threads) {
   KnownCeilings known;
-  std::string path = ceilingsPath(), why = "none recorded";
+  std::string path = ceilingsPath();
+  bool isNamed = !environment("MIXLN_CEILINGS").empty();
   std::error_code error;
-  if (std::getenv("MIXLN_CEILINGS") || fs::exists(path, error)) {
-    why = readCeilings(path, pool.size(), known.ceilings);
-    if (why.empty()) {
-      known.source = "recorded in " + path;
-      return known;
-    }
+  known.source = "none recorded";
+  if (!isNamed && !fs::exists(path, error))
+    return known;
+  try {
+    std::string why = readCeilings(path, threads, known.ceilings);
+    known.source = why.empty() ? "recorded in " + path : why;
+  } catch (const InputError &failure) {
+    if (isNamed)
+      throw;
+    // Nobody asked for this file.
+    known.source = failure.what();
+    known.ceilings = {};
   }
-  constexpr double kQuick = 0.3;
-  known.ceilings = measureCeilings(pool, kQuick);
-  known.source = "measured just now; " + why;
   return known;
+}
+
+KnownCeilings mixln::rt::findCeilings(ThreadPool &pool,
+                                      KnownCeilings recorded) {
+  if (recorded.ceilings.threads == pool.size())
+    return recorded;
+  constexpr double kQuick = 0.3;
+  return {measureCeilings(pool, kQuick),
+          "measured just now; " + recorded.source};
 }

@@ -10,7 +10,7 @@
 
 namespace mixln::rt {
 
-/// MIXLN_CEILINGS, or ceilings.json in the cache folder.
+/// MIXLN_CEILINGS where it is not empty, or ceilings.json in the cache folder.
 std::string ceilingsPath();
 
 /// Records ceilings of this machine, one for each number of threads.
@@ -21,10 +21,13 @@ struct KnownCeilings {
   std::string source; ///< for people: which file, or that it was measured now
 };
 
-/// Those recorded for this CPU and the pool's number of threads; otherwise a
-/// quick measurement. A file that MIXLN_CEILINGS names must be readable: else
-/// an InputError.
-KnownCeilings findCeilings(ThreadPool &pool);
+/// Those recorded for this CPU and so many threads; where there are none, the
+/// source says why and threads is 0. A file that MIXLN_CEILINGS names must be
+/// readable: else an InputError.
+KnownCeilings recordedCeilings(int threads);
+
+/// What was recorded if it serves, otherwise a quick measurement.
+KnownCeilings findCeilings(ThreadPool &pool, KnownCeilings recorded);
 
 } // namespace mixln::rt
 

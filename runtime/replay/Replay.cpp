@@ -1,7 +1,6 @@
 //===- Replay.cpp ---------------------------------------------------------===//
 
 #include "replay/Replay.h"
-#include "checkpoint/OutputFile.h"
 #include "checkpoint/Safetensors.h"
 #include "support/Errors.h"
 #include "train/Step.h"
@@ -110,8 +109,8 @@ static void addGradients(Model &model, Results &results) {
 }
 
 void mixln::rt::replay(Model &model, const ReplayOptions &options) {
-  checkWritableFile(options.out);
-  UpdateBatch batch = readBatch(options.batch, model.program());
+  UpdateBatch batch = naming(
+      "--batch", [&] { return readBatch(options.batch, model.program()); });
   Results results;
   std::vector<float> losses, norms;
   if (options.logits)

@@ -60,7 +60,21 @@ template <typename... Parts>
 /// "no such file or directory" for an errno value, in lower case.
 std::string systemError(int error);
 
-/// A line on standard error: "PROGRAM: TEXT".
+/// What `work` gives; an InputError of it that does not begin with a flag gets
+/// this one before it.
+template <typename Work>
+auto naming(const std::string &flag, const Work &work) {
+  try {
+    return work();
+  } catch (const InputError &error) {
+    std::string text = error.what();
+    if (text.starts_with("--"))
+      throw;
+    badInput(flag, ": ", text);
+  }
+}
+
+/// A line on standard error.
 void note(const std::string &text);
 
 } // namespace mixln::rt

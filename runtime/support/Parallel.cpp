@@ -1,11 +1,13 @@
 //===- Parallel.cpp -------------------------------------------------------===//
 
 #include "support/Parallel.h"
+#include "support/Errors.h"
 
 #include <algorithm>
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -33,12 +35,23 @@ void mixln::rt::forEachInParallel(int64_t count, int workers,
       }
     }
   };
+  int64_t wanted = std::min<int64_t>(workers, count);
   std::vector<std::thread> threads;
-  for (int64_t i = 1; i < std::min<int64_t>(workers, count); ++i)
-    threads.emplace_back(run);
-  run();
+  int refused = 0;
+  try {
+    for (int64_t i = 1; i < wanted; ++i)
+      threads.emplace_back(run);
+    run();
+  } catch (const std::system_error &error) {
+    // Those that run end with the number that they are at.
+    refused = error.code().value();
+    nextNumber = count;
+  }
   for (std::thread &thread : threads)
     thread.join();
+  if (refused != 0)
+    runFailed("cannot start ", wanted, " threads: ", systemError(refused),
+              "; give a smaller --workers");
   if (failure)
     std::rethrow_exception(failure);
 }

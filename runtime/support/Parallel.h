@@ -10,7 +10,8 @@ namespace mixln::rt {
 
 /// Calls `work` with each number below `count`, from at most `workers` threads,
 /// of which the caller is one. Numbers are handed out one by one; nothing says
-/// in which order they end. Throws what the lowest number threw.
+/// in which order they end. Throws what the lowest number threw, or a RunError
+/// where the system has not so many threads.
 void forEachInParallel(int64_t count, int workers,
                        const std::function<void(int64_t)> &work);
 

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -24,10 +25,14 @@ MetricsFile::MetricsFile(const std::string &path, int64_t step) : path(path) {
 /// perhaps half a line.
 void MetricsFile::keepUpTo(int64_t step) {
   std::ifstream in(path, std::ios::binary);
-  if (!in)
+  std::error_code error;
+  if (!in && !std::filesystem::exists(path, error))
     return;
+  if (!in)
+    badInput("cannot open ", path, ": ", systemError(errno));
   OutputFile out(path);
-  for (std::string text; std::getline(in, text);) {
+  std::string text;
+  while (std::getline(in, text)) {
     auto line = nlohmann::json::parse(text, nullptr, false);
     if (in.eof() || !line.is_object() || !line.contains("step") ||
         !line["step"].is_number_integer() || line["step"].get<int64_t>() > step)
@@ -36,6 +41,9 @@ void MetricsFile::keepUpTo(int64_t step) {
       lastEvaluation = line["step"].get<int64_t>();
     out.write(text + "\n");
   }
+  // What could not be read now may be readable later.
+  if (in.bad())
+    badInput("cannot read ", path);
   out.commit();
 }
 

@@ -1,9 +1,12 @@
 //===- Progress.cpp -------------------------------------------------------===//
 
 #include "train/Progress.h"
+#include "support/Terminal.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <unistd.h>
 
 using namespace mixln::rt;
 
@@ -62,9 +65,12 @@ void Progress::step(const StepMetrics &metrics, double share) {
     line(shown);
     return;
   }
-  std::fprintf(stderr, "\r%-*s", static_cast<int>(drawn), shown.c_str());
+  // A line that wraps would be drawn below itself, and a full one wraps too.
+  int most = std::max(terminalColumns(STDERR_FILENO) - 1, 1);
+  int width = std::min(std::max(drawn, static_cast<int>(shown.size())), most);
+  std::fprintf(stderr, "\r%-*.*s", width, width, shown.c_str());
   std::fflush(stderr);
-  drawn = shown.size();
+  drawn = std::min(static_cast<int>(shown.size()), width);
 }
 
 void Progress::line(const std::string &text) {

@@ -35,7 +35,7 @@ private:
   int64_t firstStep = 0;
   Clock::time_point firstEnd;
   Clock::time_point lastShown;
-  size_t drawn = 0;
+  int drawn = 0; ///< columns of the redrawn line
 };
 
 } // namespace mixln::rt

@@ -6,6 +6,7 @@
 #include "checkpoint/Safetensors.h"
 #include "data/Chat.h"
 #include "data/Files.h"
+#include "data/Tokenizer.h"
 #include "device/CpuFeatures.h"
 #include "device/ThreadPool.h"
 #include "mixln-rt/memory-map.h"
@@ -26,15 +27,36 @@ using namespace mixln::rt;
 using nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
+/// What shows that a folder holds a run, or empty.
+static std::string traceOfRun(const std::string &folder) {
+  std::error_code error;
+  for (const char *name : {"metrics.jsonl", "run.json"})
+    if (fs::exists(folder + "/" + name, error))
+      return name;
+  auto found = checkpointsOf(folder);
+  return found.empty() ? "" : fs::path(found.back().second).filename().string();
+}
+
 RunFolder::RunFolder(std::string path, bool resume) : path(std::move(path)) {
-  for (const char *trace : {"metrics.jsonl", "run.json"}) {
-    std::error_code error;
-    if (!resume && fs::exists(file(trace), error))
-      badInput("--save_dir ", this->path, " already holds a run (", trace,
-               "); --resume continues it, or choose another folder");
-  }
-  checkWritableFolder(this->path);
+  if (std::string trace = traceOfRun(this->path); !resume && !trace.empty())
+    badInput("--save_dir ", this->path, " already holds a run (", trace,
+             "); --resume continues it, or choose another folder");
+  std::error_code error;
+  for (fs::path folder = this->path;
+       !folder.empty() && !fs::exists(folder, error);
+       folder = folder.parent_path())
+    made.push_back(folder);
+  naming("--save_dir", [&] {
+    checkWritableFolder(this->path);
+    lock.emplace(this->path, "another process trains in");
+  });
   repairModelFolders(this->path);
+}
+
+RunFolder::~RunFolder() {
+  for (const std::string &folder : made)
+    if (rmdir(folder.c_str()) != 0) // one that is not empty stays
+      return;
 }
 
 //===----------------------------------------------------------------------===//
@@ -46,14 +68,9 @@ mixln::rt::checkpointsOf(const std::string &run) {
   std::vector<std::pair<int64_t, std::string>> found;
   std::error_code error;
   for (const auto &entry : fs::directory_iterator(run, error)) {
-    std::string name = entry.path().filename();
-    constexpr size_t kPrefix = 6; // "model_"
-    if (!name.starts_with("model_") || name.size() == kPrefix ||
-        name.size() > kPrefix + 18 ||
-        name.find_first_not_of("0123456789", kPrefix) != std::string::npos ||
-        !fs::is_directory(entry.path(), error))
-      continue;
-    found.emplace_back(std::stoll(name.substr(kPrefix)), entry.path());
+    auto step = stepOfModelFolder(entry.path().filename());
+    if (step && fs::is_directory(entry.path(), error))
+      found.emplace_back(*step, entry.path());
   }
   std::sort(found.begin(), found.end());
   return found;
@@ -99,17 +116,13 @@ std::string mixln::rt::executablePath() {
   return fs::read_symlink("/proc/self/exe", error).string();
 }
 
-/// Empty where the file cannot be read.
+/// Empty where the file cannot be opened.
 static std::string hashOfFile(const std::string &path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in)
+  if (!std::ifstream(path, std::ios::binary))
     return "";
   StreamHash hash;
-  std::vector<char> part(size_t(1) << 20);
-  do {
-    in.read(part.data(), part.size());
-    hash.add(part.data(), in.gcount());
-  } while (in);
+  readParts(path,
+            [&](std::string_view part) { hash.add(part.data(), part.size()); });
   return hexHash(hash.value());
 }
 
@@ -122,15 +135,8 @@ static void copyFile(const std::string &from, const std::string &to,
   if (fs::file_size(from, error) == fs::file_size(to, error) && !error &&
       hashOfFile(from) == hashOfFile(to))
     return;
-  std::ifstream in(from, std::ios::binary);
-  if (!in)
-    badInput("cannot open ", from);
   OutputFile out(to, mode);
-  std::vector<char> part(size_t(1) << 20);
-  do {
-    in.read(part.data(), part.size());
-    out.write(part.data(), in.gcount());
-  } while (in);
+  readParts(from, [&](std::string_view part) { out.write(part); });
   out.commit();
 }
 
@@ -147,16 +153,20 @@ void mixln::rt::checkTokenizerName(const std::string &tokenizer) {
              ", as the checkpoints of a run are; give it another name");
 }
 
-void RunFolder::copyTools(const std::string &tokenizer) const {
+void RunFolder::copyTools(const Tokenizer *tokenizer) const {
   std::error_code error;
   if (fs::exists("/proc/self/exe", error) &&
       !fs::equivalent("/proc/self/exe", file("exe"), error))
     copyFile("/proc/self/exe", file("exe"), 0777);
-  if (tokenizer.empty())
+  if (!tokenizer)
     return;
-  std::string copy = file(fs::path(tokenizer).filename().string());
-  if (!fs::equivalent(tokenizer, copy, error))
-    copyFile(tokenizer, copy, 0666);
+  // The one that was read, whatever lies at its path by now.
+  std::string copy = file(fs::path(tokenizer->path()).filename().string());
+  if (hashOfFile(copy) == tokenizer->hash())
+    return;
+  OutputFile out(copy);
+  out.write(tokenizer->bytes());
+  out.commit();
 }
 
 //===----------------------------------------------------------------------===//

@@ -3,15 +3,19 @@
 #ifndef MIXLN_RT_TRAIN_RUNFOLDER_H
 #define MIXLN_RT_TRAIN_RUNFOLDER_H
 
+#include "checkpoint/FolderLock.h"
 #include "data/Files.h"
 #include "mixln-rt/program.h"
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 namespace mixln::rt {
+
+class Tokenizer;
 
 /// Flags with the values that hold for the run.
 using ResolvedFlags = std::map<std::string, std::string>;
@@ -19,8 +23,13 @@ using ResolvedFlags = std::map<std::string, std::string>;
 class RunFolder {
 public:
   /// Creates the folder if need be and checks that it takes files. A folder
-  /// that holds a run is an InputError unless the run is to be resumed.
+  /// that holds a run is an InputError unless the run is to be resumed, and
+  /// one that another process trains in always.
   RunFolder(std::string path, bool resume);
+  /// Takes the folder away again if this made it and nothing was written.
+  ~RunFolder();
+  RunFolder(const RunFolder &) = delete;
+  RunFolder &operator=(const RunFolder &) = delete;
 
   /// The newest checkpoint that is whole, or empty. One that is not, because
   /// something outside damaged it, is passed over with a note.
@@ -49,12 +58,14 @@ public:
                     const Resumption *resumption) const;
 
   /// The running executable as `exe`, and the tokenizer under its own name.
-  void copyTools(const std::string &tokenizer) const;
+  void copyTools(const Tokenizer *tokenizer) const;
 
   const std::string &name() const { return path; }
 
 private:
   std::string path;
+  std::vector<std::string> made; ///< folders that were not there, inner first
+  std::optional<FolderLock> lock;
 };
 
 /// Steps and names of a run's checkpoints, oldest first.

@@ -36,6 +36,8 @@ static double cosine(double progress, double floor) {
 }
 
 void Schedule::check() const {
+  if (steps == 0) // the initial checkpoint, whatever would follow
+    return;
   if (kind == ScheduleKind::CosineRestarts) {
     if (cycleLength <= 0)
       badInput("--scheduler cosine_restarts needs --cycle_length, the updates"

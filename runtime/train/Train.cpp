@@ -56,10 +56,12 @@ private:
   void goOn();
   void compareHashes() const;
   void identify();
+  std::string keyOfData(const std::string &tokenizer) const;
   int loop(Loader *loader, Outputs &outputs);
   bool update(const UpdateBatch &batch, Outputs &outputs);
   nlohmann::ordered_json describeLayers(int64_t step);
   void evaluateNow(Outputs &outputs);
+  template <typename Read> auto readOrSave(Outputs &outputs, const Read &read);
   void save(Outputs *outputs);
   void begin();
   double measurePeak();
@@ -74,6 +76,7 @@ private:
   Progress progress;
   std::unique_ptr<UpdateProfiler> profiler;
   TrainingState state;
+  std::string formerDataKey; ///< what older versions wrote for the same data
   std::map<std::string, std::string> hashes;
   std::vector<std::string> changed;
   Clock::time_point loopStart;
@@ -100,16 +103,23 @@ void Trainer::identify() {
   if (options.files.empty())
     return;
   hashes["data"] = dataFingerprint(options.files);
+  std::string tokenizer = options.tokenizer ? options.tokenizer->hash() : "";
+  formerDataKey = keyOfData(tokenizer);
+  // Rows of ids are the same with any tokenizer.
+  state.dataKey = isTokenized(options.files) ? keyOfData("") : formerDataKey;
+}
+
+std::string Trainer::keyOfData(const std::string &tokenizer) const {
   const RowOptions &rows = options.rows;
   const StreamOptions &stream = options.stream;
   std::string key =
-      cat(hashes["data"], " ", hashes["tokenizer"], " ", rows.length, " ",
+      cat(hashes.at("data"), " ", tokenizer, " ", rows.length, " ",
           rows.packing == Packing::Pad ? "pad" : "concat", " ", rows.rawBits);
   if (rows.format == DataFormat::Chat)
     key += " chat";
   if (stream.shuffle)
     key += cat(" ", stream.seed, " ", stream.window);
-  state.dataKey = hexHash(hashBytes(key.data(), key.size()));
+  return hexHash(hashBytes(key.data(), key.size()));
 }
 
 /// A run that repeats another one gives the same bits where these are equal.
@@ -117,9 +127,10 @@ void Trainer::compareHashes() const {
   for (auto &[what, recorded] : options.expectedHashes) {
     auto found = hashes.find(what);
     std::string now = found == hashes.end() ? "none" : found->second;
-    if (now != recorded)
+    std::string before = recorded.empty() ? "none" : recorded;
+    if (now != before)
       note(cat("differs from the run that is repeated: the hash of ", what,
-               " was ", recorded, ", is ", now));
+               " was ", before, ", is ", now));
   }
 }
 
@@ -136,7 +147,7 @@ void Trainer::goOn() {
     note("changed: " + change);
   if (!from.executable.empty() && from.executable != state.executable)
     note("another executable wrote the checkpoint: bits may differ");
-  if (from.dataKey == state.dataKey)
+  if (from.dataKey == state.dataKey || from.dataKey == formerDataKey)
     state.data = from.data;
   else if (from.step > 0 && !state.dataKey.empty())
     note("other data, or another order of them, than the checkpoint's: they "
@@ -153,7 +164,7 @@ void Trainer::begin() {
   folder.writeRunJson(model.program(), options.flags, hashes,
                       hashWholeFiles(options.files, kHashed), model.threads(),
                       options.from ? &resumption : nullptr);
-  folder.copyTools(options.tokenizer ? options.tokenizer->path() : "");
+  folder.copyTools(options.tokenizer);
 }
 
 //===----------------------------------------------------------------------===//
@@ -168,22 +179,42 @@ void Trainer::save(Outputs *outputs) {
   if (outputs && outputs->layers)
     outputs->layers->sync();
   std::string path = folder.checkpoint(state.step);
-  writeModelFolder(path, model.program(), model.device(),
-                   options.tokenizer ? options.tokenizer->path() : "",
+  writeModelFolder(path, model.program(), model.device(), options.tokenizer,
                    state.toJson());
   savedAt = state.step;
   progress.line("saved " + path);
   folder.prune(options.keepLast, state.step, options.saveAt);
 }
 
+/// Rows that cannot be read, because their file is damaged or the system has
+/// nothing left for them, cost no update.
+template <typename Read>
+auto Trainer::readOrSave(Outputs &outputs, const Read &read) {
+  try {
+    return read();
+  } catch (const std::exception &) {
+    progress.finish();
+    try {
+      if (state.step > 0)
+        save(&outputs);
+    } catch (const std::exception &second) {
+      note(cat("error: ", second.what()));
+    }
+    throw;
+  }
+}
+
 void Trainer::evaluateNow(Outputs &outputs) {
   if (!options.evaluation || evaluatedAt == state.step)
     return;
-  Evaluation result = evaluate(model, *options.evaluation, stopRequested);
+  Evaluation result = readOrSave(outputs, [&] {
+    return evaluate(model, *options.evaluation, stopRequested);
+  });
   if (result.stopped)
     return;
   evaluatedAt = state.step;
   outputs.metrics.write(state.step, result);
+  outputs.metrics.sync();
   outputs.events.write(
       state.step,
       {{"eval/loss", result.loss}, {"eval/perplexity", std::exp(result.loss)}});
@@ -297,7 +328,8 @@ int Trainer::loop(Loader *loader, Outputs &outputs) {
       state.step % options.evalEvery == 0)
     evaluateNow(outputs);
   while (state.step < options.schedule.steps && !stopRequested()) {
-    std::unique_ptr<UpdateBatch> batch = loader->next(stopRequested);
+    std::unique_ptr<UpdateBatch> batch =
+        readOrSave(outputs, [&] { return loader->next(stopRequested); });
     if (stopRequested())
       break;
     if (!batch) {
@@ -314,15 +346,17 @@ int Trainer::loop(Loader *loader, Outputs &outputs) {
       break;
     if (profiler)
       profiler->endUpdate();
-    if (options.evalEvery > 0 && state.step % options.evalEvery == 0)
-      evaluateNow(outputs);
+    // Saved first: an evaluation takes long, and a run that is killed in it
+    // makes it when it goes on.
     if ((options.saveEvery > 0 && state.step % options.saveEvery == 0) ||
         options.saveAt.contains(state.step))
       save(&outputs);
+    if (options.evalEvery > 0 && state.step % options.evalEvery == 0)
+      evaluateNow(outputs);
   }
+  save(&outputs);
   if (!stopRequested())
     evaluateNow(outputs);
-  save(&outputs);
   if (const char *signal = stopSignal()) {
     progress.line(cat("stopped by ", signal, " after update ", state.step,
                       "; --resume continues"));
@@ -407,21 +441,13 @@ int Trainer::runThrough() {
     outputs.layers.emplace(folder.file("layers.jsonl"), state.step);
   evaluatedAt = outputs.metrics.evaluatedAt();
   loopStart = Clock::now();
-  try {
-    int status = loop(loader.get(), outputs);
-    progress.finish();
-    if (loader)
-      reportWaiting(*loader);
-    if (profiler)
-      reportProfile();
-    return status;
-  } catch (const InputError &) {
-    progress.finish();
-    // Data that turn out to be damaged later cost no update.
-    if (state.step > 0)
-      save(&outputs);
-    throw;
-  }
+  int status = loop(loader.get(), outputs);
+  progress.finish();
+  if (loader)
+    reportWaiting(*loader);
+  if (profiler)
+    reportProfile();
+  return status;
 }
 
 int mixln::rt::train(Model &model, const TrainOptions &options,

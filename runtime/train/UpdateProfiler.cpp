@@ -8,7 +8,8 @@ using namespace mixln::rt;
 using Clock = std::chrono::steady_clock;
 
 UpdateProfiler::UpdateProfiler(Model &model)
-    : model(model), recorder(model.program(), model.threads()) {}
+    : model(model), recorder(model.program(), model.threads()),
+      recorded(recordedCeilings(model.threads())) {}
 
 UpdateProfiler::~UpdateProfiler() { model.setRecorder(nullptr); }
 
@@ -31,7 +32,7 @@ void UpdateProfiler::endUpdate() {
 Profile UpdateProfiler::profile() {
   return makeProfile(model.program(), recorder,
                      updates > 1 ? updates - 1 : updates, seconds,
-                     findCeilings(model.threadPool()));
+                     findCeilings(model.threadPool(), recorded));
 }
 
 static void writeFile(const std::string &path, const std::string &text) {

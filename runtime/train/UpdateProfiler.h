@@ -24,7 +24,7 @@ public:
   void beginUpdate();
   void endUpdate();
 
-  /// Finds the ceilings, which may take a moment.
+  /// Measures the ceilings where none are recorded, which takes a moment.
   Profile profile();
   /// profile.json and trace.json; returns the table.
   std::string write(const std::string &folder);
@@ -34,6 +34,8 @@ public:
 private:
   Model &model;
   Recorder recorder;
+  /// Read at the beginning: a file of them that is bad ends no run of hours.
+  KnownCeilings recorded;
   std::chrono::steady_clock::time_point begin;
   int64_t updates = 0;
   double seconds = 0;

@@ -41,6 +41,8 @@ config("a scale of another type", ["logit_scale", "true", "number or a formula"]
 config("removed layers out of order", ["removed_layers", "ascending"], removed_layers=[1, 0])
 config("a removed layer that never was", ["removed_layers", "ascending"], removed_layers=[3])
 config("scaled RoPE", ["rope_scaling"], rope_scaling={"type": "linear", "factor": 2.0})
+config("two angles of RoPE", ["rope_theta is 10000", "rope_parameters.rope_theta is 500000", "give one"],
+       rope_theta=10000, rope_parameters={"rope_type": "default", "rope_theta": 500000})
 config("unknown norm in the config", ["norm_type", "post_prre", "did you mean", "post_pre"], norm_type="post_prre")
 config("K in the config larger than L", ["3", "num_hidden_layers 2"], norm_type="post_pre", post_num=3)
 for name, content, words in [
@@ -116,6 +118,11 @@ norm_file("a condition that is a number", {"layers": [{"when": "i + 1", "attenti
 norm_file("no rule for a layer", {"layers": [{"when": "i < 1", "attention": {"in": "norm"}, "mlp": "same"}]}, "layer")
 norm_file("an initial value that divides by zero",
           {"params": {"g": {"scalar": "1/(i - i)"}}, **both(read="norm(x)", combine={"x": "x + g*F"})}, "g")
+for name in ("half", "type", "layers", "_a"):
+    norm_file(f"a parameter named {name}", {"params": {name: {"scalar": 1, "per": "layer"}}, **both(post="norm")},
+              f"params.{name}", "PyTorch")
+norm_file("a kind's parameter named float", {"kinds": {"one": {"params": {"float": {"row": 1}}, "y": "x*float"}},
+                                             **both(post="one")}, "kinds.one.params.float", "PyTorch")
 norm_file("a parameter named as a function", {"params": {"exp": {"scalar": 1}}, **both(post="norm")}, "exp")
 norm_file("deep nesting", both(read="(" * 5000 + "x" + ")" * 5000, combine={"x": "x + F"}), "read")
 norm_file("an unknown kind at a site", both(post="normm"), "normm")

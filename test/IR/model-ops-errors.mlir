@@ -331,3 +331,34 @@ module attributes {p = #mixln.placement<"" = 1.0 : f64>} {}
 // A variable's size in bytes fits.
 // expected-error @below {{expected at most 72057594037927936 elements}}
 mixln.variable @w : tensor<4294967296x4294967296xf32> parameter
+
+// -----
+
+// Sizes are divided by its extents, so it has some.
+// expected-error @below {{has type 'tensor<f32>', expected one dimension or more}}
+mixln.variable @w : tensor<f32> parameter
+
+// -----
+
+// None of them is zero.
+// expected-error @below {{has type 'tensor<4x0xf32>', expected extents of 1 to 1099511627776}}
+mixln.variable @w : tensor<4x0xf32> parameter
+
+// -----
+
+// The runtime knows three types.
+// expected-error @below {{has type 'tensor<4xi64>', expected elements of type f32, bf16 or i32}}
+mixln.variable @w : tensor<4xi64> input
+
+// -----
+
+// Numbers of a config are finite.
+// expected-error @below {{rms_norm_eps is 0x7FF0000000000000 : f64, expected a finite number}}
+mixln.model @model streams ["x"] config {
+    hidden_size = 8 : i64, intermediate_size = 6 : i64,
+    num_attention_heads = 2 : i64, num_key_value_heads = 2 : i64,
+    num_hidden_layers = 1 : i64, vocab_size = 5 : i64, batch_size = 1 : i64,
+    seq_len = 4 : i64, rms_norm_eps = 0x7FF0000000000000 : f64, rope_theta = 1.0e+04 : f64,
+    initializer_range = 2.0e-02 : f64, embedding_std = 5.0e-01 : f64} {
+  mixln.block @layers.0 attention = #mixln.placement<>, mlp = #mixln.placement<>
+}

@@ -91,3 +91,99 @@ mixln.entry @e {
     mixln.yield rows(%v : vector<f32>)
   }
 }
+
+// -----
+
+// Nor before its beginning.
+mixln.entry @e {
+  %x = tensor.empty() : tensor<8x4xf32>
+  // expected-error @+1 {{row operand 0 of type 'tensor<8x4xf32>' is read from index -1}}
+  %y = mixln.rowwise [8] rows(%x : tensor<8x4xf32> by (d0) -> (d0 - 1)) -> rows(tensor<8x4xf32>) {
+  ^bb0(%a: vector<4xf32>):
+    mixln.yield rows(%a : vector<4xf32>)
+  }
+}
+
+// -----
+
+// Where a map falls, its last point reaches least far.
+mixln.entry @e {
+  %x = tensor.empty() : tensor<8x4xf32>
+  // expected-error @+1 {{row operand 0 of type 'tensor<8x4xf32>' is read from index -1}}
+  %y = mixln.rowwise [9] rows(%x : tensor<8x4xf32> by (d0) -> (-d0 + 7)) -> rows(tensor<9x4xf32>) {
+  ^bb0(%a: vector<4xf32>):
+    mixln.yield rows(%a : vector<4xf32>)
+  }
+}
+
+// -----
+
+// And its first one furthest.
+mixln.entry @e {
+  %x = tensor.empty() : tensor<8x4xf32>
+  // expected-error @+1 {{row operand 0 of type 'tensor<8x4xf32>' is read up to index 8 of a dimension of 8}}
+  %y = mixln.rowwise [8] rows(%x : tensor<8x4xf32> by (d0) -> (-d0 + 8)) -> rows(tensor<8x4xf32>) {
+  ^bb0(%a: vector<4xf32>):
+    mixln.yield rows(%a : vector<4xf32>)
+  }
+}
+
+// -----
+
+// Kernels divide unsigned numbers.
+mixln.entry @e {
+  %x = tensor.empty() : tensor<8x4xf32>
+  // expected-error @+1 {{expected sums and multiples of dimensions, and what is not negative divided by positive constants}}
+  %y = mixln.rowwise [8] rows(%x : tensor<8x4xf32> by (d0) -> ((d0 - 1) mod 3)) -> rows(tensor<8x4xf32>) {
+  ^bb0(%a: vector<4xf32>):
+    mixln.yield rows(%a : vector<4xf32>)
+  }
+}
+
+// -----
+
+// An index that overflows has no bounds.
+mixln.entry @e {
+  %x = tensor.empty() : tensor<8x4xf32>
+  // expected-error @+1 {{expected sums and multiples of dimensions, and what is not negative divided by positive constants}}
+  %y = mixln.rowwise [8] rows(%x : tensor<8x4xf32> by (d0) -> (d0 * 4611686018427387904)) -> rows(tensor<8x4xf32>) {
+  ^bb0(%a: vector<4xf32>):
+    mixln.yield rows(%a : vector<4xf32>)
+  }
+}
+
+// -----
+
+// A row lies in memory as what it was computed as, or as bf16.
+mixln.entry @e {
+  %x = tensor.empty() : tensor<8x4xf32>
+  // expected-error @+1 {{row result has type 'tensor<8x4xi32>', expected 'tensor<8x4xf32>'}}
+  %y = mixln.rowwise [8] rows(%x : tensor<8x4xf32>) -> rows(tensor<8x4xi32>) {
+  ^bb0(%a: vector<4xf32>):
+    mixln.yield rows(%a : vector<4xf32>)
+  }
+}
+
+// -----
+
+// Integers are not rounded.
+mixln.entry @e {
+  %x = tensor.empty() : tensor<8xi32>
+  // expected-error @+1 {{row result has type 'tensor<8xbf16>', expected 'tensor<8xi32>'}}
+  %y = mixln.rowwise [8] rows(%x : tensor<8xi32>) -> rows(tensor<8xbf16>) {
+  ^bb0(%a: i32):
+    mixln.yield rows(%a : i32)
+  }
+}
+
+// -----
+
+// A sum keeps its heads once.
+mixln.entry @e {
+  %x = tensor.empty() : tensor<8x2x4xf32>
+  // expected-error @+1 {{map of sum 0 must keep heads or nothing, found affine_map<(d0, d1) -> (d1, d1)>}}
+  %y = mixln.rowwise [8, 2] rows(%x : tensor<8x2x4xf32>) -> sums(tensor<2x2x4xf32> by (d0, d1) -> (d1, d1)) {
+  ^bb0(%a: vector<4xf32>):
+    mixln.yield sums(%a : vector<4xf32>)
+  }
+}

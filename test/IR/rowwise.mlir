@@ -44,3 +44,17 @@ mixln.entry @heads {
   }
   mixln.store %s, @h : tensor<2x16xf32>
 }
+
+// Maps may fall, shift and divide, as long as they stay in range.
+// CHECK-LABEL: mixln.entry @maps
+// CHECK: tensor<8x32xf32> by (d0) -> (-d0 + 7), tensor<4x32xf32> by (d0) -> (d0 floordiv 2), tensor<5x32xf32> by (d0) -> (d0 ceildiv 2), tensor<2x32xf32> by (d0) -> ((d0 + 3) mod 2)
+mixln.entry @maps {
+  %a = tensor.empty() : tensor<8x32xf32>
+  %b = tensor.empty() : tensor<4x32xf32>
+  %c = tensor.empty() : tensor<5x32xf32>
+  %d = tensor.empty() : tensor<2x32xf32>
+  %y = mixln.rowwise [8] rows(%a, %b, %c, %d : tensor<8x32xf32> by (d0) -> (7 - d0), tensor<4x32xf32> by (d0) -> (d0 floordiv 2), tensor<5x32xf32> by (d0) -> (d0 ceildiv 2), tensor<2x32xf32> by (d0) -> ((d0 + 3) mod 2)) -> rows(tensor<8x32xbf16>) {
+  ^bb0(%p: vector<32xf32>, %q: vector<32xf32>, %r: vector<32xf32>, %s: vector<32xf32>):
+    mixln.yield rows(%p : vector<32xf32>)
+  }
+}

@@ -124,14 +124,12 @@ mixln.entry @f {
 
 // -----
 
-// Nothing is divided by a width of zero.
+// Nothing is divided by a width of zero: no variable has one.
+// expected-error @+1 {{has type 'tensor<8x0xf32>', expected extents of 1 to 1099511627776}}
 mixln.variable @q : tensor<8x0xf32> input
-mixln.variable @cos : tensor<4x0xf32> input
 mixln.entry @e {
   %q = mixln.load @q : tensor<8x0xf32>
-  %cos = mixln.load @cos : tensor<4x0xf32>
-  // expected-error @+1 {{has the type 'tensor<8x0xf32>', expected extents of 1 to 1099511627776}}
-  %ctx, %lse = mixln.attention %q, %q, %q, %cos, %cos {heads = 2 : i64} : tensor<8x0xf32>, tensor<8x0xf32>, tensor<8x0xf32>, tensor<4x0xf32>, tensor<4x0xf32> -> tensor<8x0xf32>, tensor<8x2xf32>
+  %ctx, %lse = mixln.attention %q, %q, %q, %q, %q {heads = 2 : i64} : tensor<8x0xf32>, tensor<8x0xf32>, tensor<8x0xf32>, tensor<8x0xf32>, tensor<8x0xf32> -> tensor<8x0xf32>, tensor<8x2xf32>
 }
 
 // -----
@@ -268,4 +266,85 @@ mixln.entry @f {
   %ctx, %k1, %v1 = mixln.attention_step %q, %k, %v, %cos, %cos, %keys, %values, %at {heads = 2 : i64}
     : tensor<1x32xf32>, tensor<1x16xf32>, tensor<1x16xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x16xf32>, tensor<4x16xf32>, tensor<1xi32>
     -> tensor<1x16xf32>, tensor<4x16xf32>, tensor<4x16xf32>
+}
+
+// -----
+
+// Every query has a key of its position.
+mixln.entry @f {
+  %q = tensor.empty() : tensor<8x32xf32>
+  %k = tensor.empty() : tensor<4x32xf32>
+  %cos = tensor.empty() : tensor<4x8xf32>
+  // expected-error @+1 {{number of rows of k is 4, expected 8}}
+  %ctx, %lse = mixln.attention %q, %k, %k, %cos, %cos {heads = 2 : i64} : tensor<8x32xf32>, tensor<4x32xf32>, tensor<4x32xf32>, tensor<4x8xf32>, tensor<4x8xf32> -> tensor<8x32xf32>, tensor<8x2xf32>
+}
+
+// -----
+
+// So has every query of the backward.
+mixln.entry @f {
+  %q = tensor.empty() : tensor<8x32xf32>
+  %k = tensor.empty() : tensor<16x32xf32>
+  %cos = tensor.empty() : tensor<4x8xf32>
+  %lse = tensor.empty() : tensor<8x2xf32>
+  // expected-error @+1 {{number of rows of k is 16, expected 8}}
+  %dq, %dk, %dv = mixln.attention_grad %q, %k, %k, %cos, %cos, %q, %lse, %q {heads = 2 : i64}
+    : tensor<8x32xf32>, tensor<16x32xf32>, tensor<16x32xf32>, tensor<4x8xf32>, tensor<4x8xf32>, tensor<8x32xf32>, tensor<8x2xf32>, tensor<8x32xf32>
+    -> tensor<8x32xf32>, tensor<16x32xf32>, tensor<16x32xf32>
+}
+
+// -----
+
+// A measurement that is placed exists.
+mixln.entry @f {
+  %x = tensor.empty() : tensor<8x4xf32>
+  // expected-error @+1 {{unknown measurement @size}}
+  %m = mixln.measure_at @size (%x : tensor<8x4xf32>) -> tensor<8xf32>
+}
+
+// -----
+
+// It has a value for each input.
+// expected-note @+1 {{the measurement has 1 inputs and 1 results}}
+mixln.measure @size inputs ["dx"] per "layer" reduce "max" {
+^bb0(%d: vector<4xf32>):
+  %0 = vector.reduction <add>, %d : vector<4xf32> into f32
+  mixln.yield rows(%0 : f32)
+}
+mixln.entry @f {
+  %x = tensor.empty() : tensor<8x4xf32>
+  // expected-error @+1 {{has 2 values and 1 numbers}}
+  %m = mixln.measure_at @size (%x, %x : tensor<8x4xf32>, tensor<8x4xf32>) -> tensor<8xf32>
+}
+
+// -----
+
+// Its values have rows as its inputs.
+mixln.measure @size inputs ["dx"] per "layer" reduce "max" {
+^bb0(%d: vector<8xf32>):
+  %0 = vector.reduction <add>, %d : vector<8xf32> into f32
+  mixln.yield rows(%0 : f32)
+}
+mixln.entry @f {
+  %x = tensor.empty() : tensor<8x4xf32>
+  // expected-error @+1 {{has a value of type 'tensor<8x4xf32>' for rows of type 'vector<8xf32>'}}
+  %m = mixln.measure_at @size (%x : tensor<8x4xf32>) -> tensor<8xf32>
+}
+
+// -----
+
+// It gives a number a row.
+mixln.entry @f {
+  %x = tensor.empty() : tensor<8x4xf32>
+  // expected-error @+1 {{yields 'tensor<4xf32>', expected 'tensor<8xf32>'}}
+  %m = mixln.measure_at @size (%x : tensor<8x4xf32>) -> tensor<4xf32>
+}
+
+// -----
+
+// And at least one.
+mixln.entry @f {
+  %x = tensor.empty() : tensor<8x4xf32>
+  // expected-error @+1 {{needs values and numbers}}
+  "mixln.measure_at"(%x) <{measure = @size}> : (tensor<8x4xf32>) -> ()
 }

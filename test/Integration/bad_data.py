@@ -4,6 +4,7 @@ import gzip
 import json
 import pathlib
 import struct
+import subprocess
 import sys
 
 from refusals import Cases, mt, text
@@ -213,4 +214,19 @@ for word in ("mixed.jsonl:2", "mixed.jsonl:3", "mixed.jsonl:24", "skipped 3 of 2
 if not json.loads(done.stdout)["eval_tokens"] > 0:
     mt.fail("nothing was evaluated")
 print("lines that are no documents are skipped, counted and reported")
+
+# --- output that does not arrive ---------------------------------------------------------------------------------------
+for command in ([exe, "eval", "--weights", weights, *TOKENS], [exe, "info"], ["mixln-data", "c4", "--list"],
+                ["mixln-data", "--help"]):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([str(word) for word in command], stdout=full, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 1 or "cannot write standard output: no space left on device" not in done.stderr:
+        mt.fail(f"{command} with a full disk behind it: status {done.returncode}\n{done.stderr}")
+print("output that does not arrive is an error")
+
+# --- a shard of C4 that is there and damaged ---------------------------------------------------------------------------
+(work / "c4").mkdir()
+text(work / "c4" / "c4-validation.00000-of-00008.json.gz", bytes(damaged))
+cases.refused("a damaged shard of C4", ["mixln-data", "c4", "--dir", work / "c4", "--fetch", "validation:0"],
+              "c4-validation.00000-of-00008.json.gz", "remove")
 sys.exit(cases.finish())

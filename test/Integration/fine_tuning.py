@@ -171,6 +171,7 @@ for what, line, *says in (
         ("an unknown role", '{"messages": [{"role": "tool", "content": "a"}]}', '"role"', "tool", "messages[0]"),
         ("no content", '{"messages": [{"role": "user"}]}', '"content"', "messages[0]"),
         ("a null content", '{"messages": [{"role": "assistant", "content": null}]}', '"content"', "null"),
+        ("too large a number", '{"prompt": "a", "response": "b", "score": 1e999}', "too large"),
         ("a deep line", "[" * 100, "nested")):
     text(work / "bad.jsonl", GOOD + line + "\n")
     cases.refused(what, [exe, "batches", "--data", "bad.jsonl", "--data_format", "chat", "--tokenizer", tokenizer,

@@ -10,9 +10,7 @@ below 1e-5); in bf16 twice what the type itself changes, the largest distance to
 import array
 import json
 import math
-import os
 import pathlib
-import subprocess
 import sys
 
 import mixlntest as mt
@@ -147,17 +145,50 @@ again = [generate(exe, weights, prompt, *FLAGS, "--seed", seed, *more).stdout
          for seed, more in ((1, ()), (1, ()), (1, ("--threads", "2")), (2, ()))]
 if again[0] != again[1] or again[0] != again[2] or again[0] == again[3]:
     mt.fail("the texts do not follow from the seed alone")
-texts = [json.loads(line)["ids"] for line in again[0].splitlines()]
-if len({tuple(t) for t in texts}) != 3:
+lines = [json.loads(line) for line in again[0].splitlines()]
+if len({tuple(line["ids"]) for line in lines}) != 3:
     mt.fail("three samples are not three texts")
+for line in lines:
+    if line["text"] != ",".join(map(str, line["ids"])):
+        mt.fail(f"without a tokenizer the text is {line['text']!r}, the ids {line['ids']}")
 print("seeds: the same text again, another one with another seed", flush=True)
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Where a text ends, and what it says
+# ---------------------------------------------------------------------------------------------------------------------
+
+tokenizer = mt.write_tokenizer(work / "letters.model", mt.LETTERS)
+PIECES = [""] * 2 + [" \u2047 ", " "] + mt.LETTERS[1:]
+greedy = list(mt.read_safetensors(work / "pre-long.safetensors")["ids"][1])
+said = json.loads(generate(exe, weights, prompt, "--temperature", "0", "--max_new_tokens", NEW, "--json", "--tokenizer",
+                           tokenizer).stdout)
+end = greedy.index(1) if 1 in greedy else NEW
+if said["ids"] != greedy[:end + 1] or said["text"] != "".join(PIECES[i] if i < len(PIECES) else "" for i in greedy[:end]):
+    mt.fail(f"of {greedy} it says {said}")
+# Without a tokenizer the config says it, as a number or as a list of them.
+for name, ends in (("number", greedy[3]), ("list", [39, greedy[3]])):
+    config = mt.write_config(work / f"eos-{name}.json", eos_token_id=ends)
+    done = generate(mt.compile_model(config, work / f"eos-{name}", "pre", 2, T), weights, prompt, "--temperature", "0",
+                    "--json")
+    first = min(greedy.index(i) for i in (ends if isinstance(ends, list) else [ends]) if i in greedy)
+    if json.loads(done.stdout)["ids"] != greedy[:first + 1] or json.loads(done.stdout)["finish"] != "eos":
+        mt.fail(f"eos_token_id {ends}: {greedy} goes on as {done.stdout}")
+# A prompt may end inside a character, which the first new token completes.
+wide = mt.compile_model(mt.write_config(work / "bytes.json", vocab_size=300), work / "bytes", "pre", 2, T)
+mt.run([wide, "train", "--num_training_steps", "0", "--save_dir", work / "run-bytes"])
+pieces = mt.write_tokenizer(work / "bytes.model", [f"<0x{byte:02X}>" for byte in range(256)] + mt.LETTERS)
+done = generate(wide, work / "run-bytes" / "model_0", [3 + 0xE2, 3 + 0x96], "--num_samples", 300, "--max_new_tokens", 2,
+                "--json", "--tokenizer", pieces)
+texts = [json.loads(line)["text"] for line in done.stdout.splitlines()]
+if len(texts) != 300 or not any("\u2580" <= text[:1] <= "\u25BF" for text in texts):
+    mt.fail(f"no character was completed: {texts}")
+print("ends: </s> of the tokenizer, else of the config", flush=True)
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Bad calls
 # ---------------------------------------------------------------------------------------------------------------------
 
 mt.compile_model(work / "pre.json", work / "train-only", "pre", 2, T, ["--entries", "train"])
-tokenizer = mt.write_tokenizer(work / "letters.model", mt.LETTERS)
 cases = Cases(work)
 BASE = [exe, "generate", "--checkpoint", weights]
 LONG = ",".join(["1"] * T)
@@ -176,31 +207,3 @@ for what, command, *words in (
     cases.refused(what, command, *words)
 if cases.finish():
     sys.exit(1)
-
-# ---------------------------------------------------------------------------------------------------------------------
-# transformers
-# ---------------------------------------------------------------------------------------------------------------------
-
-COMPARE = """
-import sys, torch
-from transformers import AutoModelForCausalLM
-folder, new, *prompt = sys.argv[1:]
-model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True, dtype=torch.float32)
-ids = torch.tensor([[int(i) for i in prompt]])
-made = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=int(new), do_sample=False,
-                      eos_token_id=-1, pad_token_id=0)
-print(*made[0, ids.shape[1]:].tolist())
-"""
-python = os.environ.get("MIXLN_PYTHON", "")
-probe = [python, "-c", "import torch, transformers, safetensors"]
-if not python or subprocess.run(probe, capture_output=True).returncode:
-    print("no Python with transformers")
-else:
-    environment = {**os.environ, "HF_HOME": str(work / "hf-home"), "HF_HUB_OFFLINE": "1"}
-    for name in ("pre", "lns"):
-        mt.run([work / f"run-{name}" / "exe", "export", "--tokenizer", tokenizer, "--out", work / f"hf-{name}"])
-        theirs = mt.run([python, "-c", COMPARE, work / f"hf-{name}", NEW, *prompt], env=environment).stdout.split()
-        ours = list(mt.read_safetensors(work / f"{name}-long.safetensors")["ids"][1])
-        if [int(i) for i in theirs] != ours:
-            mt.fail(f"{name}: transformers generates {theirs}, we {ours}")
-    print("the same greedy tokens as transformers")

@@ -12,7 +12,11 @@ L, B, T, V = 2, 2, 8, 40
 config = mt.write_config(work / "config.json", num_hidden_layers=L, vocab_size=V)
 ids = mt.write_ids(work / "ids.bin", 4000, V)
 own = work / "own.json"
+# With the example of the page.
+page = (mt.ROOT / "docs/Layers.md").read_text()
+example = json.loads(page[page.index("    {\n"):page.index("    }\n") + 6])
 own.write_text(json.dumps({
+    **example,
     "own_rms": {"per": "layer", "row": "sqrt(mean(y*y))", "reduce": "rms"},
     "own_ratio": {"per": "sub_layer", "row": "sqrt(mean(F*F)) / sqrt(mean(x*x))", "reduce": "mean"},
     "norm_gain": {"per": "sub_layer", "row": "sqrt(mean(h*h) / mean(x*x))", "reduce": "min"}}))
@@ -43,6 +47,11 @@ for preset in ("post_pre", "residual"):
         for mine, builtin in ((line["own_rms"], line["stream_rms"][1:]), (line["own_ratio"], line["branch_ratio"])):
             if not mt.relative(mine, builtin) <= 1e-5:
                 mt.fail(f"{preset}: {mine} is not {builtin}")
+        if not all(-1 <= value <= 1 for value in line["branch_cosine"]):
+            mt.fail(f"{preset}: branch_cosine is {line['branch_cosine']}")
+        for key, norms in line["gradient_norm_by_class"].items():
+            if len(line["relative_gradient"][key]) != L:
+                mt.fail(f"{preset}: relative_gradient has {line['relative_gradient']}")
         by_class = [math.hypot(*(norms[i] for norms in line["gradient_norm_by_class"].values())) for i in range(L)]
         if not mt.relative(by_class, line["gradient_norm"]) <= 1e-5:
             mt.fail(f"{preset}: the classes' gradient norms {by_class} do not add up to {line['gradient_norm']}")
@@ -78,7 +87,11 @@ for text, *words in (("[1]", "JSON object"), ('{"a": 1}', "a", "object"),
                      ('{"a": {"per": "layer", "row": "sum(F)", "reduce": "mean"}}', "column 5", "F"),
                      ('{"a": {"per": "layer", "row": "x*x", "reduce": "mean"}}', "gives no number"),
                      ('{"a": {"per": "layer", "row": "sum(x", "reduce": "mean"}}', "column"),
-                     ('{"stream_max": {"per": "layer", "row": "sum(x)", "reduce": "mean"}}', "stream_max", "already")):
+                     ('{"stream_max": {"per": "layer", "row": "sum(x)", "reduce": "mean"}}', "stream_max", "already"),
+                     # The built-in one has a symbol for each width of its rows.
+                     ('{"weight_norm": {"per": "layer", "row": "sum(x)", "reduce": "mean"}}', "weight_norm", "already"),
+                     ('{"step": {"per": "layer", "row": "sum(x)", "reduce": "mean"}}', "step", "key beside"),
+                     ('{"gradient_norm": {"per": "layer", "row": "sum(x)", "reduce": "mean"}}', "gradient_norm", "key beside")):
     bad = work / "bad.json"
     bad.write_text(text)
     done = mt.run(["mixlnc", config, "--measure", bad, "--batch_size", B, "-o", work / "none"], status=2)

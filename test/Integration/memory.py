@@ -67,6 +67,11 @@ table = mt.run(["mixlnc", config, "--norm", "pre", "--seq_len", T, *CHUNKS, "--f
 largest = [int(n) for n in re.search(r"largest\s+(\d+)\s+(\d+)\s+(\d+)", table).groups()]
 if largest[0] != 8 or not largest[0] < largest[1] <= largest[2]:
     mt.fail(f"--fit {limit}: {table}")
+# Its title has the types that the placement sets.
+table = mt.run(["mixlnc", config, "--norm", "deepnorm@mixln-repo", "--seq_len", T, *CHUNKS, "--fit", "1KiB"],
+               status=2).stdout
+if f"T {T}, bf16_pure, limit" not in table:
+    mt.fail(f"--fit of deepnorm@mixln-repo: {table}")
 for extra, batch_size in (([], largest[0]), (["--activation_checkpointing"], largest[1]),
                           ([f"--memory_limit={limit}"], largest[2])):
     fits = mt.compile_model(config, work / "fits", "pre", batch_size, T, [*CHUNKS, *extra])

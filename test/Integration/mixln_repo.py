@@ -149,6 +149,11 @@ said = train(exe, "usual", "--loss_normalization", "total", "--eval_mean", "tota
 records = [json.loads(line) for line in (work / "usual" / "metrics.jsonl").read_text().splitlines()]
 if not abs(records[0]["loss"] / evaluate("text")["eval_loss"] - 1) <= 1e-6 or "this run has total" not in said:
     mt.fail(f"flags on the command line do not hold: {records[0]}\n{said}")
+# They hold in a repetition too.
+mt.run([exe, "train", "--rerun", work / "usual"])
+flags = json.loads((work / "usual-rerun" / "run.json").read_text())["flags"]
+if (flags["loss_normalization"], flags["eval_mean"]) != ("total", "total") or mt.losses(work / "usual-rerun") != [records[0]["loss"]]:
+    mt.fail(f"a repetition has {flags}")
 # In a run folder an evaluation has the run's mean.
 own = json.loads(mt.run([work / "run" / "exe", "eval"]).stdout)
 if own["eval_id"] != evaluation["eval_id"]:

@@ -92,14 +92,35 @@ if not abs(difference["mean"] - sum(pairs) / 2) < 1e-12 or difference["seeds"] !
 low, high = difference["t_interval_95"]
 if not abs(high - low - 12.7062047 * abs(pairs[0] - pairs[1])) < 1e-6:
     mt.fail(f"{difference}, pairs {pairs}")
-for name in ("eval-other.json", "layers.json"):
-    if sum((run / name).exists() for run in runs) != 4:
+for name, count in (("eval-other.json", 4), ("layers.json", 4), ("memory.svg", 8)):
+    if sum((run / name).exists() for run in runs) != count:
         mt.fail(f"{name} is not where it should be")
 page = (out / "report.html").read_text()
-for text in ("Evaluation on other, eval_id", "Diverged: ", "Loss over learning rate", "gradient norm by layer"):
+for text in ("Evaluation on other, eval_id", "Diverged: ", "Loss over learning rate", "gradient norm by layer",
+             '<h2>Memory</h2>'):
     if text not in page:
         mt.fail(f"the report lacks '{text}'")
+# Two steps, two drawings, whatever the number of runs.
+if page.count("data:image/svg+xml") != 2:
+    mt.fail(f"{page.count('data:image/svg+xml')} drawings of memory")
+# A diverged run has its place in every evaluation of its setting.
+books = page.split("Evaluation on other, eval_id")[1].split("</table>")[0]
+if books.count("diverged at update") != 4:
+    mt.fail(f"diverged runs in the group of eval-other.json: {books}")
 print("paired differences, evaluations, layers, report")
+
+# A sweep file knows the flags of the commands that its runs will be asked for.
+for command in ("eval", "layers"):
+    text = mt.run([runs[0] / "exe", command, "--help"]).stdout
+    listed = set(re.findall(r"^ +--([a-z_0-9]+)", text, re.M)) - {"help", "out"}
+    if len(listed) < 8:
+        mt.fail(f"{command} lists {listed}")
+    for flag in sorted(listed):
+        part = {"layers": {flag: "?"}} if command == "layers" else {"evaluate": {"other": {"data": "x", flag: "?"}}}
+        (work / "flags.json").write_text(json.dumps({**SWEEP, "vary": {}, "out": str(work / "none"), **part}))
+        done = subprocess.run(["mixln-sweep", work / "flags.json", "--dry_run"], env=env, capture_output=True, text=True)
+        if "unknown flag" in done.stderr:
+            mt.fail(f"{command}: {done.stderr}")
 
 # Nothing is left to do, and nothing is done.
 before = {run: (run / "metrics.jsonl").stat().st_mtime_ns for run in runs}

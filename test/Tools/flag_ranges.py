@@ -90,9 +90,9 @@ def check(cases, command, good, instead={}):
             mt.fail(f"--{name} {kind} of {command[-1]}: no test says what it refuses; add it to {__file__}")
         values = [] if name in FREE else bad_values(command[-1], name, kind)
         for value in values:
-            # A message about a file names the file.
-            says = value.rstrip("*.jsonl") if kind == "TEXT" and name != "dtype" else name
-            cases.refused(f"--{name}={value}", [*command, *instead.get(name, good), f"--{name}={value}"], says)
+            # A message about a file names the file too.
+            says = [f"--{name}", value.removesuffix("*.jsonl")] if kind == "TEXT" else [name]
+            cases.refused(f"--{name}={value}", [*command, *instead.get(name, good), f"--{name}={value}"], *says)
         if kind:
             cases.refused(f"--{name} without value", [*command, *good, f"--{name}"], name, "value")
     return len(found)
@@ -153,5 +153,8 @@ if __name__ == "__main__":
                           ["mixlnc", "config.json", "--norm", "post_pre", "--post_num", "1", "--batch_size", "2",
                            "--seq_len", "8", "-o", "out", f"--{name}", value])
     number += len(found)
+    mt.run(["mixlnc", config, "--batch_size", 2, "--seq_len", 8, "--compile_to", "import", f"--output={work / 'written.mlir'}"])
+    if "mixln.model" not in (work / "written.mlir").read_text():
+        mt.fail("mixlnc --output=FILE wrote something else")
     print(f"{number} flags in all")
     sys.exit(cases.finish())

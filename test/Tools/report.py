@@ -132,6 +132,12 @@ text, _ = report(work / "long.html", long)
 again, _ = report(work / "again.html", long)
 if text != again:
     mt.fail("two reports on the same run differ")
+# What `exe layers` measured compares on the same rows only.
+for rows, differ in (("a", False), ("b", True)):
+    for folder, rows_id in ((long, "a"), (other, rows)):
+        (folder / "layers.json").write_text(json.dumps({"rows_id": rows_id, "positions": "last", "performance_drop": [0.1, 0.2]}))
+    if ("of different rows or positions" in report(work / "rows.html", long, other)[0]) != differ:
+        mt.fail(f"layers.json of rows a and {rows}: said is {not differ}")
 points = sum(len(series["points"]) for chart in charts_of(text) for series in chart.get("series", []))
 columns = max(len(chart["columns"]) for chart in charts_of(text) if chart["kind"] == "heat")
 if not 0 < points < 2500 or columns > 60:
@@ -143,12 +149,46 @@ for title in ("gradient norm by layer over time", "Angular distance", "performan
     if title not in text:
         mt.fail(f"the page lacks '{title}'")
 
+# One zero in one of two runs: both heat maps have linear colors, of one range.
+for name, zero in (("a", 1e-3), ("b", 0.0)):
+    folder = write_run(work / "zeros" / name, "pre", 0.001, 0, [5.0, 4.0], 3.0)
+    (folder / "layers.jsonl").write_text("".join(
+        json.dumps({"step": s, "gradient_norm": [zero, 0.1, 0.2, 1.0], "branch_ratio": [zero, 0.5] * 4}) + "\n"
+        for s in (1, 2)))
+text, _ = report(work / "zeros.html", work / "zeros")
+heats = [chart for chart in charts_of(text) if chart["kind"] == "heat"]
+if len(heats) < 4 or any(chart["value"]["log"] or chart["range"] != [0, 1.0] for chart in heats[:2]):
+    mt.fail(f"heat maps of one measurement: {[(c['value'], c['range']) for c in heats]}")
+print("a zero in one run: linear colors in both")
+
+# Kinds of norms are placements; a baseline is one of them by any name, or an error.
+kinds = work / "kinds"
+for kind in (None, "dyt"):
+    for seed in (0, 1):
+        folder = write_run(kinds / f"{kind}-{seed}", "post_pre:6", 0.001, seed, [5.0, 4.0], 3.0 + seed + (kind is None))
+        if kind:
+            about = json.loads((folder / "run.json").read_text())
+            about["config"]["norm_kind"] = kind
+            (folder / "run.json").write_text(json.dumps(about))
+write_run(kinds / "unfinished", "post_pre:6", 0.01, 0, [5.0], 1.0, planned=2)
+text, _ = report(work / "kinds.html", kinds, "--baseline", "post_pre:6")
+cells = parse(text).cells
+if "post_pre:6, dyt" not in cells or cells[cells.index("each at its best: 0.001 and 0.001") + 1:][:2] != ["2", "\u22121.0000"]:
+    mt.fail(f"kinds of norms: {cells}")
+if "Unfinished, and left out: post_pre:6 at 0.01 (seed 0): update 1." not in text:
+    mt.fail("an unfinished run is not said")
+drawn = [point for chart in charts_of(text) if chart.get("x", {}).get("label") == "learning rate"
+         for series in chart["series"] for point in series["points"]]
+if not drawn or any(loss < 2 for _, loss in drawn):
+    mt.fail(f"an unfinished run is drawn: {drawn}")
+print("kinds of norms are placements, unfinished runs are left out")
+
 # A cut-off and a missing file.
 with open(long / "metrics.jsonl", "a") as out:
     out.write('{"step": 20001, "lo')
-(long / "run.json").write_text("{")
+(long / "run.json").write_text('{"a":' * 100000)
 text, _ = report(work / "cut.html", long)
-for message in ("the last line is cut off and was passed over", "run.json is not a JSON object"):
+for message in ("the last line is cut off and was passed over", "run.json is not a JSON object of at most 64 levels"):
     if message not in text:
         mt.fail(f"the page lacks '{message}'")
 print("damaged files: said, not fatal")
@@ -158,6 +198,10 @@ for arguments, message in ((["-o", work / "no.html"], "no run: give the folders 
                            ([long], "-o is missing"),
                            ([work / "none", "-o", work / "no.html"], "no such folder"),
                            ([evil.parent.parent, "-o", work / "no.html"], "holds neither run.json nor metrics.jsonl"),
+                           ([kinds, "--baseline", "prre", "-o", work / "no.html"],
+                            "--baseline is 'prre', expected one of post_pre:6; post_pre:6, dyt"),
+                           ([runs, "--baseline", "post_pre:25%", "-o", work / "no.html"],
+                            "--baseline is 'post_pre:25%', expected one of post, post_pre:1, pre"),
                            ([long, "--titel", "x", "-o", work / "no.html"], "did you mean --title?"),
                            ([long, "-o", work / "no" / "page.html"], "no")):
     done = mt.run(["mixln-report", *arguments], status=2)

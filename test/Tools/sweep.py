@@ -44,6 +44,10 @@ if not first[1].endswith(f"{names[0]}/eval-books.json.part") or \
     mt.fail(f"afterwards: {first}")
 print("print: one command a line")
 
+# A baseline is named as the placement was asked for, or as the report calls it.
+for baseline in ("post_pre:25%", "post_pre:1"):
+    sweep({**GOOD, "baseline": baseline}, "--dry_run")
+
 # What is wrong, with its place.
 WRONG = [
     ("{\n  \"vary\": [}\n", "sweep.json: line 2, column 12"),
@@ -65,6 +69,14 @@ WRONG = [
     ({**GOOD, "vary": {"lr": ["x"]}}, "--lr is 'x', expected a number"),
     ({**GOOD, "vary": {"warmup_stepz": [1]}}, "did you mean --warmup_steps?"),
     ({**GOOD, "vary": {"total_batch_size": [3]}}, "--total_batch_size 3 is not a multiple"),
+    # What comes after them.
+    ({**GOOD, "evaluate": {"books": {"data": "b.json", "eval_tokenz": 3}}},
+     "evaluate.books: unknown flag --eval_tokenz; did you mean --eval_tokens?"),
+    ({**GOOD, "evaluate": {"books": {"data": "b.json", "packing": "x"}}},
+     "evaluate.books: --packing is 'x', expected pad or concat"),
+    ({**GOOD, "layers": {"rowz": 32}}, "layers: unknown flag --rowz; did you mean --rows?"),
+    ({**GOOD, "layers": {"out": "x.json"}}, "layers: --out is set by the sweep itself"),
+    ({**GOOD, "baseline": "prre"}, "baseline: is 'prre', expected one of pre, post_pre:1"),
 ]
 for content, message in WRONG:
     done = sweep(content, "--dry_run", status=2)
@@ -105,7 +117,50 @@ if "was begun with --warmup_steps 1, the sweep says 2" not in done.stderr:
     mt.fail(done.stderr)
 print("collect: 1 diverged, 3 done, 4 missing")
 
+# The folders themselves remember too; what changes no number may change.
+(out / "sweep.json").rename(out / "kept.json")
+done = sweep({**GOOD, "flags": {**FLAGS, "num_training_steps": 6}}, "--dry_run", status=2)
+if f"{out / names[0]} was begun with --num_training_steps 5, the sweep says 6" not in done.stderr:
+    mt.fail(done.stderr)
+about = json.loads((out / names[1] / "run.json").read_text())
+for path, value, message in (
+        (("flags", "warmup_steps"), "3", "was begun with --warmup_steps 3, the sweep says 1"),
+        (("config", "num_hidden_layers"), 5, "was begun with config.num_hidden_layers 5, the sweep says 4"),
+        (("config", "norm_type"), "post", "was begun with config.norm_type \"post\", the sweep says \"pre\""),
+        (("flags", "data"), "elsewhere/*.json", None), (("flags", "threads"), "7", None),
+        (("flags", "lr"), "0.00030", None)):
+    changed = json.loads(json.dumps(about))
+    changed.setdefault(path[0], {})[path[1]] = value
+    if path[0] == "config" and path[1] != "norm_type":
+        changed["config"]["norm_type"] = "pre"
+    (out / names[1] / "run.json").write_text(json.dumps(changed))
+    done = sweep(GOOD, "--dry_run", status=2 if message else 0)
+    if message and message not in done.stderr:
+        mt.fail(f"{path}: {done.stderr}")
+(out / names[1] / "run.json").write_text(json.dumps(about))
+for damaged in ("{", "[]", '{"runs": {"x": 3}}', '{"a":' * 100000):
+    (out / "sweep.json").write_text(damaged)
+    if f"{out / 'sweep.json'}: is damaged" not in sweep(GOOD, "--dry_run", status=2).stderr:
+        mt.fail(f"sweep.json is {damaged[:20]}")
+(out / "kept.json").rename(out / "sweep.json")
+# What was measured after a run is not measured again.
+measured = {**GOOD, "evaluate": {"books": {"data": "b.json"}}, "layers": {"rows": 4}}
+sweep(measured, "--print")
+(out / names[1] / "eval-books.json").write_text("{}")
+(out / names[1] / "layers.json").write_text("{}")
+for part, message in (({"evaluate": {"books": {"data": "b.json", "eval_tokens": 9}}},
+                       "eval-books.json was measured with --eval_tokens 10000000, the sweep says 9"),
+                      ({"layers": {"rows": 8}}, "layers.json was measured with --rows 4, the sweep says 8"),
+                      ({"layers": {"rows": 4, "threads": 1}}, None)):
+    done = sweep({**measured, **part}, "--dry_run", status=2 if message else 0)
+    if message and message not in done.stderr:
+        mt.fail(done.stderr)
+print("folders: flags that change the numbers are refused")
+
 # The published recipes: every command line is understood, and the sweep files say the same.
+usage = mt.run([mt.ROOT / "scripts" / "recipe.sh"], status=2).stderr.splitlines()
+if not all(line.startswith("#") for line in usage) or "trains nothing" not in usage[-1]:
+    mt.fail(f"recipe.sh without arguments says {usage}")
 for script in sorted((mt.ROOT / "scripts").glob("run_*.sh")):
     size = script.stem.removeprefix("run_")
     about = json.loads(mt.run([script, "post_pre", "3", "--print"],

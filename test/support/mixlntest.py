@@ -149,7 +149,7 @@ def losses(save_dir):
 
 def write_tokenizer(path, pieces, scores=None, normalizer=None):
     """A sentencepiece unigram model: pad, </s>, <unk>, then `pieces` (without `scores` every one as likely as the next);
-    `normalizer` is a serialized NormalizerSpec, by default the identity."""
+    `normalizer` is a serialized NormalizerSpec, by default the identity. `<0x00>` to `<0xFF>` are bytes."""
     def varint(value):
         out = bytearray()
         while value >= 0x80:
@@ -164,16 +164,18 @@ def write_tokenizer(path, pieces, scores=None, normalizer=None):
     def integer(number, value):
         return varint(number << 3) + varint(value)
 
-    NORMAL, UNKNOWN, CONTROL = 1, 2, 3
+    NORMAL, UNKNOWN, CONTROL, BYTE = 1, 2, 3, 6
     model = b""
     all_scores = [0.0] * 3 + list(scores) if scores else [-1.0] * (3 + len(pieces))
-    kinds = [("<pad>", CONTROL), ("</s>", CONTROL), ("<unk>", UNKNOWN)] + [(p, NORMAL) for p in pieces]
+    kinds = [("<pad>", CONTROL), ("</s>", CONTROL), ("<unk>", UNKNOWN)]
+    kinds += [(p, BYTE if p.startswith("<0x") else NORMAL) for p in pieces]
     for (piece, kind), score in zip(kinds, all_scores):
         text = piece.encode()
         model += message(1, message(1, text) + varint(2 << 3 | 5) + struct.pack("<f", score) + integer(3, kind))
-    # Unigram; ids of <unk>, <s> (none), </s>, <pad>.
+    # Unigram; whether bytes stand in for what is unknown; ids of <unk>, <s> (none), </s>, <pad>.
     none = (1 << 64) - 1
-    model += message(2, integer(3, 1) + integer(40, 2) + integer(41, none) + integer(42, 1) + integer(43, 0))
+    fallback = integer(35, 1) if any(kind == BYTE for _, kind in kinds) else b""
+    model += message(2, integer(3, 1) + fallback + integer(40, 2) + integer(41, none) + integer(42, 1) + integer(43, 0))
     model += message(3, normalizer or message(1, b"identity") + integer(3, 1) + integer(4, 1) + integer(5, 1))
     pathlib.Path(path).write_bytes(model)
     return path

@@ -21,8 +21,9 @@
 //     store <8 x bfloat> ..., align 16
 //
 // Pointers: as the operands of the operation stand, then row results, sums,
-// and, if there are sums, the workspace. Sizes: the number of points, the
-// number of slots of partial sums. Values: those of the operation.
+// and, if there are sums, the workspace. Sizes: the number of rows, the number
+// of slots of partial sums, and a 1 that the optimiser does not know. Values:
+// those of the operation.
 //
 // Sums: phase 0 adds up the rows of a team in registers and stores them to the
 // team's slot of the workspace, phase 1 adds the slots in order. No atomics;
@@ -39,7 +40,7 @@
 
 namespace mixln {
 
-/// As emitRowKernel of a CPU; `launches` gets the shape of each phase.
+/// As emitRowKernel of a CPU; getGpuRowLaunch has the shape of each phase.
 mlir::LogicalResult
 emitGpuRowKernel(RowwiseOp op, llvm::StringRef symbol, GpuBuilder &builder,
                  llvm::SmallVectorImpl<std::string> &phases);

@@ -36,6 +36,10 @@ std::string layerName(llvm::StringRef name);
 /// `name` with the layer's number in the place of "{i}".
 std::string atLayer(llvm::StringRef name, int64_t layer);
 
+/// Whether every torch.nn.Module has an attribute of that name, so that none
+/// can hold a parameter or a module under it.
+bool isModuleAttribute(llvm::StringRef name);
+
 } // namespace mixln
 
 #endif // MIXLN_FRONTEND_NAMING_H

@@ -4,6 +4,7 @@
 #define MIXLN_IR_TENSOROPS
 
 include "mixln/IR/MixlnAttributes.td"
+include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
@@ -301,16 +302,24 @@ def Mixln_AttentionStepOp : Mixln_AttentionBase<"attention_step", [Pure]> {
   let extraClassDeclaration = attentionDeclarations;
 }
 
-def Mixln_MeasureAtOp : Mixln_Op<"measure_at", [Pure]> {
+def Mixln_MeasureAtOp : Mixln_Op<"measure_at", [
+    Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a measurement that reads gradients, before there are any";
   let description = [{
     Stands for the row program of a `measure` on `values`, in the order of its
     inputs: an input `dx` is the gradient of the loss by that value, a loaded
-    tensor of zeros that the entry adds to what is measured. `differentiate` puts the row program behind the backward. Until then it is
-    zero: an entry without a backward has no gradients.
+    tensor of zeros that the entry adds to what is measured. `differentiate`
+    puts the row program behind the backward. Until then it is zero: an entry
+    without a backward has no gradients. What it gives is only stored.
 
     Example:
     ```mlir
+    mixln.measure @input_gradient inputs ["dx"] per "layer" reduce "max" {
+    ^bb0(%d: vector<32xf32>):
+      %0 = math.absf %d : vector<32xf32>
+      %1 = vector.reduction <maximumf>, %0 : vector<32xf32> into f32
+      mixln.yield rows(%1 : f32)
+    }
     %x = tensor.empty() : tensor<8x32xf32>
     %m = mixln.measure_at @input_gradient (%x : tensor<8x32xf32>)
       -> tensor<8xf32>
@@ -322,6 +331,7 @@ def Mixln_MeasureAtOp : Mixln_Op<"measure_at", [Pure]> {
   let assemblyFormat = [{
     $measure `(` $values `:` type($values) `)` attr-dict `->` type($numbers)
   }];
+  let hasVerifier = 1;
 }
 
 #endif // MIXLN_IR_TENSOROPS

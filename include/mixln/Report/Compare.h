@@ -20,6 +20,9 @@ std::map<std::string, std::string> flatten(const nlohmann::ordered_json &about);
 std::vector<std::pair<std::string, std::vector<std::string>>>
 differingKeys(const std::vector<Run> &runs);
 
+/// The keys that change a run's numbers and are not what is compared or paired.
+std::map<std::string, std::string> settingKeysOf(const Run &run);
+
 /// How one run ended by one measure.
 struct Outcome {
   const Run *run;
@@ -52,26 +55,32 @@ struct Setting {
 std::vector<Setting> settingsOf(const Group &group);
 
 /// The mean of (placement minus baseline) over seeds, each pair with the same
-/// seed, data and other flags.
+/// seed and data_seed, the same data and other flags.
 struct Difference {
   std::string setting, placement, baseline;
   double lr, baselineLr;
   bool atBest; ///< each at its best learning rate, else both at the same
   Estimate estimate;
+  /// Seeds without a loss, because their run diverged.
+  int diverged = 0, baselineDiverged = 0;
+  /// Seeds of several runs, of which the mean counts.
+  int repeated = 0;
+
+  /// What the reader must know beside the numbers, or nothing.
+  std::string note() const;
 };
+/// Where no seed of a learning rate is left because they diverged, the estimate
+/// has count 0.
 std::vector<Difference> differences(const Group &group,
                                     const std::string &baseline);
+
+/// Why a group has placements beside the baseline and yet no difference; empty
+/// where it has one, or nothing to compare.
+std::string whyUnpaired(const Group &group, const std::string &baseline);
 
 /// The learning rate with the lowest mean loss, among those at which no seed
 /// diverged and the most seeds finished; NaN if there is none.
 double bestLearningRate(const Setting &setting, const std::string &placement);
-
-/// Placements in the order in which they first appear.
-std::vector<std::string> placementsOf(const std::vector<Run> &runs);
-
-/// What the other placements are compared with: `given`, else the usual one
-/// (page/defaults.json) where it is among them, else the first.
-std::string baselineOf(const std::vector<Run> &runs, const std::string &given);
 
 } // namespace mixln::report
 

@@ -44,12 +44,15 @@ struct LayerMeasurements {
 struct Run {
   std::string path;
   std::string name;             ///< short, different from every other run's
-  std::string placement;        ///< the norm specification
+  std::string placement;        ///< as Placements.h names it
   nlohmann::ordered_json about; ///< run.json, or null
   std::vector<StepRecord> steps;
   std::vector<Evaluation> evaluations;
-  LayerMeasurements history;                   ///< layers.jsonl
-  LayerMeasurements analysis;                  ///< layers.json
+  LayerMeasurements history;  ///< layers.jsonl
+  LayerMeasurements analysis; ///< layers.json
+  /// Hash of the rows that layers.json is of, and which positions of them; it
+  /// compares with that of another run where both are the same.
+  std::string analysisRows;
   std::map<std::string, std::string> drawings; ///< file name to SVG
   int64_t divergedAt = -1; ///< the update whose loss was not finite, or -1
   std::vector<std::string> warnings;

@@ -9,12 +9,14 @@
 
 namespace mixln::sweep {
 
-/// Has `trainer` check the flags of every run, and learns how many updates
-/// each will make. Returns false with `error`, which names the run.
+/// Checks the flags of what is measured after the runs, has `trainer` check
+/// those of every run, and learns how many updates each will make and which
+/// placement it has; the sweep's baseline becomes the name of one. Returns
+/// false with `error`, which names the run or the key.
 bool checkRuns(const std::string &trainer, Sweep &sweep, std::string &error);
 
-/// Compares the runs with what OUT/sweep.json remembers of those that began:
-/// a folder must not go on with other flags. Returns false with `error`.
+/// Compares the runs with what their folders and OUT/sweep.json say of those
+/// that began: none must go on with other flags. Returns false with `error`.
 bool checkRemembered(const Sweep &sweep, std::string &error);
 
 /// Writes OUT/sweep.json.

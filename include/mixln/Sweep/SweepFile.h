@@ -15,6 +15,7 @@
 #ifndef MIXLN_SWEEP_SWEEPFILE_H
 #define MIXLN_SWEEP_SWEEPFILE_H
 
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,7 +34,11 @@ struct RunPlan {
   std::string name; ///< of its folder below `out`
   FlagList varied;  ///< what tells it from the others
   FlagList flags;   ///< all, the varied ones included
-  double steps = 0; ///< updates, once the flags have been checked
+  // Once the flags have been checked:
+  double steps = 0;                            ///< updates
+  std::map<std::string, std::string> resolved; ///< flags with their values
+  std::string config;    ///< JSON, as a run of it would record it
+  std::string placement; ///< as the report calls it
 };
 
 struct Sweep {
@@ -43,6 +48,9 @@ struct Sweep {
   std::vector<std::pair<std::string, FlagList>> evaluations;
   bool measuresLayers = false;
   FlagList layers;
+  /// Once they have been checked: the flags of what is measured after a run,
+  /// with their values, by the name of the file that it writes.
+  std::map<std::string, std::map<std::string, std::string>> after;
 };
 
 /// Reads a sweep file. `extra`: flags of the command line for every run; they

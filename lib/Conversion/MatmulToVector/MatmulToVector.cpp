@@ -9,6 +9,7 @@
 #include "mixln/Conversion/MatmulToVector.h"
 
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mixln;
@@ -71,7 +72,7 @@ std::string MatmulSpec::name() const {
       reduce ? ".reduce" : "", accumulate ? ".add" : "");
   if (oddDepth)
     name += ".odd";
-  if (bf16Results == (uint64_t(1) << numResults()) - 1)
+  if (bf16Results == llvm::maskTrailingOnes<uint64_t>(numResults()))
     return name + ".to_bf16";
   if (bf16Results)
     name += llvm::formatv(".to_bf16_{0:x-}", bf16Results);

@@ -109,7 +109,8 @@
   }
 
   function viridisAt(share) {
-    const at = Math.min(Math.max(share, 0), 1) * (viridis.length - 1);
+    // What has no place in the range (a zero of a logarithm) is at its lower end.
+    const at = Math.min(Math.max(Number.isFinite(share) ? share : 0, 0), 1) * (viridis.length - 1);
     const i = Math.min(Math.floor(at), viridis.length - 2);
     const mix = viridis[i].map((from, k) => Math.round(from + (viridis[i + 1][k] - from) * (at - i)));
     return `rgb(${mix.join(',')})`;
@@ -241,7 +242,7 @@
     figure.append(bar);
   }
 
-  function draw(figure, scheme) {
+  function drawOrThrow(figure, scheme) {
     const data = charts[Number(figure.dataset.chart)];
     let box = figure.querySelector('.canvas');
     if (!box) {
@@ -255,6 +256,21 @@
     }
     drawn.get(figure)?.destroy();
     drawn.set(figure, new Chart(box.firstChild, configs[data.kind](data, scheme)));
+  }
+
+  /// What is wrong with one chart is said in its place, and the others are drawn.
+  function draw(figure, scheme) {
+    try {
+      drawOrThrow(figure, scheme);
+    } catch (error) {
+      console.error(error);
+      figure.querySelector('.canvas')?.remove();
+      if (figure.querySelector('.warning')) return;
+      const said = document.createElement('p');
+      said.className = 'warning';
+      said.textContent = `This chart could not be drawn: ${error.message}`;
+      figure.append(said);
+    }
   }
 
   const screenScheme = () => darkScheme.matches ? 'dark' : 'light';

@@ -23,11 +23,10 @@ std::string mixln::getRowName(RowwiseOp op) {
     name += piece;
   }
   int64_t width = 1;
-  for (Value row : op.getRows())
-    if (auto vector =
-            dyn_cast_or_null<VectorType>(op.getRowArgument(0).getType());
-        vector && row)
-      width = vector.getDimSize(0);
+  // Numbers of a row may stand before it.
+  for (unsigned i = 0; i < op.getRows().size(); ++i)
+    if (auto vector = dyn_cast<VectorType>(op.getRowArgument(i).getType()))
+      width = std::max(width, vector.getDimSize(0));
   if (name.size() > 48)
     name.resize(48);
   return "rows." + (name.empty() ? "program" : name) + "." +

@@ -13,6 +13,7 @@
 #include "mixln/IR/PaddedRows.h"
 #include "mixln/Target/OperationNames.h"
 
+#include "mlir/IR/AsmState.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -116,8 +117,11 @@ std::string GpuKernels::getKey(Operation *op) {
         std::string text = nameOf(gpu, op);
         text += op.getKeepsProduct() ? ".kept" : "";
         llvm::raw_string_ostream os(text);
+        // With names for the arguments: which of them is the product, and in
+        // which order the others are read, is part of it too.
+        AsmState state(op, OpPrintingFlags().useLocalScope());
         for (Operation &inner : op.getBody().front())
-          inner.print(os << "\n", OpPrintingFlags().useLocalScope());
+          inner.print(os << "\n", state);
         return text;
       })
       .Case([](AttentionOp op) {

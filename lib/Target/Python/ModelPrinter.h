@@ -45,6 +45,7 @@ private:
   std::string finish(const Piece &piece, int64_t first,
                      llvm::ArrayRef<const Piece *> group, unsigned indent);
   std::string parameters();
+  llvm::LogicalResult checkNames();
 
   mlir::ModuleOp module;
   RowFunctions functions;
@@ -55,6 +56,7 @@ private:
   llvm::DenseMap<mlir::Value, std::string> names;
   std::string tables; ///< numbers that differ between the layers of a loop
   unsigned numTables = 0;
+  bool needsRows = false; ///< whether the text reads `rows`
 };
 
 } // namespace mixln

@@ -16,11 +16,13 @@
 #include "mixln/Target/PrintPython.h"
 
 #include "ModelPrinter.h"
+#include "mixln/Frontend/Naming.h"
 #include "mixln/IR/Sites.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/SmallBitVector.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace mixln;
@@ -187,10 +189,17 @@ LogicalResult ModelPrinter::printLayers(std::string &body) {
       SmallVector<std::string> loopNames = namesOf(pieces[begin + 1]);
       held = heldBefore;
       names = namesBefore;
-      for (auto [value, name, loopName] :
-           llvm::zip(piece.inputs, own, loopNames))
-        if (name != loopName)
-          aliases += "        " + loopName + " = " + name + "\n";
+      // At once: two layers may exchange the names of their streams.
+      std::string targets, sources;
+      for (auto [name, loopName] : llvm::zip(own, loopNames)) {
+        if (name == loopName)
+          continue;
+        StringRef comma = targets.empty() ? "" : ", ";
+        targets += comma.str() + loopName;
+        sources += comma.str() + name;
+      }
+      if (!targets.empty())
+        aliases = "        " + targets + " = " + sources + "\n";
       if (failed(printPiece(piece, loopNames)))
         return failure();
       size_t end = begin + 1;
@@ -250,25 +259,46 @@ std::string ModelPrinter::parameters() {
   return text;
 }
 
+/// Names become Python text, and those of parameters a tree of modules.
+LogicalResult ModelPrinter::checkNames() {
+  llvm::StringSet<> modules;
+  for (auto variable : module.getOps<VariableOp>()) {
+    StringRef name = variable.getSymName();
+    if (!llvm::all_of(name, [](char c) {
+          return llvm::isAlnum(c) || c == '_' || c == '.';
+        }))
+      return variable.emitError(
+          "has a name with other characters than letters, digits, '_' and "
+          "'.': it cannot stand in Python text");
+    if (variable.getRole() != Role::Parameter)
+      continue;
+    SmallVector<StringRef> words;
+    name.split(words, '.');
+    for (StringRef word : words)
+      if (isModuleAttribute(word))
+        return variable.emitError("has a name with '")
+               << word << "', which every torch.nn.Module has already";
+    for (size_t at = name.find('.'); at != StringRef::npos;
+         at = name.find('.', at + 1))
+      modules.insert(name.take_front(at));
+  }
+  for (auto variable : module.getOps<VariableOp>())
+    if (variable.getRole() == Role::Parameter &&
+        modules.contains(variable.getSymName()))
+      return variable.emitError(
+          "is a parameter, and other names begin with its name and a '.': it "
+          "cannot be a torch.nn.Module too");
+  return success();
+}
+
 FailureOr<std::string> ModelPrinter::print() {
   auto entry = module.lookupSymbol<EntryOp>("logits");
   if (!entry) {
     module.emitError("has no entry @logits; expected an expand-phase module");
     return failure();
   }
-  for (auto variable : module.getOps<VariableOp>()) {
-    // A name becomes part of Python text.
-    bool isPlain = llvm::all_of(variable.getSymName(), [](char c) {
-      return llvm::isAlnum(c) || c == '_' || c == '.';
-    });
-    if (!isPlain) {
-      variable.emitError("has a name with other characters than letters, "
-                         "digits, '_' and '.': it cannot stand in Python text");
-      return failure();
-    }
-  }
   std::string body;
-  if (failed(cut(entry)) || failed(printLayers(body)))
+  if (failed(checkNames()) || failed(cut(entry)) || failed(printLayers(body)))
     return failure();
   auto config = module->getAttrOfType<DictionaryAttr>("mixln.config");
   auto theta = config ? config.getAs<FloatAttr>("rope_theta") : FloatAttr();
@@ -284,6 +314,10 @@ FailureOr<std::string> ModelPrinter::print() {
   text =
       replaceAll(text, "# @TABLES@\n\n", tables.empty() ? "" : tables + "\n");
   text = replaceAll(text, "# @FUNCTIONS@\n", functions.print());
+  // What a row program without row operands takes for the number of rows.
+  if (needsRows)
+    body.insert(0, "        rows = next(iter(p.values())).new_empty(len(ids), "
+                   "1)\n");
   text = replaceAll(text, "        # @FORWARD@\n", body);
   return replaceAll(
       text, "@ROPE_THETA@",

@@ -22,6 +22,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -60,11 +61,26 @@ namespace {
 /// How tightly Python's operators bind.
 enum Level { kCompare, kSum, kProduct, kSign, kPower, kAtom };
 
+/// What broadcasting has left out of a value.
+struct Extent {
+  /// A Python number rather than a tensor.
+  bool isNumber = false;
+  /// A number or a tensor [..., 1], though the value may be a row.
+  bool isColumn = false;
+  /// A tensor with all dimensions of the domain before the last.
+  bool hasRows = false;
+
+  static Extent number() { return {true, true, false}; }
+  Extent joined(const Extent &other) const {
+    return {isNumber && other.isNumber, isColumn && other.isColumn,
+            hasRows || other.hasRows};
+  }
+};
+
 struct Expression {
   std::string text;
   Level level = kAtom;
-  /// A Python number rather than a tensor.
-  bool isNumber = false;
+  Extent extent = {};
   /// Of 1 / x: the text of x, so that y * (1 / x) is printed as y / x.
   std::string inverseOf = {};
 };
@@ -79,6 +95,8 @@ public:
 private:
   FailureOr<Expression> expressionOf(Operation *op);
   std::optional<Expression> constant(Value value);
+  bool isNumber(Value value) { return values[value].extent.isNumber; }
+  Extent extentOf(Operation *op);
   /// `value` as an operand of something that binds as tightly as `level`.
   std::string operand(Value value, Level level) {
     const Expression &e = values[value];
@@ -89,49 +107,108 @@ private:
   Expression call(StringRef function, Operation *op);
   /// torch.maximum or torch.minimum, which take tensors only.
   Expression extremum(Operation *op, StringRef name);
+  /// A name for the text of `value`, which may be used more than once then.
+  const std::string &named(Value value);
+  /// `value`, not a number, with all its columns.
+  std::string allColumns(Value value);
+  /// `value` as the function returns it.
+  FailureOr<std::string> returned(Value value);
 
   RowwiseOp op;
   llvm::DenseMap<Value, Expression> values;
   std::string lines;
+  /// An argument with all dimensions of the domain, or empty.
+  std::string whole;
   unsigned temporaries = 0;
 };
 } // namespace
+
+Extent BodyPrinter::extentOf(Operation *op) {
+  Extent extent = Extent::number();
+  for (Value value : op->getOperands())
+    extent = extent.joined(values[value].extent);
+  return extent;
+}
 
 Expression BodyPrinter::binary(Operation *op, StringRef sign, Level level,
                                bool isAssociative) {
   Value left = op->getOperand(0), right = op->getOperand(1);
   Level rightLevel = isAssociative ? level : Level(level + 1);
   return {operand(left, level) + sign.str() + operand(right, rightLevel), level,
-          values[left].isNumber && values[right].isNumber};
+          extentOf(op)};
 }
 
 Expression BodyPrinter::call(StringRef function, Operation *op) {
-  bool isNumber = llvm::all_of(op->getOperands(),
-                               [&](Value v) { return values[v].isNumber; });
+  Extent extent = extentOf(op);
   std::string text;
   for (Value value : op->getOperands())
     text += (text.empty() ? "" : ", ") + values[value].text;
-  return {(isNumber ? "math." : "torch.") + function.str() + "(" + text + ")",
-          kAtom, isNumber};
+  return {(extent.isNumber ? "math." : "torch.") + function.str() + "(" + text +
+              ")",
+          kAtom, extent};
 }
 
 Expression BodyPrinter::extremum(Operation *op, StringRef name) {
   Value left = op->getOperand(0), right = op->getOperand(1);
-  if (values[left].isNumber && values[right].isNumber)
+  Extent extent = extentOf(op);
+  if (extent.isNumber)
     return {name.str() + "(" + values[left].text + ", " + values[right].text +
                 ")",
-            kAtom, true};
-  if (values[left].isNumber)
+            kAtom, extent};
+  if (isNumber(left))
     std::swap(left, right);
   // The bound that max(x, number) puts on x is the smallest value.
-  if (values[right].isNumber)
+  if (isNumber(right))
     return {operand(left, kAtom) +
                 (name == "max" ? ".clamp(min=" : ".clamp(max=") +
                 values[right].text + ")",
-            kAtom};
+            kAtom, extent};
   return {"torch." + name.str() + "imum(" + values[left].text + ", " +
               values[right].text + ")",
-          kAtom};
+          kAtom, extent};
+}
+
+const std::string &BodyPrinter::named(Value value) {
+  Expression &e = values[value];
+  if (llvm::all_of(e.text, [](char c) { return llvm::isAlnum(c); }))
+    return e.text;
+  std::string name = "t" + std::to_string(temporaries++);
+  lines += "    " + name + " = " + e.text + "\n";
+  e = {name, kAtom, e.extent};
+  return e.text;
+}
+
+std::string BodyPrinter::allColumns(Value value) {
+  auto type = dyn_cast<VectorType>(value.getType());
+  if (!type || !values[value].extent.isColumn)
+    return operand(value, kAtom);
+  const std::string &name = named(value);
+  return name + ".expand(*" + name + ".shape[:-1], " +
+         std::to_string(type.getNumElements()) + ")";
+}
+
+FailureOr<std::string> BodyPrinter::returned(Value value) {
+  auto type = dyn_cast<VectorType>(value.getType());
+  std::string columns = std::to_string(type ? type.getNumElements() : 1);
+  const Extent &extent = values[value].extent;
+  std::string text;
+  if (!extent.hasRows) {
+    if (whole.empty()) {
+      op.emitError("yields a row whose operands do not have its domain: it has "
+                   "no Python form");
+      return failure();
+    }
+    std::string rows = whole + ".shape[:-1], " + columns;
+    text = extent.isNumber ? whole + ".new_full((*" + rows + "), " +
+                                 values[value].text + ")"
+                           : operand(value, kAtom) + ".expand(*" + rows + ")";
+  } else if (type && !extent.isColumn) {
+    text = values[value].text;
+  } else {
+    text = allColumns(value);
+  }
+  // One number a row leaves as a tensor of rows.
+  return type ? text : text + ".squeeze(-1)";
 }
 
 std::optional<Expression> BodyPrinter::constant(Value value) {
@@ -141,7 +218,7 @@ std::optional<Expression> BodyPrinter::constant(Value value) {
   if (auto splat = dyn_cast<SplatElementsAttr>(attr))
     attr = splat.getSplatValue<Attribute>();
   Expression e;
-  e.isNumber = true;
+  e.extent = Extent::number();
   if (auto number = dyn_cast<FloatAttr>(attr))
     e.text = pythonNumber(number.getValueAsDouble(), true);
   else if (auto integer = dyn_cast<IntegerAttr>(attr))
@@ -193,9 +270,9 @@ FailureOr<Expression> BodyPrinter::expressionOf(Operation *op) {
         const Expression &right = values[mul.getRhs()];
         if (right.inverseOf.empty())
           return binary(op, " * ", kProduct, true);
-        return Expression{
-            operand(mul.getLhs(), kProduct) + " / " + right.inverseOf, kProduct,
-            values[mul.getLhs()].isNumber && right.isNumber};
+        return Expression{operand(mul.getLhs(), kProduct) + " / " +
+                              right.inverseOf,
+                          kProduct, extentOf(mul)};
       })
       .Case([&](arith::DivFOp div) {
         Expression e = binary(op, " / ", kProduct, false);
@@ -207,14 +284,12 @@ FailureOr<Expression> BodyPrinter::expressionOf(Operation *op) {
       })
       .Case([&](arith::NegFOp) {
         return Expression{"-" + operand(op->getOperand(0), kSign), kSign,
-                          values[op->getOperand(0)].isNumber};
+                          extentOf(op)};
       })
       .Case([&](math::PowFOp) {
         return Expression{operand(op->getOperand(0), kAtom) + " ** " +
                               operand(op->getOperand(1), kPower),
-                          kPower,
-                          values[op->getOperand(0)].isNumber &&
-                              values[op->getOperand(1)].isNumber};
+                          kPower, extentOf(op)};
       })
       .Case([&](arith::MaximumFOp) { return extremum(op, "max"); })
       .Case([&](arith::MinimumFOp) { return extremum(op, "min"); })
@@ -224,14 +299,20 @@ FailureOr<Expression> BodyPrinter::expressionOf(Operation *op) {
           return refuse();
         return Expression{operand(cmp.getLhs(), kSum) + sign.str() +
                               operand(cmp.getRhs(), kSum),
-                          kCompare};
+                          kCompare, extentOf(cmp)};
       })
-      .Case([&](arith::SelectOp) { return call("where", op); })
+      .Case([&](arith::SelectOp select) -> FailureOr<Expression> {
+        // torch.where takes no Python condition.
+        if (isNumber(select.getCondition()))
+          return refuse();
+        return call("where", op);
+      })
       .Case([&](StopGradientOp stop) {
         const Expression &inner = values[stop.getValue()];
-        if (inner.isNumber)
+        if (inner.extent.isNumber)
           return Expression(inner);
-        return Expression{operand(stop.getValue(), kAtom) + ".detach()", kAtom};
+        return Expression{operand(stop.getValue(), kAtom) + ".detach()", kAtom,
+                          inner.extent};
       })
       .Case([&](vector::BroadcastOp broadcast) {
         return values[broadcast.getSource()];
@@ -242,12 +323,13 @@ FailureOr<Expression> BodyPrinter::expressionOf(Operation *op) {
             : reduce.getKind() == vector::CombiningKind::MAXIMUMF ? "amax"
             : reduce.getKind() == vector::CombiningKind::MINIMUMF ? "amin"
                                                                   : "";
-        if (method.empty() || reduce.getAcc() ||
-            values[reduce.getVector()].isNumber)
+        if (method.empty() || reduce.getAcc() || isNumber(reduce.getVector()))
           return refuse();
-        return Expression{operand(reduce.getVector(), kAtom) + "." +
-                              method.str() + "(-1, keepdim=True)",
-                          kAtom};
+        Extent extent = extentOf(reduce);
+        extent.isColumn = true;
+        return Expression{allColumns(reduce.getVector()) + "." + method.str() +
+                              "(-1, keepdim=True)",
+                          kAtom, extent};
       })
       .Default([&](Operation *op) -> FailureOr<Expression> {
         StringRef name = StringSwitch<StringRef>(op->getName().getStringRef())
@@ -263,9 +345,9 @@ FailureOr<Expression> BodyPrinter::expressionOf(Operation *op) {
         if (name.empty())
           return refuse();
         Expression e = call(name, op);
-        if (e.isNumber && name == "abs")
+        if (e.extent.isNumber && name == "abs")
           e.text = e.text.substr(5);
-        if (e.isNumber && name == "rsqrt")
+        if (e.extent.isNumber && name == "rsqrt")
           e.text = "(1.0 / math.sqrt" + e.text.substr(10) + ")";
         return e;
       });
@@ -274,46 +356,49 @@ FailureOr<Expression> BodyPrinter::expressionOf(Operation *op) {
 FailureOr<std::string> BodyPrinter::print() {
   Block &body = *op.getBodyBlock();
   std::string arguments;
-  auto argument = [&](Value value, const Twine &name, bool isNumber) {
-    values[value] = {name.str(), kAtom, isNumber};
+  auto argument = [&](Value value, const Twine &name, Extent extent) {
+    extent.isColumn |= !isa<VectorType>(value.getType());
+    values[value] = {name.str(), kAtom, extent};
     arguments += (arguments.empty() ? "" : ", ") + name.str();
   };
-  for (unsigned i = 0; i < op.getRows().size(); ++i)
-    argument(op.getRowArgument(i), "x" + Twine(i), false);
+  for (unsigned i = 0; i < op.getRows().size(); ++i) {
+    Value value = op.getRowArgument(i);
+    AffineMap map = op.getRowMap(i);
+    Extent extent;
+    extent.hasRows = map.getNumResults() == map.getNumDims();
+    argument(value, "x" + Twine(i), extent);
+    if (whole.empty() && extent.hasRows &&
+        getElementTypeOrSelf(value.getType()).isF32())
+      whole = values[value].text;
+  }
+  if (op.getRows().empty()) {
+    arguments = "rows";
+    if (op.getDomain().size() == 1)
+      whole = arguments;
+  }
   for (unsigned i = 0; i < op.getShared().size(); ++i)
-    argument(op.getSharedArgument(i), "w" + Twine(i), false);
+    argument(op.getSharedArgument(i), "w" + Twine(i), {});
   for (unsigned i = 0; i < op.getValues().size(); ++i)
-    argument(op.getValueArgument(i), "c" + Twine(i), true);
+    argument(op.getValueArgument(i), "c" + Twine(i), Extent::number());
 
-  YieldOp yield = op.getYield();
   for (Operation &inner : body.without_terminator()) {
     FailureOr<Expression> e = expressionOf(&inner);
     if (failed(e))
       return failure();
     Value result = inner.getResult(0);
-    bool keeps = isa<vector::ReductionOp>(inner) ||
-                 (!result.hasOneUse() && !e->isNumber &&
-                  !isa<vector::BroadcastOp>(inner));
-    if (keeps && !result.use_empty()) {
-      std::string name = "t" + std::to_string(temporaries++);
-      lines += "    " + name + " = " + e->text + "\n";
-      values[result] = {name, kAtom, false};
-      continue;
-    }
     values[result] = *e;
+    bool keeps = isa<vector::ReductionOp>(inner) ||
+                 (!result.hasOneUse() && !e->extent.isNumber &&
+                  !isa<vector::BroadcastOp>(inner));
+    if (keeps && !result.use_empty())
+      named(result);
   }
   std::string results;
-  for (Value row : yield.getRows()) {
-    if (values[row].isNumber) {
-      yield.emitError("yields a row that depends on no operand: it has no "
-                      "Python form");
+  for (Value row : op.getYield().getRows()) {
+    FailureOr<std::string> text = returned(row);
+    if (failed(text))
       return failure();
-    }
-    std::string text = values[row].text;
-    // One number a row leaves as a tensor of rows.
-    if (!isa<VectorType>(row.getType()))
-      text = operand(row, kAtom) + ".squeeze(-1)";
-    results += (results.empty() ? "" : ", ") + text;
+    results += (results.empty() ? "" : ", ") + *text;
   }
   return "(" + arguments + "):\n" + lines + "    return " + results + "\n";
 }

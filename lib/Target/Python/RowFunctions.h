@@ -17,7 +17,8 @@ namespace mixln {
 ///     def attention_combine(x0, x1, w0, c0):
 ///
 /// of its row operands, shared operands and numbers. A row is a tensor
-/// [..., N]; what is one number a row is [..., 1].
+/// [..., N]; what is one number a row is [..., 1]. A program without row
+/// operands has `rows` [R, 1] as its first argument, for the number of rows.
 class RowFunctions {
 public:
   /// The name of the function that computes `op`; programs with equal text

@@ -165,6 +165,10 @@ FailureOr<std::string> ModelPrinter::statement(Operation *op, Piece &piece) {
         auto add = [&](StringRef text) {
           arguments += (arguments.empty() ? "" : ", ") + text.str();
         };
+        if (row.getRows().empty()) {
+          add("rows");
+          needsRows = true;
+        }
         for (unsigned i = 0; i < row.getRows().size(); ++i) {
           FailureOr<std::string> text = rowOperand(row, i, piece);
           if (failed(text))

@@ -34,7 +34,7 @@ public:
 
 private:
   /// Finds the values that depend on parameters.
-  void findActive(ArrayRef<Operation *> forward);
+  LogicalResult findActive(ArrayRef<Operation *> forward);
   LogicalResult seed();
   LogicalResult visit(Operation *op);
   /// The cotangent of a result of `op`, from those of its uses.
@@ -44,8 +44,8 @@ private:
   /// Whether the operation that makes `part` can start from a tensor.
   bool canStart(Value part);
   void startFrom(Value part, Value start);
-  /// Drops what nothing reads from the operations after the forward.
-  void clean(Operation *lastForward);
+  /// Drops what nothing reads from the operations that are not in `forward`.
+  void clean(const llvm::SmallPtrSetImpl<Operation *> &forward);
 
   EntryOp entry;
   Block *block;
@@ -73,10 +73,23 @@ static bool isTap(LoadOp load) {
                       [](Operation *user) { return isa<MeasureAtOp>(user); });
 }
 
-void Backward::findActive(ArrayRef<Operation *> forward) {
+LogicalResult Backward::findActive(ArrayRef<Operation *> forward) {
+  llvm::DenseMap<StringRef, StoreOp> stored;
   for (Operation *op : forward) {
+    if (auto store = dyn_cast<StoreOp>(op);
+        store && active.contains(store.getValue()))
+      stored[store.getVariable()] = store;
     bool depends = false;
     if (auto load = dyn_cast<LoadOp>(op)) {
+      if (auto before = stored.find(load.getVariable());
+          before != stored.end() && !load->use_empty()) {
+        InFlightDiagnostic diag = load.emitError()
+                                  << "reads @" << load.getVariable()
+                                  << ", through which no gradient flows";
+        diag.attachNote(before->second.getLoc())
+            << "what is stored here depends on parameters";
+        return diag;
+      }
       auto variable = module.lookupSymbol<VariableOp>(load.getVariable());
       depends =
           (variable && variable.getRole() == Role::Parameter) || isTap(load);
@@ -89,6 +102,7 @@ void Backward::findActive(ArrayRef<Operation *> forward) {
         if (isFloat(result))
           active.insert(result);
   }
+  return success();
 }
 
 LogicalResult Backward::seed() {
@@ -209,24 +223,34 @@ void Backward::startFrom(Value part, Value start) {
   }
 }
 
-void Backward::storeGradient(VariableOp parameter, ArrayRef<Value> parts) {
+void Backward::storeGradient(VariableOp parameter, ArrayRef<Value> found) {
   Location loc = parameter.getLoc();
   std::string name = ("grad." + parameter.getSymName()).str();
   auto type =
       cast<RankedTensorType>(module.lookupSymbol<VariableOp>(name).getType());
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToEnd(block);
-  if (parts.empty()) {
+  if (found.empty()) {
     if (!accumulate)
       StoreOp::create(builder, loc, buildZeros(builder, loc, type), name);
     return;
   }
 
   // Each part starts from the ones before it, the first from what is stored.
+  // Where a parameter is loaded twice, its parts come load by load. No
+  // operation starts from another result of its own.
+  SmallVector<Value> parts(found);
+  llvm::sort(parts, [](Value a, Value b) {
+    Operation *x = a.getDefiningOp(), *y = b.getDefiningOp();
+    return x == y ? cast<OpResult>(a).getResultNumber() <
+                        cast<OpResult>(b).getResultNumber()
+                  : x->isBeforeInBlock(y);
+  });
   Value total;
   SmallVector<Value> rest;
   for (Value part : parts) {
-    if (!canStart(part)) {
+    if (!canStart(part) ||
+        (total && total.getDefiningOp() == part.getDefiningOp())) {
       rest.push_back(part);
       continue;
     }
@@ -250,10 +274,14 @@ void Backward::storeGradient(VariableOp parameter, ArrayRef<Value> parts) {
   StoreOp::create(builder, loc, buildSum(builder, loc, rest, name), name);
 }
 
-void Backward::clean(Operation *lastForward) {
+void Backward::clean(const llvm::SmallPtrSetImpl<Operation *> &forward) {
   IRRewriter rewriter(builder);
-  for (Operation *op = &block->back(); op != lastForward;) {
+  for (Operation *op = &block->back(); op;) {
     Operation *previous = op->getPrevNode();
+    if (forward.contains(op)) {
+      op = previous;
+      continue;
+    }
     if (isOpTriviallyDead(op)) {
       rewriter.eraseOp(op);
     } else if (auto rowwise = dyn_cast<RowwiseOp>(op)) {
@@ -271,8 +299,7 @@ LogicalResult Backward::run() {
   SmallVector<Operation *> forward;
   for (Operation &op : *block)
     forward.push_back(&op);
-  findActive(forward);
-  if (failed(seed()))
+  if (failed(findActive(forward)) || failed(seed()))
     return failure();
   for (Operation *op : llvm::reverse(forward))
     if (failed(visit(op)))
@@ -284,9 +311,15 @@ LogicalResult Backward::run() {
   for (VariableOp parameter : module.getOps<VariableOp>())
     if (parameter.getRole() == Role::Parameter)
       storeGradient(parameter, gradients.lookup(parameter.getSymName()));
-  Operation *last = forward.back();
-  placeMeasurements(entry, [&](Value value) { return totals.lookup(value); });
-  clean(last);
+  // Measurements replace operations of the forward and move their stores.
+  llvm::SmallPtrSet<Operation *, 32> kept;
+  for (Operation *op : forward)
+    if (!isa<MeasureAtOp>(op))
+      kept.insert(op);
+  if (failed(placeMeasurements(
+          entry, [&](Value value) { return totals.lookup(value); })))
+    return failure();
+  clean(kept);
   return success();
 }
 

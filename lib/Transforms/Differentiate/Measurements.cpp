@@ -23,8 +23,8 @@
 using namespace mlir;
 using namespace mixln;
 
-void mixln::placeMeasurements(EntryOp entry,
-                              function_ref<Value(Value)> gradientOf) {
+LogicalResult mixln::placeMeasurements(EntryOp entry,
+                                       function_ref<Value(Value)> gradientOf) {
   Block &block = entry.getBody().front();
   auto module = entry->getParentOfType<ModuleOp>();
   OpBuilder builder = OpBuilder::atBlockEnd(&block);
@@ -46,11 +46,16 @@ void mixln::placeMeasurements(EntryOp entry,
     for (auto [number, result] :
          llvm::zip(op.getNumbers(), placed.getRowResults()))
       for (Operation *user : llvm::make_early_inc_range(number.getUsers())) {
+        // Whatever else reads it would have to move with all its readers.
+        if (!isa<StoreOp>(user))
+          return user->emitError(
+              "reads what is measured of a gradient, which is only stored");
         user->moveBefore(&block, block.end());
         user->replaceUsesOfWith(number, result);
       }
     op.erase();
   }
+  return success();
 }
 
 static bool readsUpdate(MeasureOp measure) {

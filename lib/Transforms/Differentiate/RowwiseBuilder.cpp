@@ -139,11 +139,9 @@ static Value operandOf(RowwiseOp op, Value row, Type type) {
   if (!argument || argument.getArgNumber() >= op.getRows().size())
     return {};
   unsigned i = argument.getArgNumber();
-  bool identity =
-      op.getRowMap(i) ==
-      RowwiseOp::identityMap(op.getContext(), op.getDomain().size());
   Value operand = op.getRows()[i];
-  return identity && operand.getType() == type ? operand : Value();
+  return op.getRowMap(i).isIdentity() && operand.getType() == type ? operand
+                                                                   : Value();
 }
 
 SmallVector<Value> mixln::simplifyRowwise(RewriterBase &rewriter, RowwiseOp op,

@@ -26,11 +26,6 @@
 using namespace mlir;
 using namespace mixln;
 
-/// Whether the gradient of an operand read through `map` is a row result.
-static bool isIdentity(RowwiseOp op, AffineMap map) {
-  return map == RowwiseOp::identityMap(op.getContext(), op.getDomain().size());
-}
-
 /// Whether it is a sum: the map keeps heads or nothing, in full.
 static bool isSummable(RowwiseOp op, unsigned i) {
   auto type = cast<RankedTensorType>(op.getRows()[i].getType());
@@ -61,7 +56,7 @@ struct RowwiseModel
       return false;
     if (index >= op.getRows().size())
       return true;
-    if (isIdentity(op, op.getRowMap(index)))
+    if (op.getRowMap(index).isIdentity())
       return coversOperand(op, index);
     return isSummable(op, index);
   }
@@ -119,16 +114,17 @@ struct RowwiseModel
                                 yield.getLoc(), adjoints)))
       return failure();
 
-    // Rows first, then sums, as the results stand.
+    // Rows first, then sums, as the results stand: the gradient of an operand
+    // that every point reads at its own place is a row.
     SmallVector<unsigned> yielded;
     for (auto [i, adjoint] : llvm::zip_equal(operands, adjoints))
-      if (adjoint && i < numRows && isIdentity(op, op.getRowMap(i))) {
+      if (adjoint && i < numRows && op.getRowMap(i).isIdentity()) {
         program.yieldRow(adjoint,
                          cast<RankedTensorType>(raw->getOperand(i).getType()));
         yielded.push_back(i);
       }
     for (auto [i, adjoint] : llvm::zip_equal(operands, adjoints))
-      if (adjoint && !(i < numRows && isIdentity(op, op.getRowMap(i)))) {
+      if (adjoint && !(i < numRows && op.getRowMap(i).isIdentity())) {
         program.yieldSum(adjoint, i < numRows ? op.getRowMap(i) : AffineMap());
         yielded.push_back(i);
       }

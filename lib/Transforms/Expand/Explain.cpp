@@ -273,6 +273,8 @@ LogicalResult mixln::explain(ModuleOp module, raw_ostream &os) {
   printKinds(kinds, os);
 
   NearestPreset nearest = findNearestPreset(model);
+  if (nearest.name.empty())
+    return success();
   os << "nearest preset: " << nearest.name
      << (nearest.differences.empty() ? ", the same" : "") << "\n";
   for (const std::string &difference : nearest.differences)

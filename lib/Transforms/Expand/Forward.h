@@ -67,7 +67,6 @@ private:
   std::string streamVariable(unsigned stream);
   void loadStreams();
   void storeStreams();
-  mlir::Value copied(mlir::Value value, mlir::StringRef site);
   mlir::LogicalResult block(BlockOp block, int64_t layer);
   /// Replaces the streams by those after one sub-layer.
   mlir::LogicalResult subLayer(const SubLayer &subLayer);

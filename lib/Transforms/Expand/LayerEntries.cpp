@@ -14,7 +14,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "Forward.h"
-#include "mixln/IR/Sites.h"
 
 using namespace mlir;
 using namespace mixln;
@@ -41,38 +40,18 @@ Value Forward::getEmbedding() {
   return embedding;
 }
 
-Value Forward::copied(Value value, StringRef site) {
-  Type row = VectorType::get(hidden, builder.getF32Type());
-  auto op = RowwiseOp::create(builder, loc, ArrayRef<int64_t>{rows},
-                              ValueRange(value), ArrayRef<AffineMap>(),
-                              ValueRange(), ArrayRef<double>(), TypeRange(row),
-                              TypeRange(), ArrayRef<AffineMap>());
-  setSite(op, site, layer);
-  OpBuilder body = OpBuilder::atBlockEnd(op.getBodyBlock());
-  YieldOp::create(body, loc, ValueRange(op.getRowArgument(0)), ValueRange());
-  return op.getRowResults()[0];
-}
-
 void Forward::loadStreams() {
   for (unsigned i = 0; i < model.getStreams().size(); ++i)
     streams.push_back(load(streamVariable(i)));
 }
 
-/// A stream that another variable holds, or that two streams share, is copied:
-/// what an operation writes has one place in memory.
+/// What several variables then hold, the plan copies.
 void Forward::storeStreams() {
-  llvm::SmallPtrSet<Value, 4> stored;
-  if (embedding && embedding.getDefiningOp<EmbeddingOp>())
-    stored.insert(embedding);
   for (auto [i, stream] : llvm::enumerate(streams)) {
     std::string variable = streamVariable(i);
     auto loaded = stream.getDefiningOp<LoadOp>();
-    if (loaded && loaded.getVariable() == variable)
-      continue;
-    Value value = stream;
-    if (loaded || !stored.insert(stream).second)
-      value = copied(stream, siteName("stream.copy"));
-    store(value, variable);
+    if (!loaded || loaded.getVariable() != variable)
+      store(stream, variable);
   }
 }
 
@@ -88,9 +67,7 @@ LogicalResult Forward::layerAlone(BlockOp op, int64_t index) {
   loadStreams();
   if (failed(block(op, index)))
     return failure();
-  layer = index;
   storeStreams();
-  layer = -1;
   return success();
 }
 

@@ -195,6 +195,8 @@ NearestPreset mixln::findNearestPreset(ModelOp model) {
       nearestSummary = other;
     }
   }
+  if (nearest.name.empty())
+    return nearest;
   if (own.streams != nearestSummary.streams)
     nearest.differences.push_back("streams: " + own.streams + "instead of " +
                                   nearestSummary.streams);

@@ -12,7 +12,8 @@
 namespace mixln {
 
 struct NearestPreset {
-  std::string name;                     ///< with its K, e.g. post_pre:3
+  std::string name;                     ///< with its K, e.g. post_pre:3;
+                                        ///< empty: none can be imported
   std::vector<std::string> differences; ///< empty: the same model
 };
 

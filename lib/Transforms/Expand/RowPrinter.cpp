@@ -168,6 +168,23 @@ private:
     return {function.str() + "(" + text + ")", kAtom};
   }
 
+  static StringRef reductionName(vector::CombiningKind kind) {
+    switch (kind) {
+    case vector::CombiningKind::ADD:
+      return "sum";
+    case vector::CombiningKind::MUL:
+      return "product";
+    case vector::CombiningKind::MAXIMUMF:
+    case vector::CombiningKind::MAXNUMF:
+      return "max";
+    case vector::CombiningKind::MINIMUMF:
+    case vector::CombiningKind::MINNUMF:
+      return "min";
+    default:
+      return vector::stringifyCombiningKind(kind);
+    }
+  }
+
   Text product(arith::MulFOp op) {
     Value left = op.getLhs(), right = op.getRhs();
     if (sigmoidOperand(right) == left && left)
@@ -175,7 +192,8 @@ private:
     // A sum divided by its number of terms, and a row times 1 / number.
     if (auto sum = left.getDefiningOp<vector::ReductionOp>())
       if (std::optional<double> share = constantOf(right);
-          share && sum.getKind() == vector::CombiningKind::ADD &&
+          share && !sum.getAcc() &&
+          sum.getKind() == vector::CombiningKind::ADD &&
           std::fabs(*share * sum.getSourceVectorType().getDimSize(0) - 1) <
               1e-6)
         return call("mean", sum.getVector());
@@ -216,9 +234,7 @@ private:
                   operand(op->getOperand(1), kAtom),
               kSign};
     if (auto reduction = dyn_cast<vector::ReductionOp>(op))
-      return call(reduction.getKind() == vector::CombiningKind::ADD ? "sum"
-                                                                    : "max",
-                  reduction.getVector());
+      return call(reductionName(reduction.getKind()), op->getOperands());
     StringRef name = op->getName().stripDialect();
     name = llvm::StringSwitch<StringRef>(name)
                .Case("absf", "abs")

@@ -1,8 +1,22 @@
 //===- Fuse.cpp - mixln-fuse ----------------------------------------------===//
 //
 // Before: the forward's joined row programs, the backward of each, additions
-// of cotangents. After: one row program between two matmuls, in both
-// directions. The joining is Merge/Join.cpp's.
+// of cotangents:
+//
+//   %dh = mixln.matmul lhs(%dq, %dk) rhs(%wq, %wk) reduce
+//   %dn, %dg = mixln.rowwise [8] rows(%y, %dh) shared(%g)
+//       -> rows(...) sums(...) { the adjoint of norm(%y) * %g }
+//   %dy = mixln.rowwise [8] rows(%dz, %dn) { yield rows(%dz + %dn) }
+//   %df = mixln.matmul lhs(%dy) rhs(%wo)
+//
+// After: one row program between two matmuls, in both directions:
+//
+//   %dh = mixln.matmul lhs(%dq, %dk) rhs(%wq, %wk) reduce
+//   %dy, %dg = mixln.rowwise [8] rows(%y, %dh, %dz) shared(%g)
+//       -> rows(...) sums(...) { that adjoint, and %dz + it }
+//   %df = mixln.matmul lhs(%dy) rhs(%wo)
+//
+// The joining is Merge/Join.cpp's.
 //
 //===----------------------------------------------------------------------===//
 

@@ -30,10 +30,8 @@ static bool isSumOfRows(RowwiseOp op) {
       !op.getShared().empty() || !op.getValues().empty() ||
       op.getRows().size() < 3)
     return false;
-  AffineMap identity =
-      RowwiseOp::identityMap(op.getContext(), op.getDomain().size());
   for (unsigned i = 0; i < op.getRows().size(); ++i)
-    if (op.getRowMap(i) != identity || !op.getRowArgument(i).hasOneUse() ||
+    if (!op.getRowMap(i).isIdentity() || !op.getRowArgument(i).hasOneUse() ||
         op.getRows()[i].getType() != op.getResult(0).getType())
       return false;
   return llvm::all_of(op.getBodyBlock()->without_terminator(),

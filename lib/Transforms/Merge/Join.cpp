@@ -30,8 +30,6 @@ namespace {
 
 /// How `b` reads a result of `a` in another way than row by row, if it does.
 std::optional<std::string> readsOtherThanRows(RowwiseOp a, RowwiseOp b) {
-  AffineMap identity =
-      RowwiseOp::identityMap(a.getContext(), a.getDomain().size());
   for (OpOperand &operand : b->getOpOperands()) {
     if (operand.get().getDefiningOp() != a)
       continue;
@@ -40,7 +38,7 @@ std::optional<std::string> readsOtherThanRows(RowwiseOp a, RowwiseOp b) {
       return "the second needs a sum over all rows of the first";
     if (operand.getOperandNumber() >= b.getRows().size())
       return "the second reads the first's result as a shared operand";
-    if (b.getRowMap(operand.getOperandNumber()) != identity)
+    if (!b.getRowMap(operand.getOperandNumber()).isIdentity())
       return "the second reads other rows of the first";
   }
   return std::nullopt;

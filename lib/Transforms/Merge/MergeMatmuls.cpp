@@ -7,6 +7,9 @@
 //
 // One launch then reads %h once, and its backward is one sum of products.
 //
+// Only within a layer: where all layers read one value, such as the embedding,
+// the projections of the last would otherwise be kept from the first one on.
+//
 //===----------------------------------------------------------------------===//
 
 #include "mixln/IR/Sites.h"
@@ -19,6 +22,10 @@
 using namespace mlir;
 using namespace mixln;
 
+/// The most results of one matmul: kernels keep what differs from one to the
+/// next in the bits of a word.
+static constexpr size_t kMostResults = 64;
+
 static bool isMergeable(MatmulOp op) {
   return op.getLhs().size() == 1 && !op.getReduce() && op.getInto().empty() &&
          llvm::none_of(op.getRhs(), [](Value value) {
@@ -30,11 +37,13 @@ static Type elementOf(MatmulOp op) {
   return cast<RankedTensorType>(op->getResult(0).getType()).getElementType();
 }
 
-static bool readAlike(MatmulOp a, MatmulOp b) {
+/// Whether `a` and `b` may be one matmul, as far as they alone say.
+static bool fit(MatmulOp a, MatmulOp b) {
   return a.getLhs().front() == b.getLhs().front() &&
          a.getTransposeLhs() == b.getTransposeLhs() &&
          a.getTransposeRhs() == b.getTransposeRhs() &&
-         elementOf(a) == elementOf(b);
+         elementOf(a) == elementOf(b) && getLayer(a) == getLayer(b) &&
+         a->getNumResults() + b->getNumResults() <= kMostResults;
 }
 
 static MatmulOp mergeTwo(OpBuilder &builder, MatmulOp a, MatmulOp b) {
@@ -71,7 +80,7 @@ void mixln::mergeMatmuls(EntryOp entry, StringRef category) {
     if (!isMergeable(b))
       continue;
     auto a = llvm::find_if(open, [&](MatmulOp a) {
-      return readAlike(a, b) && graph.indirectPath(a, b).empty() &&
+      return fit(a, b) && graph.indirectPath(a, b).empty() &&
              llvm::none_of(b->getOperands(), [&](Value operand) {
                return operand.getDefiningOp() == a;
              });

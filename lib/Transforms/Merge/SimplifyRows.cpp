@@ -22,8 +22,6 @@ RowSimplifier::RowSimplifier(MLIRContext *context, bool dropStopGradient)
 
 /// Row results that are an operand, unchanged: their users read the operand.
 static void forwardCopies(RowwiseOp op) {
-  AffineMap identity =
-      RowwiseOp::identityMap(op.getContext(), op.getDomain().size());
   for (auto [result, yielded] :
        llvm::zip(op.getRowResults(), op.getYield().getRows())) {
     auto argument = dyn_cast<BlockArgument>(yielded);
@@ -31,7 +29,7 @@ static void forwardCopies(RowwiseOp op) {
       continue;
     Value operand = op.getRows()[argument.getArgNumber()];
     if (operand.getType() != result.getType() ||
-        op.getRowMap(argument.getArgNumber()) != identity)
+        !op.getRowMap(argument.getArgNumber()).isIdentity())
       continue;
     StringRef name = getName(cast<OpResult>(result));
     auto source = dyn_cast<OpResult>(operand);

@@ -10,6 +10,7 @@
 #include "mixln-rt/program.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Verifier.h"
 
 using namespace mlir;
 using namespace mixln;
@@ -429,5 +430,76 @@ LogicalResult mixln::verifyPlan(ModuleOp module, KernelGenerator &kernels) {
         return failure();
     }
   }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Launches
+//===----------------------------------------------------------------------===//
+
+/// Makes `operation`, a kernel's prototype, the operation that `op` launches.
+static void specialize(Operation *operation, DispatchOp op) {
+  for (auto [operand, type] :
+       llvm::zip(operation->getOperands(),
+                 op.getReadTypes().getAsValueRange<TypeAttr>()))
+    operand.setType(type);
+  for (auto [result, type] :
+       llvm::zip(operation->getResults(),
+                 op.getWriteTypes().getAsValueRange<TypeAttr>()))
+    result.setType(type);
+  if (auto rowwise = dyn_cast<RowwiseOp>(operation)) {
+    rowwise.setDomain(op.getDomain());
+    rowwise.setValues(op.getValues());
+  }
+}
+
+static LogicalResult verifyLaunch(DispatchOp op, KernelGenerator &kernels,
+                                  int64_t scratchBytes) {
+  auto module = op->getParentOfType<ModuleOp>();
+  auto kernel = module.lookupSymbol<KernelOp>(op.getKernel());
+  OwningOpRef<KernelOp> copy = kernel.clone();
+  Operation *operation = copy->getPrototype();
+  operation->setLoc(op.getLoc());
+  specialize(operation, op);
+  if (failed(verify(operation)))
+    return failure();
+  if (kernels.getKey(operation) != kernels.getKey(kernel.getPrototype())) {
+    InFlightDiagnostic diag = op.emitOpError("needs another kernel");
+    diag.attachNote(kernel.getLoc()) << "the kernel is for other extents";
+    return diag;
+  }
+  Launch launch = kernels.getLaunch(operation);
+  for (auto [what, found, expected] :
+       {std::tuple("tasks", op.getTasks(), ArrayRef<int64_t>(launch.tasks)),
+        std::tuple("sizes", op.getSizes(), ArrayRef<int64_t>(launch.sizes))})
+    if (found.value_or(ArrayRef<int64_t>()) != expected) {
+      InFlightDiagnostic diag = op.emitOpError()
+                                << "has other " << what << " than its kernel: ";
+      llvm::interleaveComma(expected, diag);
+      return diag;
+    }
+  std::optional<ArrayRef<int64_t>> workspace = op.getWorkspace();
+  int64_t bytes = workspace ? (*workspace)[1] : 0;
+  if (bytes != launch.workspaceBytes)
+    return op.emitOpError()
+           << "has a workspace of " << bytes << " bytes, its kernel takes "
+           << launch.workspaceBytes;
+  if (launch.scratchBytes > scratchBytes)
+    return op.emitOpError() << "needs " << launch.scratchBytes
+                            << " bytes of scratch a worker, "
+                               "mixln.scratch_bytes is "
+                            << scratchBytes;
+  return success();
+}
+
+LogicalResult mixln::verifyLaunches(ModuleOp module, KernelGenerator &kernels) {
+  auto scratch = module->getAttrOfType<IntegerAttr>("mixln.scratch_bytes");
+  if (!scratch)
+    return module.emitError(
+        "has no plan: attribute mixln.scratch_bytes is missing");
+  for (auto entry : module.getOps<EntryOp>())
+    for (auto op : entry.getBody().front().getOps<DispatchOp>())
+      if (failed(verifyLaunch(op, kernels, scratch.getInt())))
+        return failure();
   return success();
 }

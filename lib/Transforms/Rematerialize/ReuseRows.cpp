@@ -65,14 +65,11 @@ static const void *opaque(size_t number) {
 }
 
 void RowNumbers::visit(RowwiseOp op) {
-  AffineMap identity =
-      RowwiseOp::identityMap(op.getContext(), op.getDomain().size());
   enum Kind { Row = 1, Shared, Number };
   for (auto [i, tensor] : llvm::enumerate(op.getRows())) {
     auto stored = rowNumbers.find(tensor);
-    bool isIdentity = op.getRowMap(i) == identity;
     numbers[op.getRowArgument(i)] =
-        isIdentity && stored != rowNumbers.end()
+        op.getRowMap(i).isIdentity() && stored != rowNumbers.end()
             ? stored->second
             : number({opaque(Row), tensor.getAsOpaquePointer(),
                       op.getRowMap(i).getAsOpaquePointer()});

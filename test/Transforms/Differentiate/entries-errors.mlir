@@ -113,3 +113,51 @@ mixln.entry @loss {
   }
   mixln.store %l, @loss_sum : tensor<1xf32>
 }
+
+// -----
+
+// No gradient flows through a variable: it would be zero without a word.
+mixln.variable @w : tensor<8x4xf32> parameter
+mixln.variable @s : tensor<8x4xf32> output
+mixln.variable @loss_sum : tensor<1xf32> output
+mixln.entry @loss {
+  %w = mixln.load @w : tensor<8x4xf32>
+  // expected-note @below {{what is stored here depends on parameters}}
+  mixln.store %w, @s : tensor<8x4xf32>
+  // expected-error @below {{reads @s, through which no gradient flows}}
+  %s = mixln.load @s : tensor<8x4xf32>
+  %l = mixln.rowwise [8] rows(%s : tensor<8x4xf32>) -> sums(tensor<1xf32>) {
+  ^bb0(%a: vector<4xf32>):
+    %0 = vector.reduction <add>, %a : vector<4xf32> into f32
+    mixln.yield sums(%0 : f32)
+  }
+  mixln.store %l, @loss_sum : tensor<1xf32>
+}
+
+// -----
+
+// What is measured of a gradient is known behind everything else.
+mixln.measure @size inputs ["dx"] per "layer" reduce "max" {
+^bb0(%d: vector<4xf32>):
+  %0 = vector.reduction <add>, %d : vector<4xf32> into f32
+  mixln.yield rows(%0 : f32)
+}
+mixln.variable @w : tensor<8x4xf32> parameter
+mixln.variable @m : tensor<8xf32> output
+mixln.variable @loss_sum : tensor<1xf32> output
+mixln.entry @loss {
+  %w = mixln.load @w : tensor<8x4xf32>
+  %l = mixln.rowwise [8] rows(%w : tensor<8x4xf32>) -> sums(tensor<1xf32>) {
+  ^bb0(%a: vector<4xf32>):
+    %0 = vector.reduction <add>, %a : vector<4xf32> into f32
+    mixln.yield sums(%0 : f32)
+  }
+  mixln.store %l, @loss_sum : tensor<1xf32>
+  %m = mixln.measure_at @size (%w : tensor<8x4xf32>) -> tensor<8xf32>
+  // expected-error @below {{reads what is measured of a gradient, which is only stored}}
+  %n = mixln.rowwise [8] rows(%m : tensor<8xf32>) -> rows(tensor<8xf32>) {
+  ^bb0(%a: f32):
+    mixln.yield rows(%a : f32)
+  }
+  mixln.store %n, @m : tensor<8xf32>
+}

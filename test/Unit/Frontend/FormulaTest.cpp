@@ -152,6 +152,10 @@ public:
     scope.constants = {{"eps", 1e-6}, {"n", 8}};
     scope.layerConstants = {{"i", 3}};
     scope.lookup = [&](StringRef) { return x; };
+    // The kind of every call squares its row.
+    scope.norm = [&](const FormulaNode &, Value value, std::string &) {
+      return rows.mul(value, value);
+    };
     scope.immediate = [&](double value) -> Value {
       immediates.push_back(value);
       return block.addArgument(builder.getF32Type(), loc);
@@ -197,6 +201,12 @@ TEST(FormulaLowering, EqualSubformulasAreLoweredOnce) {
   Lowered lowered("(x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps)");
   EXPECT_EQ(lowered.count<vector::ReductionOp>(), 2);
   EXPECT_EQ(lowered.count<arith::SubFOp>(), 1);
+}
+
+TEST(FormulaLowering, AKindMayHaveTheNameOfAnOperator) {
+  Lowered lowered("-x + neg(x)");
+  EXPECT_EQ(lowered.count<arith::NegFOp>(), 1);
+  EXPECT_EQ(lowered.count<arith::MulFOp>(), 1);
 }
 
 TEST(FormulaLowering, RowsAreDividedByNumbersOnce) {

@@ -221,6 +221,20 @@ TEST(Explain, SaysHowAModelDiffersFromAPreset) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
 }
 
+TEST(Import, TheGainOfAnInnerNormSeesItsOwnRowLength) {
+  MLIRContext context;
+  auto module = importFile(context, config(), R"json({"layers": [
+      {"attention": {"in": {"kind": "norm", "gain_init": "n"}},
+       "mlp": {"in": "norm",
+               "inner": {"ffn_mid": {"kind": "norm", "gain_init": "n"}}}}]})json");
+  ASSERT_TRUE(module);
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  ASSERT_TRUE(succeeded(explain(*module, stream)));
+  for (const char *part : {"[32] = 32, gain", "[72] = 72, gain"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+}
+
 TEST(Import, TheSizesOfTheConfigs) {
   for (const char *size : {"9m", "20m", "35m", "40m", "60m", "71m", "100m",
                            "130m", "250m", "350m", "1b", "3b", "7b"}) {

@@ -191,12 +191,12 @@ TEST(Parameters, ThoseOfFormulas) {
                        "y": "(tanh(sum(x*beta)) + weight) * rms.inner(x)"}},
     "streams": ["x", "d"],
     "init": {"x": "norm(e)"},
-    "params": {"gain": {"scalar": "half/L", "lr_mult": 0.1},
-               "half": {"row": 0.5, "per": "layer"},
+    "params": {"gain": {"scalar": "share/L", "lr_mult": 0.1},
+               "share": {"row": 0.5, "per": "layer"},
                "all": {"scalar": 2, "per": "model", "class": "gate"}},
     "layers": [{"attention": {"read": "seed(x)",
                               "combine": {"x": "norm(x + gain*F) + l2.two(d)",
-                                          "d": "d + half*all*norm(F)"}},
+                                          "d": "d + share*all*norm(F)"}},
                 "mlp": {"in": "norm"}}],
     "readout": "norm.first(x) + norm(d)"})json");
   ASSERT_TRUE(module && expand(*module));
@@ -220,7 +220,7 @@ TEST(Parameters, ThoseOfFormulas) {
   EXPECT_EQ(shapeOf(layer + "pre_feedforward_layernorm.weight"), Shape{32});
   EXPECT_EQ(shapeOf(layer + "self_attn_gain"), Shape{1});
   EXPECT_EQ(shapeOf(layer + "mlp_gain"), Shape{}); // no formula uses it
-  EXPECT_EQ(shapeOf(layer + "half"), Shape{32});
+  EXPECT_EQ(shapeOf(layer + "share"), Shape{32});
   EXPECT_EQ(shapeOf("model.all"), Shape{1});
 
   VariableOp gain = parameters[layer + "self_attn_gain"];

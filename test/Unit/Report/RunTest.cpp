@@ -90,3 +90,21 @@ TEST(RunNames, AreTheDifferingPartOfThePaths) {
   nameRuns(runs);
   EXPECT_EQ(runs[0].name, "1");
 }
+
+TEST_F(RunFolderTest, NestedTooDeep) {
+  std::string deep;
+  for (int i = 0; i < 120000; ++i)
+    deep += "{\"a\":";
+  for (const char *name : {"run.json", "layers.json", "eval-x.json"})
+    write(name, deep);
+  write("metrics.jsonl", "{\"step\":1,\"loss\":3}\n" + deep + "\n");
+  write("layers.jsonl", std::string(120000, '[') + "\n");
+  mixln::report::Run run = read();
+  EXPECT_EQ(run.steps.size(), 1U);
+  EXPECT_EQ(run.warnings.size(), 4U);
+}
+
+TEST_F(RunFolderTest, UpdatesBeyondCounting) {
+  write("metrics.jsonl", "{\"step\":1e300,\"loss\":NaN}\n");
+  EXPECT_TRUE(read().steps.empty());
+}

@@ -60,8 +60,9 @@ TEST(BFloat16, CheckpointsOfEitherTypeAreRead) {
   EXPECT_NE(table, rounded(table));
   EXPECT_EQ(narrowModel.read(toy::kTable), rounded(table));
 
-  writeModelFolder(folder / "wide", wide, wideModel.device(), "", "{}");
-  writeModelFolder(folder / "narrow", narrow, narrowModel.device(), "", "{}");
+  writeModelFolder(folder / "wide", wide, wideModel.device(), nullptr, "{}");
+  writeModelFolder(folder / "narrow", narrow, narrowModel.device(), nullptr,
+                   "{}");
   SafetensorsFile file(folder / "narrow/model.safetensors");
   EXPECT_EQ(file.get(toy::kTable, "BF16", {9, 9}).bytes, 2 * 81);
   SafetensorsFile moments(folder / "narrow/optimizer.safetensors");
@@ -88,7 +89,7 @@ TEST(BFloat16, AnotherTypeOfTheConfigIsCorrected) {
   Model model(program, toy::kernels, toy::kernelCount, 1);
   model.initialise(1);
   TestFolder folder;
-  writeModelFolder(folder / "m", program, model.device(), "", "{}");
+  writeModelFolder(folder / "m", program, model.device(), nullptr, "{}");
   auto config = nlohmann::json::parse(readText(folder / "m/config.json"));
   EXPECT_EQ(config["torch_dtype"], "float32");
 }

@@ -163,6 +163,9 @@ TEST(Files, GlobSortsAndRefuses) {
             (std::vector<std::string>{folder / "a.jsonl", folder / "b.jsonl"}));
   EXPECT_THROW(expandGlob("--data", folder / "*.none"), InputError);
   EXPECT_THROW(expandGlob("--data", folder.path), InputError);
+  // Opens, and cannot be read where it begins.
+  EXPECT_THROW(hashWholeFiles({"/proc/self/mem"}, 1), InputError);
+  EXPECT_THROW(dataFingerprint({folder / "gone"}), InputError);
   writeText(folder / "a.jsonl", "");
   EXPECT_THROW(expandGlob("--data", folder / "*.jsonl"), InputError);
 }

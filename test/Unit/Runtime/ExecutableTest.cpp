@@ -42,6 +42,44 @@ TEST(Executable, Info) {
       std::string::npos);
 }
 
+TEST(Executable, OutputThatIsLostIsAnError) {
+  TestFolder folder;
+  std::string errors = folder / "errors";
+  int status = std::system(
+      (MIXLN_TOY_EXECUTABLE " info > /dev/full 2> " + errors).c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+  EXPECT_NE(readText(errors).find("cannot write standard output: no space"),
+            std::string::npos)
+      << readText(errors);
+}
+
+TEST(Executable, ThreadsThatTheSystemHasNot) {
+#ifdef MIXLN_SANITIZED
+  GTEST_SKIP() << "a sanitizer needs all of the address space";
+#endif
+  TestFolder folder;
+  writeText(folder / "t.model", tinyTokenizer());
+  writeText(folder / "data.jsonl", learnableText(1000));
+  std::string errors = folder / "errors";
+  for (const char *flag : {"--threads", "--workers"}) {
+    // Room for the stacks of some hundred.
+    std::string command =
+        "ulimit -v 1000000; exec " MIXLN_TOY_EXECUTABLE " train --data " +
+        (folder / "data.jsonl") + " --tokenizer " + (folder / "t.model") +
+        " --save_dir " + (folder / "run") +
+        " --num_training_steps 1 --total_batch_size 1000 " + flag +
+        " 1000 2> " + errors;
+    int status = std::system(command.c_str());
+    ASSERT_TRUE(WIFEXITED(status)) << readText(errors);
+    EXPECT_EQ(WEXITSTATUS(status), 1) << readText(errors);
+    for (std::string part :
+         {std::string("cannot start "), std::string("give a smaller ") + flag})
+      EXPECT_NE(readText(errors).find(part), std::string::npos)
+          << readText(errors);
+    EXPECT_FALSE(fs::exists(folder / "run"));
+  }
+}
+
 static pid_t start(std::vector<std::string> arguments) {
   pid_t child = fork();
   if (child != 0)

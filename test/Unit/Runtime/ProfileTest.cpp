@@ -6,23 +6,44 @@
 #include "device/CpuFeatures.h"
 #include "device/Device.h"
 #include "device/ThreadPool.h"
+#include "support/CacheFolder.h"
 #include "support/Errors.h"
 
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <optional>
 
 using namespace mixln::rt;
 using nlohmann::json;
 
 namespace {
-/// MIXLN_CEILINGS while it lives.
-struct CeilingsVariable {
-  explicit CeilingsVariable(const std::string &path) {
-    setenv("MIXLN_CEILINGS", path.c_str(), 1);
+/// An environment variable, for as long as this lives.
+class Variable {
+public:
+  Variable(const char *name, const std::string &value) : name(name) {
+    if (const char *found = std::getenv(name))
+      before = found;
+    setenv(name, value.c_str(), 1);
   }
-  ~CeilingsVariable() { unsetenv("MIXLN_CEILINGS"); }
+  ~Variable() {
+    if (before)
+      setenv(name, before->c_str(), 1);
+    else
+      unsetenv(name);
+  }
+  Variable(const Variable &) = delete;
+  Variable &operator=(const Variable &) = delete;
+
+private:
+  const char *name;
+  std::optional<std::string> before;
+};
+
+struct CeilingsVariable : Variable {
+  explicit CeilingsVariable(const std::string &path)
+      : Variable("MIXLN_CEILINGS", path) {}
 };
 } // namespace
 
@@ -132,9 +153,16 @@ TEST(Ceilings, OfAFileOrMeasured) {
   std::string path = folder / "c.json";
   CeilingsVariable variable(path);
   ThreadPool pool(1);
-  EXPECT_THROW(findCeilings(pool), InputError);
+  auto findCeilings = [](ThreadPool &pool) {
+    return mixln::rt::findCeilings(pool, recordedCeilings(pool.size()));
+  };
+  EXPECT_THROW(recordedCeilings(1), InputError);
   writeText(path, "[1]");
-  EXPECT_THROW(findCeilings(pool), InputError);
+  EXPECT_THROW(recordedCeilings(1), InputError);
+  // It is read before anything is written.
+  ToyRun run;
+  EXPECT_EQ(run.train({"--profile"}).status, 2);
+  EXPECT_FALSE(std::filesystem::exists(run.folder / "run"));
   writeCeilings(path, {{1, 3, 4, 5, 6}});
   KnownCeilings known = findCeilings(pool);
   EXPECT_EQ(known.ceilings.fma, 3);
@@ -154,6 +182,29 @@ TEST(Ceilings, OfAFileOrMeasured) {
   writeText(path, other.dump());
   EXPECT_NE(findCeilings(pool).source.find("another CPU, abacus"),
             std::string::npos);
+}
+
+TEST(Ceilings, ABadFileThatNobodyNamed) {
+  TestFolder folder;
+  CeilingsVariable named("");
+  Variable cache("MIXLN_CACHE_DIR", folder.path);
+  EXPECT_EQ(ceilingsPath(), folder / "ceilings.json");
+  EXPECT_EQ(recordedCeilings(1).source, "none recorded");
+  writeText(folder / "ceilings.json", "[1]");
+  KnownCeilings known = recordedCeilings(1);
+  EXPECT_EQ(known.ceilings.threads, 0);
+  EXPECT_NE(known.source.find("does not hold ceilings"), std::string::npos)
+      << known.source;
+}
+
+TEST(CacheFolder, AnEmptyVariableIsNone) {
+  Variable cache("MIXLN_CACHE_DIR", ""), base("XDG_CACHE_HOME", ""),
+      home("HOME", "/home/x");
+  EXPECT_EQ(cacheFolder(), "/home/x/.cache/mixln");
+  Variable other("XDG_CACHE_HOME", "/cache");
+  EXPECT_EQ(cacheFolder(), "/cache/mixln");
+  Variable own("MIXLN_CACHE_DIR", "/own");
+  EXPECT_EQ(cacheFolder(), "/own");
 }
 
 TEST(Ceilings, TheLargerTimeBounds) {

@@ -2,6 +2,9 @@
 
 #include "ToyRun.h"
 #include "checkpoint/Safetensors.h"
+#include "data/Files.h"
+#include "data/Tokenizer.h"
+#include "support/Hash.h"
 #include "train/TrainingState.h"
 
 #include <chrono>
@@ -117,6 +120,88 @@ TEST(Resume, KilledAtRandomMoments) {
   EXPECT_EQ(models, 2);
 }
 
+TEST(Resume, KilledInAnEvaluation) {
+  ToyRun run;
+  writeText(run.folder / "long.jsonl", learnableText(8000));
+  run.flags.insert(run.flags.end(),
+                   {"--threads", "1", "--save_every", "20", "--eval_every",
+                    "20", "--eval_data", run.folder / "long.jsonl"});
+  ASSERT_EQ(run.train({"--save_dir", run.folder / "whole"}).status, 0);
+  // In the middle, and after the last update.
+  for (int step : {20, 30}) {
+    pid_t child = run.start({"--resume"});
+    EXPECT_TRUE(run.appears("model_" + std::to_string(step))) << run.log();
+    kill(child, SIGKILL);
+    EXPECT_EQ(ToyRun::wait(child), -SIGKILL) << run.log();
+    for (const json &line : run.metrics())
+      EXPECT_FALSE(line["step"] == step && line.contains("eval_loss"))
+          << "evaluated before it was saved";
+  }
+  ASSERT_EQ(ToyRun::wait(run.start({"--resume"})), 0) << run.log();
+  EXPECT_EQ(run.timelessMetrics(), run.timelessMetrics("whole"));
+  EXPECT_EQ(run.model(30), run.model(30, "whole"));
+}
+
+TEST(Resume, AFolderThatAnotherProcessTrainsIn) {
+  ToyRun run;
+  pid_t child = run.start({"--num_training_steps", "100M", "--threads", "1"});
+  EXPECT_TRUE(run.appears("metrics.jsonl")) << run.log();
+  CommandResult result = run.train({"--resume"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_TRUE(has(result, "another process trains in " + (run.folder / "run")))
+      << result.errors;
+  kill(child, SIGKILL);
+  EXPECT_EQ(ToyRun::wait(child), -SIGKILL) << run.log();
+  result = run.train({"--resume"});
+  EXPECT_EQ(result.status, 0) << result.errors;
+}
+
+TEST(Resume, IdsAreTheSameWithAnyTokenizer) {
+  ToyRun run;
+  std::string ids;
+  for (int i = 0; i < 4000; ++i)
+    ids += {static_cast<char>(i * 7 % 64), '\0'};
+  writeText(run.folder / "ids.bin", ids);
+  run.flags.erase(run.flags.begin() + 3, run.flags.begin() + 5);
+  run.flags.insert(run.flags.end(),
+                   {"--data", run.folder / "ids.bin", "--raw", "uint16",
+                    "--packing", "concat", "--save_every", "10"});
+  ASSERT_EQ(run.train().status, 0);
+  std::string metrics = run.timelessMetrics();
+  std::string tokenizer = run.folder / "t.model";
+  auto resume = [&] {
+    CommandResult result = run.train({"--resume", "--tokenizer", tokenizer});
+    EXPECT_EQ(result.status, 0) << result.errors;
+    EXPECT_TRUE(has(result, "model_10 after update 10")) << result.errors;
+    EXPECT_FALSE(has(result, "from their beginning")) << result.errors;
+    EXPECT_EQ(run.timelessMetrics(), metrics);
+  };
+  cutBack(run);
+  resume();
+  // What older versions wrote, with the tokenizer's hash.
+  cutBack(run);
+  std::string key = dataFingerprint({run.folder / "ids.bin"}) + " " +
+                    Tokenizer(tokenizer).hash() + " 16 concat 16 32 8192";
+  edit(run.folder / "run/model_10/training_state.json", [&](json &state) {
+    state["data"]["key"] = hexHash(hashBytes(key.data(), key.size()));
+  });
+  resume();
+}
+
+TEST(Resume, MetricsThatCannotBeReadAreLeftAlone) {
+  ToyRun run;
+  ASSERT_EQ(run.train({"--save_every", "10"}).status, 0);
+  fs::remove_all(run.folder / "run/model_30");
+  std::string path = run.folder / "run/metrics.jsonl";
+  fs::remove(path);
+  // Opens, and cannot be read where it begins.
+  fs::create_symlink("/proc/self/mem", path);
+  CommandResult result = run.train({"--resume"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_TRUE(has(result, "cannot read " + path)) << result.errors;
+  EXPECT_TRUE(fs::is_symlink(path));
+}
+
 TEST(Resume, StoppedBySignalsAndContinued) {
   ToyRun run;
   run.flags.insert(run.flags.end(),
@@ -189,10 +274,19 @@ TEST(Resume, LeftoversOfAKilledSaveArePutRight) {
   fs::rename(run.folder / "run/model_30", run.folder / "run/model_30.old");
   fs::create_directories(run.folder / "run/model_30.tmp");
   fs::create_directories(run.folder / "run/model_10.removed");
+  // Of somebody else.
+  const char *const others[] = {"model_notes.old", "model_best.tmp",
+                                "model_7.backup.old"};
+  for (std::string name : others)
+    fs::create_directories(run.folder / ("run/" + name));
+  writeText(run.folder / "run/model_5.tmp", "a file");
   ASSERT_EQ(run.train({"--save_every", "10", "--resume"}).status, 0);
   EXPECT_EQ(run.model(30), model);
   EXPECT_FALSE(fs::exists(run.folder / "run/model_30.tmp"));
   EXPECT_FALSE(fs::exists(run.folder / "run/model_10.removed"));
+  for (std::string name : others)
+    EXPECT_TRUE(fs::exists(run.folder / ("run/" + name))) << name;
+  EXPECT_EQ(readText(run.folder / "run/model_5.tmp"), "a file");
 }
 
 TEST(Resume, SaysWhatChanged) {

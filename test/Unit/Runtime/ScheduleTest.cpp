@@ -50,6 +50,8 @@ TEST(Schedule, CosineRestarts) {
   EXPECT_DOUBLE_EQ(schedule.factor(45), halfCosine(34.0 / 90, 0.1));
   schedule.cycleLength = 0;
   EXPECT_THROW(schedule.check(), InputError);
+  schedule.steps = 0; // the initial checkpoint alone
+  schedule.check();
 }
 
 TEST(Schedule, WsdAndConstant) {

@@ -2,9 +2,12 @@
 
 #include "ToyRun.h"
 
+#include <chrono>
 #include <fcntl.h>
+#include <filesystem>
 #include <sstream>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace mixln::rt;
@@ -53,6 +56,15 @@ pid_t ToyRun::start(const std::vector<std::string> &more) const {
   dup2(out, 2);
   execv(MIXLN_TOY_EXECUTABLE, pointers.data());
   _exit(127);
+}
+
+bool ToyRun::appears(const std::string &name) const {
+  for (int i = 0; i < 60000; ++i) {
+    if (std::filesystem::exists(folder / ("run/" + name)))
+      return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return false;
 }
 
 int ToyRun::wait(pid_t child) {

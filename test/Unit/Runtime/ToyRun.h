@@ -18,6 +18,8 @@ struct ToyRun {
   CommandResult train(const std::vector<std::string> &more = {}) const;
   /// Starts `train` of the linked executable; its messages go to `log`.
   pid_t start(const std::vector<std::string> &more = {}) const;
+  /// Waits until a file or folder of the run is there, a minute at most.
+  bool appears(const std::string &name) const;
   /// Waits; the exit status, or minus the signal that ended it.
   static int wait(pid_t child);
 

@@ -89,6 +89,13 @@ TEST(Train, InitialCheckpointDependsOnTheSeedAlone) {
   EXPECT_EQ(modelBytes(a, 0), modelBytes(b, 0));
   EXPECT_NE(modelBytes(a, 0), modelBytes(c, 0));
   EXPECT_FALSE(fs::exists(a.folder / "run/metrics.jsonl"));
+  // It is written whatever schedule would follow.
+  for (const char *scheduler : {"wsd", "cosine_restarts"})
+    EXPECT_EQ(a.train({"--num_training_steps", "0", "--scheduler", scheduler,
+                       "--save_dir", a.folder / scheduler})
+                  .status,
+              0)
+        << scheduler;
   // Training from it gives what training from scratch gives.
   ASSERT_EQ(b.train({"--save_dir", b.folder / "again", "--weights",
                      b.folder / "run/model_0"})
@@ -112,6 +119,62 @@ TEST(Train, AccumulationAndNormalization) {
   auto a = total.metrics(), b = micro.metrics();
   for (size_t i = 0; i < a.size(); ++i)
     EXPECT_NEAR(a[i]["loss"].get<double>(), b[i]["loss"].get<double>(), 1e-5);
+
+  // Micro-batches of 60 and of 16 labels: the short one weighs as the long one.
+  std::vector<std::string> texts;
+  for (int i = 0; i < 240; ++i)
+    texts.push_back(i / 4 % 3 == 0 ? "the cat sat on a mat" : "ran");
+  auto lossesWith = [&](const char *normalization) {
+    ToyRun run;
+    writeText(run.folder / "d.jsonl", jsonLines(texts));
+    EXPECT_EQ(run.train({"--data", run.folder / "d.jsonl", "--no_shuffle",
+                         "--gradient_accumulation", "3", "--loss_normalization",
+                         normalization})
+                  .status,
+              0);
+    return run.metrics();
+  };
+  a = lossesWith("total"), b = lossesWith("micro_batch");
+  ASSERT_EQ(a.size(), b.size());
+  EXPECT_GT(std::abs(a[20]["loss"].get<double>() - b[20]["loss"].get<double>()),
+            1e-2);
+}
+
+TEST(Train, CheckpointsBetweenTheOthers) {
+  struct Case {
+    const char *given;
+    std::vector<int> saved;
+    bool isSaid;
+  };
+  const Case cases[] = {{"2,3", {2, 3}, false},
+                        {"4,8,...", {4, 8, 16, 32}, true},
+                        {"4,8,12,...", {4, 8, 12, 16, 20, 24, 28, 32}, false},
+                        {"2,4,8,...", {2, 4, 8, 16, 32}, false},
+                        {"10,15,...", {10, 15, 20, 25, 30}, false}};
+  for (const Case &c : cases) {
+    ToyRun run;
+    CommandResult result = run.train({"--save_every", "0", "--save_at", c.given,
+                                      "--num_training_steps", "33"});
+    ASSERT_EQ(result.status, 0) << result.errors;
+    std::vector<int> saved;
+    for (int step = 1; step < 33; ++step)
+      if (fs::exists(run.folder / ("run/model_" + std::to_string(step))))
+        saved.push_back(step);
+    EXPECT_EQ(saved, c.saved) << c.given;
+    bool isSaid = result.errors.find("--save_at 4,8,... goes on with 16; with "
+                                     "4,8,12,... it adds") != std::string::npos;
+    EXPECT_EQ(isSaid, c.isSaid) << result.errors;
+  }
+}
+
+TEST(Train, TheTokenizerIsTheOneThatWasRead) {
+  ToyRun run;
+  pid_t child = run.start({"--num_training_steps", "3000", "--threads", "1"});
+  EXPECT_TRUE(run.appears("metrics.jsonl")) << run.log();
+  writeText(run.folder / "t.model", tinyTokenizer(40));
+  ASSERT_EQ(ToyRun::wait(child), 0) << run.log();
+  EXPECT_EQ(readText(run.folder / "run/t.model"), tinyTokenizer());
+  EXPECT_EQ(readText(run.folder / "run/model_3000/t.model"), tinyTokenizer());
 }
 
 TEST(Train, ConcatAndJsonlAndMultipliers) {
@@ -270,9 +333,18 @@ TEST(Train, BadInputLeavesNothing) {
     CommandResult result = run.train(c.flags);
     EXPECT_EQ(result.status, 2) << c.part << "\n" << result.errors;
     EXPECT_NE(result.errors.find(c.part), std::string::npos) << result.errors;
-    EXPECT_FALSE(fs::exists(run.folder / "run/run.json")) << c.part;
-    EXPECT_FALSE(fs::exists(run.folder / "run/metrics.jsonl")) << c.part;
+    EXPECT_FALSE(fs::exists(run.folder / "run")) << c.part;
   }
+}
+
+TEST(Train, FoldersThatARunMadeGoWithIt) {
+  ToyRun run;
+  writeText(run.folder / "data.json.gz", gzip("x\n"));
+  EXPECT_EQ(run.train({"--save_dir", run.folder / "a/b/c"}).status, 2);
+  EXPECT_FALSE(fs::exists(run.folder / "a"));
+  fs::create_directories(run.folder / "run");
+  EXPECT_EQ(run.train().status, 2);
+  EXPECT_TRUE(fs::is_empty(run.folder / "run"));
 }
 
 TEST(Train, FolderThatHoldsARun) {
@@ -282,6 +354,14 @@ TEST(Train, FolderThatHoldsARun) {
   EXPECT_EQ(again.status, 2);
   EXPECT_NE(again.errors.find("already holds a run"), std::string::npos);
   EXPECT_EQ(run.metrics().size(), 30u);
+  // Its checkpoints alone are one too.
+  fs::remove(run.folder / "run/metrics.jsonl");
+  fs::remove(run.folder / "run/run.json");
+  again = run.train();
+  EXPECT_EQ(again.status, 2);
+  EXPECT_NE(again.errors.find("already holds a run (model_30)"),
+            std::string::npos)
+      << again.errors;
 }
 
 TEST(Train, DamageInTheMiddleSavesWhatWasDone) {

@@ -2,12 +2,18 @@
 
 #include "ToyRun.h"
 #include "checkpoint/Safetensors.h"
+#include "data/BinRows.h"
 #include "device/Ceilings.h"
 #include "device/ThreadPool.h"
 #include "train/EventFile.h"
+#include "train/Progress.h"
 
+#include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 using namespace mixln::rt;
 using nlohmann::json;
@@ -107,6 +113,79 @@ TEST(RunFolder, ItsExecutableNeedsNoFlags) {
     EXPECT_TRUE(info["machine"].contains(key)) << key;
   for (const char *key : {"data", "eval_data", "tokenizer"})
     EXPECT_TRUE(info["hashes"].contains(key)) << key;
+}
+
+TEST(RunFolder, RawIsAboutFilesOfIdsAlone) {
+  ToyRun run;
+  std::string ids;
+  for (int i = 0; i < 1600; ++i)
+    ids += {static_cast<char>(i * 7 % 64), '\0'};
+  BinHeader header{
+      .packing = Packing::Concat, .length = 16, .ids = 1600, .vocabSize = 64};
+  writeText(run.folder / "raw.bin", ids);
+  writeText(run.folder / "with.bin", encodeBinHeader(header) + ids);
+  auto path = [&](const char *name) { return run.folder / name; };
+  run.flags.insert(run.flags.end(),
+                   {"--data", path("raw.bin"), "--raw", "uint16", "--packing",
+                    "concat", "--num_training_steps", "3", "--warmup_steps",
+                    "0"});
+  const std::vector<std::string> evaluations[] = {
+      {"--eval_data", path("data.json.gz")},
+      {"--eval_data", path("with.bin"), "--eval_packing", "concat"},
+      {"--eval_data", path("raw.bin"), "--eval_packing", "concat"}};
+  for (const std::vector<std::string> &flags : evaluations) {
+    fs::remove_all(path("run"));
+    ASSERT_EQ(ToyRun::wait(run.start(flags)), 0) << run.log();
+    int status = 0;
+    std::string out = outputOf(path("run/exe") + " eval 2>&1", status);
+    ASSERT_EQ(status, 0) << out;
+    EXPECT_EQ(json::parse(out)["eval_id"], run.metrics().back()["eval_id"]);
+  }
+  fs::remove_all(path("run"));
+  const std::tuple<std::vector<std::string>, const char *> refused[] = {
+      {{"--data", path("with.bin")}, "with.bin begins with MIXLNBIN"},
+      {{"--eval_data", path("raw.bin")}, "--raw needs --eval_packing concat"},
+      {{"--eval_data", path("with.bin")}, "asked for --eval_packing pad"},
+      {{"--packing", "pad"}, "--raw needs --packing concat"}};
+  for (auto &[flags, part] : refused) {
+    CommandResult result = run.train(flags);
+    EXPECT_EQ(result.status, 2) << part;
+    EXPECT_NE(result.errors.find(part), std::string::npos) << result.errors;
+  }
+}
+
+TEST(Progress, TheRedrawnLineFitsTheTerminal) {
+  int master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
+  if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0)
+    GTEST_SKIP() << "no terminals here";
+  int terminal = open(ptsname(master), O_RDWR | O_NOCTTY);
+  winsize size{.ws_row = 24, .ws_col = 40, .ws_xpixel = 0, .ws_ypixel = 0};
+  ASSERT_EQ(ioctl(terminal, TIOCSWINSZ, &size), 0);
+  int kept = dup(STDERR_FILENO);
+  dup2(terminal, STDERR_FILENO);
+  Progress progress(1000, /*terminal=*/true);
+  StepMetrics metrics;
+  metrics.loss = 3.25;
+  metrics.tokensPerSecond = 123456;
+  for (int64_t step : {1, 1000}) {
+    metrics.step = step;
+    progress.step(metrics, 0.25);
+  }
+  progress.finish();
+  std::fflush(stderr);
+  dup2(kept, STDERR_FILENO);
+  char bytes[1000];
+  ssize_t count = read(master, bytes, sizeof bytes);
+  for (int one : {kept, terminal, master})
+    close(one);
+  ASSERT_GT(count, 0);
+  std::string shown(bytes, static_cast<size_t>(count));
+  EXPECT_NE(shown.find("step 1000/1000  loss 3.2500"), std::string::npos);
+  size_t column = 0;
+  for (char c : shown) {
+    column = c == '\r' || c == '\n' ? 0 : column + 1;
+    EXPECT_LT(column, 40u) << shown;
+  }
 }
 
 TEST(Eval, PerDocument) {

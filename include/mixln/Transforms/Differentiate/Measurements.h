@@ -8,9 +8,11 @@
 namespace mixln {
 
 /// Puts the measurements that read gradients behind the backward of `entry`.
-/// `gradientOf` gives the cotangent of a value of the forward, or null.
-void placeMeasurements(EntryOp entry,
-                       llvm::function_ref<mlir::Value(mlir::Value)> gradientOf);
+/// `gradientOf` gives the cotangent of a value of the forward, or null. Fails
+/// with a diagnostic where a measurement is not only stored.
+llvm::LogicalResult
+placeMeasurements(EntryOp entry,
+                  llvm::function_ref<mlir::Value(mlir::Value)> gradientOf);
 
 /// Fills an entry with what is measured of parameters: `ofUpdates` what reads
 /// the latest update, else the rest. `declare` declares an output.

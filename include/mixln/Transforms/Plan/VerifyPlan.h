@@ -50,6 +50,12 @@ llvm::LogicalResult verifyPlacement(mlir::ModuleOp module,
 /// its workspace nor another result.
 llvm::LogicalResult verifyPlan(mlir::ModuleOp module, KernelGenerator &kernels);
 
+/// Checks what formDispatches() cannot get wrong but a plan from a file can:
+/// each dispatch is a valid operation of its kernel, with the tasks, sizes and
+/// memory that `kernels` gives that operation.
+llvm::LogicalResult verifyLaunches(mlir::ModuleOp module,
+                                   KernelGenerator &kernels);
+
 } // namespace mixln
 
 #endif // MIXLN_TRANSFORMS_PLAN_VERIFYPLAN_H
