@@ -58,8 +58,11 @@ def differences_table(results):
     found = {(one["placement"], one["measure"]): one for one in results["differences"]
              if one["each_at_its_best"] and one["seeds"] > 1 and one["measure"] in texts}
     rows = []
-    for placement in dict.fromkeys(placement for placement, _ in found):
-        row = [placement]
+    # As the sweep calls them, in its order: post_pre:25%, which became post_pre:6.
+    names = {run["placement"]: run["flags"]["norm"] for run in results["runs"] if "placement" in run}
+    there = {placement for placement, _ in found}
+    for placement in [one for one in names if one in there] + sorted(there - names.keys()):
+        row = [names.get(placement, placement)]
         for measure in texts:
             one = found.get((placement, measure))
             row += [str(one["seeds"]), f"{one['mean']:+.4f}", "{:+.4f} to {:+.4f}".format(*one["t_interval_95"])] \

@@ -1,5 +1,6 @@
 //===- mixln-sweep.cpp - Many training runs from one file -----------------===//
 
+#include "checkpoint/FolderLock.h"
 #include "checkpoint/OutputFile.h"
 #include "cli/Flags.h"
 #include "device/ThreadPool.h"
@@ -10,12 +11,9 @@
 #include "support/Errors.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <fcntl.h>
 #include <filesystem>
-#include <sys/file.h>
+#include <optional>
 
 using namespace mixln::rt;
 using namespace mixln::sweep;
@@ -90,17 +88,6 @@ static Options parse(const std::vector<std::string> &arguments) {
   return options;
 }
 
-/// Two sweeps at the same runs would write into each other's folders.
-static void lockFolder(const std::string &out) {
-  std::string path = out + "/.lock";
-  int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-  if (file < 0)
-    badInput("cannot write ", path, ": ", systemError(errno));
-  // Held until the process ends.
-  if (flock(file, LOCK_EX | LOCK_NB) != 0)
-    badInput("another mixln-sweep is at work in ", out);
-}
-
 static void printCommands(const Sweep &sweep, const std::string &trainer) {
   for (const RunPlan &run : sweep.runs) {
     Progress progress = stateOf(folderOf(sweep, run)).progress;
@@ -149,8 +136,10 @@ static int runSweep(const Options &options) {
     return ExitDone;
   }
   RunnerResult result;
+  std::optional<FolderLock> lock;
   if (!options.collect) {
-    lockFolder(sweep.out);
+    // Two sweeps at the same runs would write into each other's folders.
+    lock.emplace(sweep.out, "another mixln-sweep is at work in");
     remember(sweep);
     RunnerOptions runner;
     runner.trainer = trainer;
