@@ -2,8 +2,9 @@
 
     hugging_face.py WORK_DIR PYTHON
 
-Tolerance 2e-5 of the logits' norm: both sides are fp32 and sum in another order (measured: 8e-6 for `columns`, which
-divides by a mean, 1e-6 for the others); weights are large enough that a wrong stream would be seen."""
+Tolerance 2e-5 of the logits' norm, or twice what fp32 changes in transformers itself where that is more (log_rms at
+these weights: 1.2e-4): both sides are fp32 and sum in another order (measured: 8e-6 for `columns`, which divides by a
+mean, 1e-6 for the others). Weights are large enough that a wrong stream would be seen."""
 import json
 import os
 import pathlib
@@ -73,11 +74,18 @@ for name in expected["models"]:
         have = model(input_ids=ids).logits
         padded = model(input_ids=torch.nn.functional.pad(ids, (3, 0)),
                        attention_mask=torch.nn.functional.pad(torch.ones_like(ids), (3, 0))).logits[:, 3:]
+        # How far fp32 itself is from what the formulas say.
+        exact = model.double()(input_ids=ids).logits
+        model.float()
+    distance = lambda logits, to: float((logits.double() - to.double()).norm() / to.double().norm())
+    rounding = distance(have, exact)
     for what, logits in (("", have), (" padded on the left", padded)):
-        error = (logits - want).norm() / want.norm()
+        error = distance(logits, want)
         print(f"{name}{what}: {error:.1e}", flush=True)
-        if not error <= 2e-5:
-            sys.exit(f"{name}{what}: logits differ by {error}")
+        if not error <= max(2e-5, 2 * rounding):
+            sys.exit(f"{name}{what}: logits differ by {error}, fp32 from fp64 by {rounding}")
+    if not distance(want, exact) <= max(2e-5, 2 * rounding):
+        sys.exit(f"{name}: logits differ from fp64 by {distance(want, exact)}, those of transformers by {rounding}")
     if name in expected["generated"]:
         prompt = torch.tensor([expected["prompt"]])
         made = model.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=expected["new"],

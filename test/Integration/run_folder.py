@@ -66,10 +66,10 @@ layers = json.loads((work / "layers.json").read_text())
 if layers["weights"] != str(work / "run/model_12") or len(layers["gradient_norm"]) != 2:
     mt.fail(f"layers: {layers}")
 # The rows are those of the run's evaluations, packed as these were, not of its training.
-for name, packing, same in (("eval.jsonl", "pad", True), ("train.jsonl", "concat", False)):
+for name, packing, equal in (("eval.jsonl", "pad", True), ("train.jsonl", "concat", False)):
     mt.run([work / "run/exe", "layers", "--data", work / name, "--packing", packing, "--out", work / "of.json"])
     rows = json.loads((work / "of.json").read_text())
-    if (rows["rows_id"] == layers["rows_id"]) != same or rows["rows"] != B or rows["positions"] != "last":
+    if (rows["rows_id"] == layers["rows_id"]) != equal or rows["rows"] != B or rows["positions"] != "last":
         mt.fail(f"layers of {name}: {rows['rows_id']}, of the run {layers['rows_id']}")
 print("eval, layers and info need no flags")
 
