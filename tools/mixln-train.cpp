@@ -3,10 +3,8 @@
 #include "mixln/Pipelines/Cache.h"
 #include "mixln/Pipelines/ChooseBatch.h"
 #include "mixln/Pipelines/CompileFlags.h"
+#include "mixln/Pipelines/RunDrawing.h"
 #include "mixln/Pipelines/RunFlags.h"
-
-#include "checkpoint/OutputFile.h"
-#include "data/Files.h"
 
 #include "llvm/Support/Errno.h"
 #include "llvm/Support/FileSystem.h"
@@ -14,9 +12,6 @@
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/raw_ostream.h"
 
-#include <fcntl.h>
-#include <filesystem>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 using namespace llvm;
@@ -68,68 +63,6 @@ static bool takeSwitch(SmallVectorImpl<std::string> &arguments,
     return argument.starts_with("--") && canonicalFlag(argument) == name;
   });
   return arguments.size() != before;
-}
-
-namespace {
-/// Says nothing on standard error while it lives.
-class Quiet {
-public:
-  Quiet() : kept(dup(STDERR_FILENO)) {
-    int none = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (none >= 0) {
-      dup2(none, STDERR_FILENO);
-      close(none);
-    }
-  }
-  ~Quiet() {
-    if (kept >= 0) {
-      dup2(kept, STDERR_FILENO);
-      close(kept);
-    }
-  }
-  Quiet(const Quiet &) = delete;
-  Quiet &operator=(const Quiet &) = delete;
-
-private:
-  int kept;
-};
-} // namespace
-
-/// Puts memory.svg into the folder of the run. What is wrong with flags or
-/// files the executable will say, before it writes anything: so this writes
-/// nothing either where it will.
-static void drawMemory(const std::string &executable,
-                       ArrayRef<std::string> given,
-                       ArrayRef<std::string> arguments,
-                       const CompileOptions &options) {
-  namespace fs = std::filesystem;
-  Quiet quiet;
-  std::string error, text = describeRun(given, arguments, options, error);
-  if (!error.empty())
-    return;
-  try {
-    auto flags = nlohmann::json::parse(text).at("run");
-    std::string folder = flags.at("save_dir");
-    bool isRun = fs::exists(folder + "/run.json") ||
-                 fs::exists(folder + "/metrics.jsonl");
-    if (isRun && flags.at("resume") != "true")
-      return;
-    for (const char *name : {"data", "eval_data"})
-      if (std::string glob = flags.at(name); !glob.empty())
-        rt::expandGlob(std::string("--") + name, glob);
-    if (std::string path = flags.at("tokenizer");
-        !path.empty() && !fs::exists(path))
-      return;
-    std::string drawing = drawMemoryOf(executable);
-    if (drawing.empty())
-      return;
-    rt::checkWritableFolder(folder);
-    rt::OutputFile file(folder + "/memory.svg");
-    file.write(drawing);
-    file.commit();
-  } catch (const std::exception &) {
-    // A picture less; the run itself is not concerned.
-  }
 }
 
 /// Goes over into the executable.
@@ -191,6 +124,6 @@ int main(int argc, char **argv) {
     return 0;
   }
 
-  drawMemory(executable, given, arguments, options);
+  drawMemoryOfRun(executable, given, arguments, options);
   return train(executable, arguments);
 }
