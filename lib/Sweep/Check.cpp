@@ -255,7 +255,6 @@ void mixln::sweep::remember(const Sweep &sweep) {
   for (auto &[file, flags] : sweep.after)
     memory["after"][file] = flags;
   memory["format"] = 1;
-  rt::OutputFile file(memoryOf(sweep));
-  file.write(memory.dump(1) + "\n");
-  file.commit();
+  rt::writeTextFile(memoryOf(sweep), memory.dump(1) + "\n",
+                    /*syncName=*/true);
 }

@@ -78,12 +78,6 @@ static std::string differenceText(const Group &group, const Difference &one) {
   return line + text + (one.setting.empty() ? "" : ", " + one.setting) + "\n";
 }
 
-static void writeFile(const std::string &path, const std::string &text) {
-  mixln::rt::OutputFile file(path);
-  file.write(text);
-  file.commit();
-}
-
 std::string mixln::sweep::collect(const Sweep &sweep) {
   std::vector<Run> runs;
   std::vector<const RunPlan *> present;
@@ -134,9 +128,11 @@ std::string mixln::sweep::collect(const Sweep &sweep) {
     }
   }
   auto replace = ordered_json::error_handler_t::replace;
-  writeFile(sweep.out + "/results.json",
-            json.dump(1, ' ', false, replace) + "\n");
+  mixln::rt::writeTextFile(sweep.out + "/results.json",
+                           json.dump(1, ' ', false, replace) + "\n",
+                           /*syncName=*/true);
   if (!runs.empty())
-    writeFile(sweep.out + "/report.html", renderPage(runs, options));
+    mixln::rt::writeTextFile(sweep.out + "/report.html",
+                             renderPage(runs, options), /*syncName=*/true);
   return text;
 }

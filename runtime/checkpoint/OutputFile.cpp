@@ -58,10 +58,11 @@ void OutputFile::commit(bool syncName) {
     syncFolder(parent.empty() ? "." : parent.string());
 }
 
-void mixln::rt::writeTextFile(const std::string &path, std::string_view text) {
+void mixln::rt::writeTextFile(const std::string &path, std::string_view text,
+                              bool syncName) {
   OutputFile file(path);
   file.write(text);
-  file.commit(/*syncName=*/false);
+  file.commit(syncName);
 }
 
 void mixln::rt::syncFolder(const std::string &path) {

@@ -30,8 +30,9 @@ private:
   int descriptor = -1;
 };
 
-/// Writes a whole file into a folder whose names the caller makes durable.
-void writeTextFile(const std::string &path, std::string_view text);
+/// Writes a whole file. `syncName` false: as for OutputFile::commit().
+void writeTextFile(const std::string &path, std::string_view text,
+                   bool syncName = false);
 
 /// Makes the names in a folder durable.
 void syncFolder(const std::string &path);

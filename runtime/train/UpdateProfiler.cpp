@@ -35,16 +35,12 @@ Profile UpdateProfiler::profile() {
                      findCeilings(model.threadPool(), recorded));
 }
 
-static void writeFile(const std::string &path, const std::string &text) {
-  OutputFile file(path);
-  file.write(text);
-  file.commit();
-}
-
 std::string UpdateProfiler::write(const std::string &folder) {
   Profile found = profile();
-  writeFile(folder + "/profile.json",
-            profileJson(model.program(), found, &recorder));
-  writeFile(folder + "/trace.json", traceJson(model.program(), recorder));
+  writeTextFile(folder + "/profile.json",
+                profileJson(model.program(), found, &recorder),
+                /*syncName=*/true);
+  writeTextFile(folder + "/trace.json", traceJson(model.program(), recorder),
+                /*syncName=*/true);
   return profileText(found);
 }
