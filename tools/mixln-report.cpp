@@ -67,9 +67,7 @@ static int report(std::vector<std::string> arguments) {
       !findBaseline(placementsOf(runs), {}, options.baseline, options.baseline,
                     error))
     badInput("--baseline ", error);
-  OutputFile file(out);
-  file.write(renderPage(runs, options));
-  file.commit();
+  writeTextFile(out, renderPage(runs, options));
   std::printf("%s: %zu %s\n", out.c_str(), runs.size(),
               runs.size() == 1 ? "run" : "runs");
   return ExitDone;

@@ -67,9 +67,7 @@ void mixln::drawMemoryOfRun(const std::string &executable,
     if (drawing.empty())
       return;
     rt::checkWritableFolder(folder);
-    rt::OutputFile file(folder + "/memory.svg");
-    file.write(drawing);
-    file.commit();
+    rt::writeTextFile(folder + "/memory.svg", drawing);
   } catch (const std::exception &) {
     // A picture less; the run itself is not concerned.
   }

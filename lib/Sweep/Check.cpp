@@ -255,6 +255,5 @@ void mixln::sweep::remember(const Sweep &sweep) {
   for (auto &[file, flags] : sweep.after)
     memory["after"][file] = flags;
   memory["format"] = 1;
-  rt::writeTextFile(memoryOf(sweep), memory.dump(1) + "\n",
-                    /*syncName=*/true);
+  rt::writeTextFile(memoryOf(sweep), memory.dump(1) + "\n");
 }

@@ -129,10 +129,9 @@ std::string mixln::sweep::collect(const Sweep &sweep) {
   }
   auto replace = ordered_json::error_handler_t::replace;
   mixln::rt::writeTextFile(sweep.out + "/results.json",
-                           json.dump(1, ' ', false, replace) + "\n",
-                           /*syncName=*/true);
+                           json.dump(1, ' ', false, replace) + "\n");
   if (!runs.empty())
     mixln::rt::writeTextFile(sweep.out + "/report.html",
-                             renderPage(runs, options), /*syncName=*/true);
+                             renderPage(runs, options));
   return text;
 }

@@ -58,11 +58,10 @@ void OutputFile::commit(bool syncName) {
     syncFolder(parent.empty() ? "." : parent.string());
 }
 
-void mixln::rt::writeTextFile(const std::string &path, std::string_view text,
-                              bool syncName) {
+void mixln::rt::writeTextFile(const std::string &path, std::string_view text) {
   OutputFile file(path);
   file.write(text);
-  file.commit(syncName);
+  file.commit();
 }
 
 void mixln::rt::syncFolder(const std::string &path) {

@@ -30,9 +30,8 @@ private:
   int descriptor = -1;
 };
 
-/// Writes a whole file. `syncName` false: as for OutputFile::commit().
-void writeTextFile(const std::string &path, std::string_view text,
-                   bool syncName = false);
+/// Writes a whole file and makes its name durable.
+void writeTextFile(const std::string &path, std::string_view text);
 
 /// Makes the names in a folder durable.
 void syncFolder(const std::string &path);

@@ -192,12 +192,10 @@ int mixln::rt::layersCommand(const Executable &executable,
                                   walked.drop.drop, columns)
                             .c_str());
   if (!out.empty()) {
-    OutputFile file(out);
-    file.write(
-        toJson(executable.program, weights, batch, positions, norms, walked)
-            .dump(1) +
-        "\n");
-    file.commit();
+    writeTextFile(out, toJson(executable.program, weights, batch, positions,
+                              norms, walked)
+                               .dump(1) +
+                           "\n");
   }
   return ExitDone;
 }

@@ -75,7 +75,5 @@ void mixln::rt::trainTokenizer(const TokenizerOptions &options) {
   if (!status.ok())
     badInput("--vocab_size ", options.vocabSize,
              ": cannot train a tokenizer on this text: ", status.ToString());
-  OutputFile file(options.out);
-  file.write(model);
-  file.commit();
+  writeTextFile(options.out, model);
 }

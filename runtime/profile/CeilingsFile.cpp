@@ -31,9 +31,7 @@ void mixln::rt::writeCeilings(const std::string &path,
                                 {"dot_flops", one.dot},
                                 {"memory_bytes", one.memory},
                                 {"cache_bytes", one.cache}});
-  OutputFile file(path);
-  file.write(json.dump(1) + "\n");
-  file.commit();
+  writeTextFile(path, json.dump(1) + "\n");
 }
 
 /// Why the file does not serve, or nothing and its ceilings.

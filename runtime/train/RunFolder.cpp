@@ -164,9 +164,7 @@ void RunFolder::copyTools(const Tokenizer *tokenizer) const {
   std::string copy = file(fs::path(tokenizer->path()).filename().string());
   if (hashOfFile(copy) == tokenizer->hash())
     return;
-  OutputFile out(copy);
-  out.write(tokenizer->bytes());
-  out.commit();
+  writeTextFile(copy, tokenizer->bytes());
 }
 
 //===----------------------------------------------------------------------===//
@@ -250,7 +248,5 @@ void RunFolder::writeRunJson(const Program &program, const ResolvedFlags &flags,
                               {"changed_flags", resumption->changed},
                               {"threads", threads}});
   }
-  OutputFile out(file("run.json"));
-  out.write(run.dump(2) + "\n");
-  out.commit();
+  writeTextFile(file("run.json"), run.dump(2) + "\n");
 }

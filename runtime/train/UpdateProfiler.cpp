@@ -38,9 +38,7 @@ Profile UpdateProfiler::profile() {
 std::string UpdateProfiler::write(const std::string &folder) {
   Profile found = profile();
   writeTextFile(folder + "/profile.json",
-                profileJson(model.program(), found, &recorder),
-                /*syncName=*/true);
-  writeTextFile(folder + "/trace.json", traceJson(model.program(), recorder),
-                /*syncName=*/true);
+                profileJson(model.program(), found, &recorder));
+  writeTextFile(folder + "/trace.json", traceJson(model.program(), recorder));
   return profileText(found);
 }

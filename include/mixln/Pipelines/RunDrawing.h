@@ -12,7 +12,8 @@
 namespace mixln {
 
 /// Puts memory.svg, drawn from the plan inside `executable`, into the folder
-/// of the run that `arguments` begin or resume. What is wrong with flags or
+/// of the run that `arguments` (the executable's, out of those `given` on the
+/// command line) begin or resume. What is wrong with flags or
 /// files the executable will say, before it writes anything: so this says
 /// nothing, and writes nothing where it will.
 void drawMemoryOfRun(const std::string &executable,
