@@ -164,7 +164,7 @@ double measurePeak(Bench &bench, Element element) {
   double ms =
       bench.time(narrow ? "peak.bf16" : "peak", {sink.get()}, {turns}, threads);
   double flops = 2.0 * sums * target.lanes * turns * threads;
-  if (narrow)
+  if (narrow && target.hasBF16)
     flops *= 2;
   bench.peak = flops / ms * 1e-6;
   bench.report(narrow ? "registers only, bf16" : "registers only", ms, flops);

@@ -45,7 +45,8 @@ def main():
         axis.tick_params(labelsize=8)
         axis.spines[["top", "right"]].set_visible(False)
     axes[-1, 0].set_xlabel("tokens a second", fontsize=8)
-    figure.suptitle(f"{report['machine']}, {report['cores']} cores, {report['date'][:10]}", fontsize=9)
+    figure.suptitle(f"{report['machine']}, {report['cores']} cores, {report['vectors']}, {report['date'][:10]}",
+                    fontsize=9)
     figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
 
 

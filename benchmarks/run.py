@@ -26,12 +26,21 @@ from summary import label, print_case
 HERE = pathlib.Path(__file__).resolve().parent
 
 
+VECTORS = {"avx512_bf16": "AVX-512 with bf16 products", "avx512f": "AVX-512", "avx2": "AVX2"}
+
+
 def machine():
-    with open("/proc/cpuinfo") as cpuinfo:
-        model = next((line.split(":")[1].strip() for line in cpuinfo if line.startswith("model name")), "unknown")
+    cpuinfo = {}
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        key, _, value = line.partition(":")
+        cpuinfo.setdefault(key.strip(), value.strip())
+    flags = cpuinfo.get("flags", "").split()
     with open("/proc/meminfo") as meminfo:
         memory = int(meminfo.readline().split()[1]) // 1024
-    return {"machine": model, "cores": os.cpu_count(), "memory_mib": memory, "system": platform.platform(),
+    return {"machine": cpuinfo.get("model name", "unknown"),
+            # Virtual machines of unlike CPUs may have one name.
+            "vectors": next((name for flag, name in VECTORS.items() if flag in flags), "none"),
+            "cores": os.cpu_count(), "memory_mib": memory, "system": platform.platform(),
             "libc": " ".join(platform.libc_ver()), "date": time.strftime("%Y-%m-%d %H:%M")}
 
 

@@ -5,7 +5,8 @@
     benchmarks/table.py --write    puts it between the markers of both files
     benchmarks/table.py --check    fails if it does not stand there already
 
-Of a case that several files in benchmarks/results hold, the newest counts.
+A table for each machine, the fastest vectors first. Of a case that several files in benchmarks/results hold for one
+machine, the newest counts.
 """
 import json
 import pathlib
@@ -17,8 +18,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 FILES = [HERE.parent / "README.md", HERE / "README.md"]
 
 
+VECTORS = ["AVX-512 with bf16 products", "AVX-512", "AVX2", "none"]
+
+
 def newest_cases():
-    """{name of a case: (report, entry)}, in the order of cases.json."""
+    """{(vectors, machine, cores): {name of a case: (report, entry)}}, cases in the order of cases.json."""
     reports = []
     for path in (HERE / "results").glob("*.json"):
         report = json.loads(path.read_text())
@@ -26,11 +30,13 @@ def newest_cases():
             reports.append((report["date"], path.name, report))
     found = {}
     for _, _, report in sorted(reports, key=lambda one: one[:2]):
+        machine = found.setdefault((report["vectors"], report["machine"], report["cores"]), {})
         for entry in report["cases"]:
             if "mixln" in figures(report, entry) and "error" not in figures(report, entry)["mixln"]:
-                found[entry["case"]["name"]] = (report, entry)
+                machine[entry["case"]["name"]] = (report, entry)
     order = [case["name"] for case in json.loads((HERE / "cases.json").read_text())]
-    return {name: found[name] for name in order if name in found}
+    return {machine: {name: cases[name] for name in order if name in cases}
+            for machine, cases in sorted(found.items(), key=lambda one: (VECTORS.index(one[0][0]), one[0]))}
 
 
 def rows_of(report, entry):
@@ -59,14 +65,16 @@ def rows_of(report, entry):
 
 
 def make_table():
-    cases = newest_cases()
-    lines = ["| model, B x 256 tokens | tokens/s | ms a step | of peak | MiB | best peer | its tokens/s | ratio | memory |",
-             "|---|---|---|---|---|---|---|---|---|"]
-    machines = set()
-    for report, entry in cases.values():
-        machines.add(f"{report['machine']}, {report['cores']} cores, {report['date'][:10]}")
-        lines += ["| " + " | ".join(row) + " |" for row in rows_of(report, entry)]
-    return "\n".join([*lines, "", f"Measured on {'; '.join(sorted(machines))}."])
+    lines = []
+    for (vectors, machine, cores), cases in newest_cases().items():
+        days = sorted({report["date"][:10] for report, _ in cases.values()})
+        lines += [f"{machine}, {cores} cores, {vectors} ({', '.join(days)}):", "",
+                  "| model, B x 256 tokens | tokens/s | ms a step | of peak | MiB | best peer | its tokens/s | ratio | "
+                  "memory |", "|---|---|---|---|---|---|---|---|---|"]
+        for report, entry in cases.values():
+            lines += ["| " + " | ".join(row) + " |" for row in rows_of(report, entry)]
+        lines.append("")
+    return "\n".join(lines[:-1])
 
 
 def place(table, files, script, mode):

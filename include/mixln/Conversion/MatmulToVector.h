@@ -19,10 +19,11 @@
 // result that are formed in parts wait in scratch until they are whole.
 //
 // With AVX2 a tile is half as wide and reads memory twice as often for the same
-// work. The sides of a gradient, read in place, would bring a line a step whose
-// neighbours all fall into a few sets of the L1 cache; they are gathered first:
+// work; without an instruction for words each must be split into two f32. Both
+// sides are then copied once a block, by tiles of f32 (Gather.h of the
+// library):
 //
-//   block of A^T [K][rows] -> [rows / 6][K + 2][6], columns of B -> [K][16]
+//   block of A -> [rows / 6][K][6], panel of B -> [K][16]
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,7 +44,7 @@ struct MatmulSpec {
   /// B_i is in the panels of `pack`; otherwise it is [K, N], read in place.
   /// A gradient of a weight (transposeLhs) may do either: packing X costs
   /// about 1 % of one product of 512 rows, may be shared by several, and gains
-  /// 3 to 15 % with AVX-512, a third with AVX2.
+  /// 3 to 15 %.
   bool rhsPacked = true;
   /// Adds to C. The kernel then has the operands `into`, at the addresses of
   /// its results.
@@ -141,14 +142,13 @@ enum MatmulFlags : int64_t {
 /// (A, lda, B, ldb, C, ldc, firstRow, lastRow, firstPanel, lastPanel, N, depth,
 /// flags, partial) computes those rows and panels of one product. `depth`
 /// counts words of K. `partial` holds the sums of bf16 results that are not yet
-/// whole, of one panel, rows from `firstRow` on; others do not read it.
+/// whole, of one panel or with `gather` of all, rows from `firstRow` on.
 struct BlockSpec {
   bool transposeLhs = false;
   bool rhsPacked = true;
   Element product = Element::F32, result = Element::F32;
   bool oddDepth = false;
-  /// Sides that are not packed are gathered in `partial` first: a transposed A,
-  /// and B.
+  /// Sides are copied in `partial` first, but for a packed B of f32.
   bool gather = false;
 };
 mlir::LLVM::LLVMFuncOp blockFunction(KernelBuilder &b, const BlockSpec &spec);

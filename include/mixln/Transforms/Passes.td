@@ -191,6 +191,17 @@ def MixlnRematerialize : Pass<"mixln-rematerialize", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def MixlnJoinProducts : Pass<"mixln-join-products", "::mlir::ModuleOp"> {
+  let summary = "compute row programs where a product is stored";
+  let description = [{
+    A row program that reads a product row by row becomes one operation with it,
+    `mixln.joined`, where the target's kernel of the product can compute it while
+    it stores. From C++ the pass asks the target's kernels; in mixln-opt the
+    reference kernels stand in, which can do so for programs without reductions.
+  }];
+  let dependentDialects = ["::mixln::MixlnDialect"];
+}
+
 def MixlnPlanMemory : Pass<"mixln-plan-memory", "::mlir::ModuleOp"> {
   let summary = "give every value a place in one arena";
   let description = [{

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mixln/Conversion/MatmulToVector.h"
+#include "Gather.h"
 
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
@@ -29,10 +29,8 @@ static Tile tileFor(const TargetInfo &target, bool rhsPacked) {
   return Tile{6, 2};
 }
 
-/// Whether a product gathers what is not packed (see the header).
-static bool gathers(const TargetInfo &target, const MatmulSpec &spec) {
-  return target.lanes == 8 && spec.transposeLhs && !spec.bf16Results;
-}
+/// Whether products copy their sides first (see the header).
+static bool gathers(const TargetInfo &target) { return target.lanes == 8; }
 
 /// Most steps of the inner dimension in one block: a panel of B fits in L2
 /// beside rows of A; where rows are read across (of A^T, of B in place), each
@@ -42,19 +40,6 @@ static int64_t blockDepth(bool transposeLhs, bool rhsPacked, bool gather) {
   if (gather)
     return 256;
   return transposeLhs || !rhsPacked ? 512 : 1408;
-}
-
-/// Steps behind those of a gathered tile: a vector stored for the last step
-/// ends within them.
-static constexpr int64_t kGatherSlack = 2;
-
-/// The first word of `row` in a gathered block.
-static Value gatheredRow(KernelBuilder &b, const Tile &tile, Value block,
-                         Value row, Value steps) {
-  Value index = b.divide(row, b.constant(tile.rows));
-  Value within = b.sub(row, b.mul(index, tile.rows));
-  Value stride = b.mul(b.add(steps, kGatherSlack), tile.rows);
-  return b.offset(block, b.add(b.mul(index, stride), within));
 }
 
 int64_t mixln::panelColumns(const TargetInfo &target) {
@@ -93,9 +78,9 @@ MatmulLaunch mixln::matmulLaunch(const TargetInfo &target,
   constexpr int64_t kWantedTasks = 16;
   constexpr int64_t kLeastFlops = 1 << 21;
 
+  bool gather = gathers(target);
   Tile tile = tileFor(target, spec.rhsPacked);
   int64_t width = tile.vectors * target.lanes;
-  bool gather = gathers(target, spec);
   int64_t blockSteps = blockDepth(spec.transposeLhs, spec.rhsPacked, gather);
   int64_t flops = 0;
   int64_t panels = std::numeric_limits<int64_t>::max();
@@ -115,14 +100,20 @@ MatmulLaunch mixln::matmulLaunch(const TargetInfo &target,
   launch.tasks = rowTasks * columnTasks;
   int64_t rows = (rowTiles + rowTasks - 1) / rowTasks * tile.rows;
   for (auto [i, product] : llvm::enumerate(products)) {
-    bool inParts = spec.reduce ? products.size() > 1 : false;
+    if (spec.result(spec.reduce ? 0 : i) != Element::BF16)
+      continue;
+    bool inParts = spec.reduce && products.size() > 1;
     inParts |= wordsOf(spec, product.k) > blockSteps;
-    if (inParts && spec.result(spec.reduce ? 0 : i) == Element::BF16)
-      launch.scratchBytes = rows * width * 4;
+    int64_t panelsInParts =
+        gather
+            ? llvm::divideCeil(llvm::divideCeil(product.n, width), columnTasks)
+            : inParts;
+    launch.scratchBytes =
+        std::max(launch.scratchBytes, rows * width * 4 * panelsInParts);
   }
   if (gather)
-    launch.scratchBytes =
-        4 * (blockSteps * width + rows * (blockSteps + kGatherSlack));
+    launch.scratchBytes +=
+        4 * (blockSteps * width + rows * (blockSteps + gather::kSlack));
   launch.sizes = {m, columnTasks};
   for (const MatmulExtents &product : products) {
     int64_t lda = product.lda;
@@ -133,61 +124,6 @@ MatmulLaunch mixln::matmulLaunch(const TargetInfo &target,
                          product.ldc ? product.ldc : product.n});
   }
   return launch;
-}
-
-/// (A^T, lda, to, rows, steps): a block of A^T by tiles of rows. Steps outside,
-/// so that each line is read once.
-static LLVM::LLVMFuncOp gatherLhsFunction(KernelBuilder &b, Tile tile) {
-  Type ptr = b.ptrType(), i64 = b.getI64Type();
-  return b.privateFunction(
-      "mixln.gather_lhs", {ptr, i64, ptr, i64, i64}, [&](ValueRange args) {
-        Value from = args[0], lda = args[1], to = args[2], rows = args[3];
-        Value steps = args[4];
-        // A vector is longer than a tile; all but the last tiles have rows
-        // enough behind them.
-        int64_t over = b.lanes() - tile.rows;
-        Value whole = b.mul(
-            b.divide(b.maximum(b.sub(rows, b.constant(over)), b.constant(0)),
-                     b.constant(tile.rows)),
-            tile.rows);
-        b.loop(b.constant(0), steps, 1, [&](Value k) {
-          Value source = b.offset(from, b.mul(k, lda));
-          auto copy = [&](Value row, Value mask) {
-            b.storeVector(b.loadVector(b.offset(source, row), mask),
-                          b.offset(gatheredRow(b, tile, to, row, steps),
-                                   b.mul(k, tile.rows)));
-          };
-          b.loop(b.constant(0), whole, tile.rows,
-                 [&](Value row) { copy(row, Value()); });
-          b.loop(whole, rows, tile.rows,
-                 [&](Value row) { copy(row, b.maskFor(b.sub(rows, row))); });
-        });
-      });
-}
-
-/// (B, ldb, to, columns, steps): columns of B as a panel.
-static LLVM::LLVMFuncOp gatherRhsFunction(KernelBuilder &b, Tile tile) {
-  Type ptr = b.ptrType(), i64 = b.getI64Type();
-  return b.privateFunction(
-      "mixln.gather_rhs", {ptr, i64, ptr, i64, i64}, [&](ValueRange args) {
-        Value columns = args[3], width = b.constant(tile.vectors * b.lanes());
-        auto copy = [&](bool masked) {
-          b.loop(b.constant(0), args[4], 1, [&](Value k) {
-            Value source = b.offset(args[0], b.mul(k, args[1]));
-            Value target = b.offset(args[2], b.mul(k, width));
-            for (int64_t v = 0; v < tile.vectors; ++v) {
-              int64_t at = v * b.lanes();
-              Value mask;
-              if (masked)
-                mask = b.maskFor(b.sub(columns, b.constant(at)));
-              b.storeVector(b.loadVector(b.offset(source, at), mask),
-                            b.offset(target, at));
-            }
-          });
-        };
-        b.ifElse(
-            b.equal(columns, width), [&] { copy(false); }, [&] { copy(true); });
-      });
 }
 
 LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
@@ -211,24 +147,40 @@ LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
     int64_t width = tile.vectors * b.lanes();
     MicroKernelSpec micro;
     micro.rows = tile.rows;
-    micro.transposeLhs = spec.transposeLhs;
-    micro.product = spec.product;
+    micro.transposeLhs = spec.transposeLhs || spec.gather;
+    micro.product = spec.gather ? Element::F32 : spec.product;
     micro.result = spec.result;
-    micro.oddDepth = spec.oddDepth;
-    int64_t most = blockDepth(spec.transposeLhs, spec.rhsPacked, spec.gather);
-    bool gatherRhs = spec.gather && !spec.rhsPacked;
-    micro.rhsStride = spec.rhsPacked || gatherRhs ? width : 0;
+    micro.oddDepth = spec.oddDepth && !spec.gather;
+    micro.rhsStride = spec.rhsPacked || spec.gather ? width : 0;
     micro.maskRhs = !micro.rhsStride;
     micro.lhsStride = spec.gather ? tile.rows : 0;
     micro.prefetchSteps = spec.transposeLhs && !spec.gather ? 16 : 0;
     micro.partialStride = width;
-    Value gathered = b.offset(partial, most * width);
+    int64_t most = blockDepth(spec.transposeLhs, spec.rhsPacked, spec.gather);
+    int64_t stepsPerWord = words && spec.gather ? 2 : 1;
+    bool gatherRhs = spec.gather && (words || !spec.rhsPacked);
+
+    // Scratch of a gathering block: a panel of B, the sums that are not yet
+    // whole of each panel, the block of A.
+    Value panelSums, lhsCopy, rhsCopy = partial;
+    if (spec.gather) {
+      partial = b.offset(partial, most * width);
+      lhsCopy = partial;
+      if (spec.result == Element::BF16) {
+        panelSums = b.mul(b.sub(lastRow, firstRow), width);
+        lhsCopy =
+            b.offset(partial, b.mul(b.sub(lastPanel, firstPanel), panelSums));
+      }
+    }
 
     // Blocks of equal depth rather than full ones and a short last one.
-    Value blocks = b.maximum(b.ceilDivide(depth, most), b.constant(1));
+    Value blocks =
+        b.maximum(b.ceilDivide(depth, most / stepsPerWord), b.constant(1));
     Value step =
         b.maximum(b.divide(b.sub(b.add(depth, blocks), b.constant(1)), blocks),
                   b.constant(1));
+    if (spec.gather)
+      step = b.mul(b.ceilDivide(step, b.lanes()), b.lanes());
     auto flag = [&](MatmulFlags bit) {
       return b.bitAnd(flags, b.constant(bit));
     };
@@ -240,13 +192,25 @@ LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
       if (spec.result == Element::BF16)
         blockFlags =
             b.add(blockFlags, b.select(isLast, flag(kKeep), b.constant(kKeep)));
-      if (spec.oddDepth)
+      if (micro.oddDepth)
         blockFlags =
             b.add(blockFlags, b.select(isLast, flag(kHalfWord), b.constant(0)));
-      if (spec.gather)
-        b.call(gatherLhsFunction(b, tile),
-               {b.offset(lhs, b.add(b.mul(k, lda), firstRow)), lda, gathered,
-                b.sub(lastRow, firstRow), count});
+      auto lhsAt = [&](Value row) {
+        return spec.transposeLhs
+                   ? b.offset(lhs, b.add(b.mul(k, lda), row))
+                   : b.offset(b.offset(lhs, b.mul(row, lda), spec.product), k);
+      };
+      Value steps = count;
+      if (spec.gather) {
+        Value half = b.constant(0);
+        if (spec.oddDepth)
+          half = b.select(b.bitAnd(isLast, b.isTrue(flag(kHalfWord))),
+                          b.constant(1), b.constant(0));
+        steps = b.sub(b.mul(count, stepsPerWord), half);
+        b.call(gather::lhsFunction(b, spec, tile.rows),
+               {lhsAt(firstRow), lda, lhsCopy, b.sub(lastRow, firstRow), count,
+                half});
+      }
       b.loop(firstPanel, lastPanel, 1, [&](Value panel) {
         Value column = b.mul(panel, width);
         Value columns = b.minimum(b.sub(n, column), b.constant(width));
@@ -255,9 +219,10 @@ LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
                 ? b.offset(rhs, b.add(b.mul(column, depth), b.mul(k, width)))
                 : b.offset(rhs, b.add(b.mul(k, ldb), column));
         if (gatherRhs) {
-          b.call(gatherRhsFunction(b, tile),
-                 {rhsPanel, ldb, partial, columns, count});
-          rhsPanel = partial;
+          b.call(gather::rhsFunction(b, spec),
+                 {rhsPanel, spec.rhsPacked ? b.constant(width) : ldb, rhsCopy,
+                  spec.rhsPacked ? b.constant(width) : columns, count});
+          rhsPanel = rhsCopy;
         }
         auto tiles = [&](int64_t vectors, bool whole) {
           micro.vectors = vectors;
@@ -265,19 +230,21 @@ LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
           forRowTiles(
               b, firstRow, lastRow, micro,
               [&](LLVM::LLVMFuncOp callee, Value row) {
+                Value within = b.sub(row, firstRow);
                 Value lhsTile =
-                    spec.gather ? gatheredRow(b, tile, gathered,
-                                              b.sub(row, firstRow), count)
-                    : spec.transposeLhs
-                        ? b.offset(lhs, b.add(b.mul(k, lda), row))
-                        : b.offset(b.offset(lhs, b.mul(row, lda), spec.product),
-                                   k);
+                    spec.gather
+                        ? gather::rowAddress(b, tile.rows, lhsCopy, within,
+                                             b.mul(count, stepsPerWord))
+                        : lhsAt(row);
                 Value outTile =
                     b.offset(out, b.add(b.mul(row, ldc), column), spec.result);
-                Value sums =
-                    b.offset(partial, b.mul(b.sub(row, firstRow), width));
-                b.call(callee, {lhsTile, lda, rhsPanel, ldb, outTile, ldc,
-                                count, columns, blockFlags, sums});
+                Value sums = b.mul(within, width);
+                if (panelSums)
+                  sums =
+                      b.add(sums, b.mul(b.sub(panel, firstPanel), panelSums));
+                b.call(callee,
+                       {lhsTile, lda, rhsPanel, ldb, outTile, ldc, steps,
+                        columns, blockFlags, b.offset(partial, sums)});
               });
         };
         auto masked = [&] {
@@ -300,7 +267,8 @@ namespace {
 class MatmulEmitter {
 public:
   MatmulEmitter(KernelBuilder &b, const MatmulSpec &spec)
-      : b(b), spec(spec), tile(tileFor(b.getTarget(), spec.rhsPacked)),
+      : b(b), spec(spec), gather(gathers(b.getTarget())),
+        tile(tileFor(b.getTarget(), spec.rhsPacked)),
         width(tile.vectors * b.lanes()) {}
   void emit(KernelBuilder::Arguments args);
 
@@ -312,6 +280,7 @@ private:
 
   KernelBuilder &b;
   const MatmulSpec &spec;
+  bool gather;
   Tile tile;
   int64_t width;
   KernelBuilder::Arguments args;
@@ -344,7 +313,7 @@ void MatmulEmitter::product(int64_t i, Value firstPanel, Value lastPanel,
   block.product = spec.product;
   block.result = spec.result(result);
   block.oddDepth = spec.oddDepth;
-  block.gather = gathers(b.getTarget(), spec);
+  block.gather = gather;
   b.call(blockFunction(b, block),
          {lhs, extent(i, 2), rhs, extent(i, 3), out, extent(i, 4), firstRow,
           lastRow, firstPanel, lastPanel, extent(i, 1), depth, allFlags,
@@ -368,26 +337,29 @@ void MatmulEmitter::emit(KernelBuilder::Arguments arguments) {
                        columnTasks);
   };
 
+  // Scratch has room for the sums of one panel, or where sides are gathered, of
+  // all.
+  auto forPanels = [&](int64_t result, Value from, Value to,
+                       function_ref<void(Value, Value)> body) {
+    if (gather || spec.result(result) == Element::F32)
+      return body(from, to);
+    b.loop(from, to, 1, [&](Value panel) { body(panel, b.add(panel, 1)); });
+  };
   int64_t last = spec.numProducts() - 1;
-  if (spec.reduce && spec.result(0) == Element::BF16) {
+  if (spec.reduce) {
     auto [firstPanel, lastPanel] = panelsOf(0);
-    b.loop(firstPanel, lastPanel, 1, [&](Value panel) {
+    forPanels(0, firstPanel, lastPanel, [&](Value from, Value to) {
       for (int64_t i = 0; i <= last; ++i)
-        product(i, panel, b.add(panel, 1),
-                (i > 0 ? kAdd : 0) | (i < last ? kKeep : 0));
+        product(i, from, to,
+                (spec.accumulate || i > 0 ? kAdd : 0) | (i < last ? kKeep : 0));
     });
     return;
   }
   for (int64_t i = 0; i <= last; ++i) {
     auto [firstPanel, lastPanel] = panelsOf(i);
-    bool add = spec.accumulate || (spec.reduce && i > 0);
-    if (spec.result(spec.reduce ? 0 : i) == Element::F32) {
-      product(i, firstPanel, lastPanel, add ? kAdd : 0);
-      continue;
-    }
-    // Scratch has room for the sums of one panel.
-    b.loop(firstPanel, lastPanel, 1,
-           [&](Value panel) { product(i, panel, b.add(panel, 1), 0); });
+    forPanels(i, firstPanel, lastPanel, [&](Value from, Value to) {
+      product(i, from, to, spec.accumulate ? kAdd : 0);
+    });
   }
 }
 

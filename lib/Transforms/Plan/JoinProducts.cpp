@@ -1,4 +1,4 @@
-//===- JoinProducts.cpp - Row programs where a product is stored ----------===//
+//===- JoinProducts.cpp - mixln-join-products -----------------------------===//
 //
 //   %u = mixln.matmul lhs(%h) rhs(%w) transpose_rhs
 //   %y = mixln.rowwise [8] rows(%g, %u) -> ... { silu(g) * u }
@@ -18,10 +18,17 @@
 
 #include "mixln/IR/Joined.h"
 #include "mixln/IR/Sites.h"
+#include "mixln/Transforms/Passes.h"
 #include "mixln/Transforms/Plan/PlanMemory.h"
+#include "mixln/Transforms/Plan/ReferenceKernels.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/SetVector.h"
+
+namespace mixln {
+#define GEN_PASS_DEF_MIXLNJOINPRODUCTS
+#include "mixln/Transforms/Passes.h.inc"
+} // namespace mixln
 
 using namespace mlir;
 using namespace mixln;
@@ -98,23 +105,24 @@ static void join(MatmulOp product, RowwiseOp reader) {
 }
 
 namespace {
-struct JoinProductsPass
-    : PassWrapper<JoinProductsPass, OperationPass<ModuleOp>> {
-  explicit JoinProductsPass(KernelGenerator &kernels) : kernels(kernels) {}
-  StringRef getArgument() const override { return "mixln-join-products"; }
+struct JoinProductsPass : mixln::impl::MixlnJoinProductsBase<JoinProductsPass> {
+  using MixlnJoinProductsBase::MixlnJoinProductsBase;
+  explicit JoinProductsPass(KernelGenerator &kernels) : kernels(&kernels) {}
 
   void runOnOperation() override {
+    ReferenceKernels reference;
+    KernelGenerator &asked = kernels ? *kernels : reference;
     for (auto entry : getOperation().getOps<EntryOp>())
       // The last first: a row program that reads two products then joins the
       // one beside it.
       for (auto product : llvm::to_vector(llvm::reverse(
                llvm::to_vector(entry.getBody().front().getOps<MatmulOp>()))))
         if (RowwiseOp reader = readerOf(product);
-            reader && kernels.canJoin(product, reader))
+            reader && asked.canJoin(product, reader))
           join(product, reader);
   }
 
-  KernelGenerator &kernels;
+  KernelGenerator *kernels = nullptr;
 };
 } // namespace
 

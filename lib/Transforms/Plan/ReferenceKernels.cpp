@@ -6,6 +6,7 @@
 #include "mixln/IR/Sites.h"
 #include "mixln/Transforms/Plan/Storage.h"
 
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
@@ -173,6 +174,12 @@ bool ReferenceKernels::canWriteInPlace(Operation *op, unsigned operand,
   return rowwise && operand < rowwise.getRows().size() &&
          result < rowwise.getRowResults().size() &&
          rowwise.getRowMap(operand).isIdentity();
+}
+
+bool ReferenceKernels::canJoin(Operation *product, Operation *rows) {
+  auto rowwise = cast<RowwiseOp>(rows);
+  return rowwise.getSumResults().empty() &&
+         rowwise.getBodyBlock()->getOps<vector::ReductionOp>().empty();
 }
 
 LogicalResult

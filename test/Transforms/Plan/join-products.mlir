@@ -3,6 +3,16 @@
 // library's joins nothing.
 // RUN: mixlnc %s --compile_from plan --compile_to plan --target cuda --gpu_matmul generated | FileCheck %s
 // RUN: mixlnc %s --compile_from plan --compile_to plan --target cuda | FileCheck %s --check-prefix=LIBRARY
+// RUN: mixln-opt %s --mixln-join-products | FileCheck %s --check-prefix=PASS
+
+// PASS: %[[G:.*]] = mixln.matmul
+// PASS: mixln.joined(%{{.*}}, %{{.*}}, %[[G]])
+// PASS-NEXT: ^bb0
+// PASS-NEXT: %[[P:.*]] = mixln.matmul
+// PASS: mixln.rowwise [8] rows(%{{.*}}, %[[P]] :
+// PASS: mixln.matmul
+// PASS: mixln.rowwise
+// PASS-NOT: mixln.joined
 
 // LIBRARY-NOT: mixln.joined
 

@@ -41,9 +41,7 @@ llvm::LogicalResult formDispatches(mlir::ModuleOp module,
                                    KernelGenerator &kernels);
 
 /// Passes that ask `kernels`, which must outlive them. The ones that Passes.td
-/// declares ask the reference kernels.
-/// The first joins row programs with products that they read, where the target
-/// has a kernel for both; it runs before the plan.
+/// declares ask the reference kernels. Products are joined before the plan.
 std::unique_ptr<mlir::Pass> createJoinProductsPass(KernelGenerator &kernels);
 std::unique_ptr<mlir::Pass> createPlanMemoryPass(KernelGenerator &kernels);
 std::unique_ptr<mlir::Pass> createFormDispatchesPass(KernelGenerator &kernels);

@@ -24,6 +24,8 @@ public:
   int64_t getBytes(mlir::RankedTensorType type) override;
   bool canWriteInPlace(mlir::Operation *op, unsigned operand,
                        unsigned result) override;
+  /// Row programs without reductions.
+  bool canJoin(mlir::Operation *product, mlir::Operation *rows) override;
   size_t getMostTensors() override { return mostTensors; }
   llvm::LogicalResult
   emitKernel(mlir::Operation *op, llvm::StringRef symbol, mlir::ModuleOp module,

@@ -1,0 +1,174 @@
+//===- Gather.cpp - Sides of products made what f32 tiles read ------------===//
+//
+// Rows of A are turned in squares of registers. A vector is longer than a step
+// of a tile, so each store ends in what the next one writes.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Gather.h"
+
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace mixln;
+
+/// Steps of K in a word.
+static int64_t stepsPerWord(const BlockSpec &spec) {
+  return spec.product == Element::BF16 ? 2 : 1;
+}
+
+/// The numbers of words that follow each other in K, steps `stride` apart.
+static void storeSteps(KernelBuilder &b, const BlockSpec &spec, Value words,
+                       Value to, int64_t stride) {
+  for (int64_t part = 0; part < stepsPerWord(spec); ++part)
+    b.storeVector(b.productPart(spec.product, words, part),
+                  b.offset(to, part * stride));
+}
+
+Value gather::rowAddress(KernelBuilder &b, int64_t tileRows, Value block,
+                         Value row, Value steps) {
+  Value index = b.divide(row, b.constant(tileRows));
+  Value within = b.sub(row, b.mul(index, tileRows));
+  Value stride = b.mul(b.add(steps, kSlack), tileRows);
+  return b.offset(block, b.add(b.mul(index, stride), within));
+}
+
+namespace {
+
+/// Writes the function of one side of A.
+class LhsEmitter {
+public:
+  LhsEmitter(KernelBuilder &b, const BlockSpec &spec, int64_t tileRows,
+             ValueRange args)
+      : b(b), spec(spec), tileRows(tileRows), from(args[0]), lda(args[1]),
+        to(args[2]), rows(args[3]), words(args[4]), half(args[5]) {}
+
+  void columns();
+  void squares();
+
+private:
+  Value tileAddress(Value row) {
+    return gather::rowAddress(b, tileRows, to, row,
+                              b.mul(words, stepsPerWord(spec)));
+  }
+  Value stepAddress(Value tile, Value word) {
+    return b.offset(tile, b.mul(word, stepsPerWord(spec) * tileRows));
+  }
+
+  KernelBuilder &b;
+  const BlockSpec &spec;
+  int64_t tileRows;
+  Value from, lda, to, rows, words, half;
+};
+
+} // namespace
+
+/// From A^T. Words outside, so that each line is read once.
+void LhsEmitter::columns() {
+  // All but the last tiles have rows enough behind them for a whole vector.
+  Value over = b.constant(b.lanes() - tileRows);
+  Value whole = b.mul(b.divide(b.maximum(b.sub(rows, over), b.constant(0)),
+                               b.constant(tileRows)),
+                      tileRows);
+  b.loop(b.constant(0), words, 1, [&](Value word) {
+    Value source = b.offset(from, b.mul(word, lda));
+    auto copy = [&](Value row, Value mask) {
+      storeSteps(b, spec, b.loadVector(b.offset(source, row), mask),
+                 stepAddress(tileAddress(row), word), tileRows);
+    };
+    b.loop(b.constant(0), whole, tileRows,
+           [&](Value row) { copy(row, Value()); });
+    b.loop(whole, rows, tileRows,
+           [&](Value row) { copy(row, b.maskFor(b.sub(rows, row))); });
+  });
+}
+
+/// From rows of A.
+void LhsEmitter::squares() {
+  Value lastRow = b.sub(rows, b.constant(1));
+  Value complete = spec.oddDepth ? b.sub(words, half) : words;
+  Value whole = b.mul(b.divide(complete, b.constant(b.lanes())), b.lanes());
+  b.loop(b.constant(0), rows, tileRows, [&](Value row) {
+    Value tile = tileAddress(row);
+    SmallVector<Value> sources;
+    for (int64_t i = 0; i < tileRows; ++i)
+      // Of a short tile the last row is read again; nobody reads the copies.
+      sources.push_back(b.offset(
+          from, b.mul(b.minimum(b.add(row, i), lastRow), lda), spec.product));
+    b.loop(b.constant(0), whole, b.lanes(), [&](Value word) {
+      SmallVector<Value> square(b.lanes(), b.zeroVector());
+      for (int64_t i = 0; i < tileRows; ++i)
+        square[i] = b.loadVector(b.offset(sources[i], word));
+      b.transpose(square);
+      for (int64_t i = 0; i < b.lanes(); ++i)
+        storeSteps(b, spec, square[i], stepAddress(tile, b.add(word, i)),
+                   tileRows);
+    });
+    auto single = [&](Value word, bool halfWord) {
+      SmallVector<Value> values;
+      for (Value source : sources) {
+        Value at = b.offset(source, word);
+        values.push_back(
+            b.broadcast(halfWord ? b.loadHalfWord(at) : b.loadWord(at)));
+      }
+      // Step by step and row by row: a store must not reach behind what is
+      // there already.
+      for (int64_t part = 0; part < stepsPerWord(spec); ++part)
+        for (int64_t i = 0; i < tileRows; ++i)
+          b.storeVector(b.productPart(spec.product, values[i], part),
+                        b.offset(stepAddress(tile, word), part * tileRows + i));
+    };
+    b.loop(whole, complete, 1, [&](Value word) { single(word, false); });
+    if (spec.oddDepth)
+      b.loop(complete, words, 1, [&](Value word) { single(word, true); });
+  });
+}
+
+static std::string gatherName(StringRef side, const BlockSpec &spec,
+                              bool asRead) {
+  return llvm::formatv("mixln.gather_{0}.{1}{2}{3}", side,
+                       spec.product == Element::BF16 ? "bf16." : "",
+                       asRead ? "t" : "n", spec.oddDepth ? ".odd" : "");
+}
+
+LLVM::LLVMFuncOp gather::lhsFunction(KernelBuilder &b, const BlockSpec &spec,
+                                     int64_t tileRows) {
+  Type ptr = b.ptrType(), i64 = b.getI64Type();
+  return b.privateFunction(gatherName("lhs", spec, spec.transposeLhs),
+                           {ptr, i64, ptr, i64, i64, i64},
+                           [&](ValueRange args) {
+                             LhsEmitter emitter(b, spec, tileRows, args);
+                             if (spec.transposeLhs)
+                               emitter.columns();
+                             else
+                               emitter.squares();
+                           });
+}
+
+LLVM::LLVMFuncOp gather::rhsFunction(KernelBuilder &b, const BlockSpec &spec) {
+  Type ptr = b.ptrType(), i64 = b.getI64Type();
+  int64_t width = panelColumns(b.getTarget());
+  std::string name = llvm::formatv(
+      "mixln.gather_rhs{0}", spec.product == Element::BF16 ? ".bf16" : "");
+  return b.privateFunction(
+      name, {ptr, i64, ptr, i64, i64}, [&](ValueRange args) {
+        Value columns = args[3];
+        auto copy = [&](bool masked) {
+          b.loop(b.constant(0), args[4], 1, [&](Value word) {
+            Value source = b.offset(args[0], b.mul(word, args[1]));
+            Value target =
+                b.offset(args[2], b.mul(word, stepsPerWord(spec) * width));
+            for (int64_t at = 0; at < width; at += b.lanes()) {
+              Value mask;
+              if (masked)
+                mask = b.maskFor(b.sub(columns, b.constant(at)));
+              storeSteps(b, spec, b.loadVector(b.offset(source, at), mask),
+                         b.offset(target, at), width);
+            }
+          });
+        };
+        b.ifElse(
+            b.equal(columns, b.constant(width)), [&] { copy(false); },
+            [&] { copy(true); });
+      });
+}
