@@ -12,6 +12,11 @@
 using namespace mlir;
 using namespace mixln;
 
+/// Rows of memory that are fetched ahead: a few lines of each are read, too few
+/// for the hardware to see what comes. A prefetch behind the end does not
+/// fault.
+static constexpr int64_t kAhead = 8;
+
 /// Steps of K in a word.
 static int64_t stepsPerWord(const BlockSpec &spec) {
   return spec.product == Element::BF16 ? 2 : 1;
@@ -72,7 +77,9 @@ void LhsEmitter::columns() {
                       tileRows);
   b.loop(b.constant(0), words, 1, [&](Value word) {
     Value source = b.offset(from, b.mul(word, lda));
+    Value ahead = b.mul(lda, kAhead);
     auto copy = [&](Value row, Value mask) {
+      b.prefetch(b.offset(source, b.add(ahead, row)));
       storeSteps(b, spec, b.loadVector(b.offset(source, row), mask),
                  stepAddress(tileAddress(row), word), tileRows);
     };
@@ -97,8 +104,11 @@ void LhsEmitter::squares() {
           from, b.mul(b.minimum(b.add(row, i), lastRow), lda), spec.product));
     b.loop(b.constant(0), whole, b.lanes(), [&](Value word) {
       SmallVector<Value> square(b.lanes(), b.zeroVector());
-      for (int64_t i = 0; i < tileRows; ++i)
-        square[i] = b.loadVector(b.offset(sources[i], word));
+      for (int64_t i = 0; i < tileRows; ++i) {
+        Value at = b.offset(sources[i], word);
+        b.prefetch(b.offset(at, b.mul(lda, tileRows), spec.product));
+        square[i] = b.loadVector(at);
+      }
       b.transpose(square);
       for (int64_t i = 0; i < b.lanes(); ++i)
         storeSteps(b, spec, square[i], stepAddress(tile, b.add(word, i)),
@@ -156,6 +166,7 @@ LLVM::LLVMFuncOp gather::rhsFunction(KernelBuilder &b, const BlockSpec &spec) {
         auto copy = [&](bool masked) {
           b.loop(b.constant(0), args[4], 1, [&](Value word) {
             Value source = b.offset(args[0], b.mul(word, args[1]));
+            b.prefetch(b.offset(source, b.mul(args[1], kAhead)));
             Value target =
                 b.offset(args[2], b.mul(word, stepsPerWord(spec) * width));
             for (int64_t at = 0; at < width; at += b.lanes()) {

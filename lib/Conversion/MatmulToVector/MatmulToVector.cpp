@@ -11,6 +11,8 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace mixln;
 
@@ -90,9 +92,16 @@ MatmulLaunch mixln::matmulLaunch(const TargetInfo &target,
   }
   int64_t rowTiles = (m + tile.rows - 1) / tile.rows;
   int64_t most = std::max<int64_t>(1, flops / kLeastFlops);
-  int64_t rowTasks = std::clamp<int64_t>((m + kBlockRows / 2) / kBlockRows, 1,
-                                         std::min(rowTiles, most));
   int64_t wanted = std::min(kWantedTasks, most);
+  int64_t blockRows = kBlockRows;
+  if (gather) {
+    // A is copied once for the columns of a task, and B comes into the cache
+    // once for its rows: square tasks need both least.
+    double elements = static_cast<double>(m) * (panels * width) / wanted;
+    blockRows = std::clamp<int64_t>(std::sqrt(elements), tile.rows, blockRows);
+  }
+  int64_t rowTasks = std::clamp<int64_t>((m + blockRows / 2) / blockRows, 1,
+                                         std::min(rowTiles, most));
   int64_t columnTasks =
       std::clamp<int64_t>((wanted + rowTasks - 1) / rowTasks, 1, panels);
 
