@@ -209,7 +209,7 @@ Value RowEmitter::emitOp(Operation *inner, function_ref<Value(Value)> lookup,
       return arith::MulFOp::create(b, lookup(divide.getLhs()),
                                    b.broadcast(inverse));
     }
-  if (isa<math::ExpOp>(inner) && isa<VectorType>(type) && b.lanes() == 16)
+  if (isa<math::ExpOp>(inner) && isa<VectorType>(type))
     return emitExp(lookup(inner->getOperand(0)));
   if (isa<arith::IndexCastOp>(inner))
     return emitIndexCast(b, lookup(inner->getOperand(0)), type);

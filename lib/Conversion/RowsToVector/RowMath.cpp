@@ -4,9 +4,44 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace mixln;
+
+/// power * 2^n, rounded once, for whole |n| <= 250 and |power| near 1.
+static Value scaleByPowerOfTwo(KernelBuilder &b, Value power, Value n) {
+  if (b.lanes() == 16) {
+    Value every =
+        LLVM::ConstantOp::create(b, b.getI16Type(), b.getI16IntegerAttr(-1));
+    // 4 = the current rounding mode.
+    Value rounding =
+        LLVM::ConstantOp::create(b, b.getI32Type(), b.getI32IntegerAttr(4));
+    return LLVM::CallIntrinsicOp::create(
+               b, b.vectorType(),
+               b.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
+               ValueRange{power, n, b.zeroVector(), every, rounding})
+        .getResult(0);
+  }
+  auto integers = VectorType::get({b.lanes()}, b.getI32Type());
+  auto number = [&](int32_t value) -> Value {
+    return arith::ConstantOp::create(
+        b, DenseElementsAttr::get(integers, b.getI32IntegerAttr(value)));
+  };
+  // n stands in the last bits of n + 1.5 * 2^23; a NaN leaves some number.
+  Value sum = b.addF(n, b.broadcast(b.constantF32(0x1.8p23)));
+  Value exponent = arith::SubIOp::create(
+      b, vector::BitCastOp::create(b, integers, sum), number(0x4b400000));
+  // One factor alone would reach neither infinity nor what is below the normal
+  // range; the first of two halves is exact.
+  Value half = arith::ShRSIOp::create(b, exponent, number(1));
+  for (Value part : {half, Value(arith::SubIOp::create(b, exponent, half))}) {
+    Value bits = arith::AddIOp::create(
+        b, arith::ShLIOp::create(b, part, number(23)), number(0x3f800000));
+    power = b.mulF(power, vector::BitCastOp::create(b, b.vectorType(), bits));
+  }
+  return power;
+}
 
 /// exp(x) = 2^n * exp(r) with n = round(x / ln 2), |r| <= ln(2) / 2.
 ///
@@ -29,14 +64,5 @@ Value RowEmitter::emitExp(Value x) {
   Value power = splat(coefficients[5]);
   for (int i = 4; i >= 0; --i)
     power = b.fma(power, r, splat(coefficients[i]));
-  Value every =
-      LLVM::ConstantOp::create(b, b.getI16Type(), b.getI16IntegerAttr(-1));
-  // 4 = the current rounding mode.
-  Value rounding =
-      LLVM::ConstantOp::create(b, b.getI32Type(), b.getI32IntegerAttr(4));
-  return LLVM::CallIntrinsicOp::create(
-             b, b.vectorType(),
-             b.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
-             ValueRange{power, n, b.zeroVector(), every, rounding})
-      .getResult(0);
+  return scaleByPowerOfTwo(b, power, n);
 }
