@@ -21,12 +21,9 @@ import tempfile
 import time
 
 import systems
-from summary import label, print_case
+from summary import VECTORS, label, print_case
 
 HERE = pathlib.Path(__file__).resolve().parent
-
-
-VECTORS = {"avx512_bf16": "AVX-512 with bf16 products", "avx512f": "AVX-512", "avx2": "AVX2"}
 
 
 def machine():

@@ -1,6 +1,9 @@
 """What result files say: one figure for each system of a case."""
 import statistics
 
+# What a result file calls the vectors of a CPU with this flag; the fastest first.
+VECTORS = {"avx512_bf16": "AVX-512 with bf16 products", "avx512f": "AVX-512", "avx2": "AVX2"}
+
 
 def label(system):
     """How people call a system."""

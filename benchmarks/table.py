@@ -12,13 +12,10 @@ import json
 import pathlib
 import sys
 
-from summary import best_peers, figures, label, number
+from summary import VECTORS, best_peers, figures, label, number
 
 HERE = pathlib.Path(__file__).resolve().parent
 FILES = [HERE.parent / "README.md", HERE / "README.md"]
-
-
-VECTORS = ["AVX-512 with bf16 products", "AVX-512", "AVX2", "none"]
 
 
 def newest_cases():
@@ -34,9 +31,10 @@ def newest_cases():
         for entry in report["cases"]:
             if "mixln" in figures(report, entry) and "error" not in figures(report, entry)["mixln"]:
                 machine[entry["case"]["name"]] = (report, entry)
+    fastest = [*VECTORS.values(), "none"]
     order = [case["name"] for case in json.loads((HERE / "cases.json").read_text())]
     return {machine: {name: cases[name] for name in order if name in cases}
-            for machine, cases in sorted(found.items(), key=lambda one: (VECTORS.index(one[0][0]), one[0]))}
+            for machine, cases in sorted(found.items(), key=lambda one: (fastest.index(one[0][0]), one[0]))}
 
 
 def rows_of(report, entry):

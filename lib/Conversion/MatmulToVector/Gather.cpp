@@ -17,24 +17,21 @@ using namespace mixln;
 /// fault.
 static constexpr int64_t kAhead = 8;
 
-/// Steps of K in a word.
-static int64_t stepsPerWord(const BlockSpec &spec) {
-  return spec.product == Element::BF16 ? 2 : 1;
-}
-
 /// The numbers of words that follow each other in K, steps `stride` apart.
 static void storeSteps(KernelBuilder &b, const BlockSpec &spec, Value words,
                        Value to, int64_t stride) {
-  for (int64_t part = 0; part < stepsPerWord(spec); ++part)
+  for (int64_t part = 0; part < gather::stepsPerWord(spec.product); ++part)
     b.storeVector(b.productPart(spec.product, words, part),
                   b.offset(to, part * stride));
 }
 
-Value gather::rowAddress(KernelBuilder &b, int64_t tileRows, Value block,
-                         Value row, Value steps) {
-  Value index = b.divide(row, b.constant(tileRows));
-  Value within = b.sub(row, b.mul(index, tileRows));
-  Value stride = b.mul(b.add(steps, kSlack), tileRows);
+Value gather::rowAddress(KernelBuilder &b, const BlockSpec &spec, Value block,
+                         Value row, Value words) {
+  int64_t rows = tileRows(b.getTarget());
+  Value index = b.divide(row, b.constant(rows));
+  Value within = b.sub(row, b.mul(index, rows));
+  Value steps = b.mul(words, stepsPerWord(spec.product));
+  Value stride = b.mul(b.add(steps, kSlack), rows);
   return b.offset(block, b.add(b.mul(index, stride), within));
 }
 
@@ -43,21 +40,21 @@ namespace {
 /// Writes the function of one side of A.
 class LhsEmitter {
 public:
-  LhsEmitter(KernelBuilder &b, const BlockSpec &spec, int64_t tileRows,
-             ValueRange args)
-      : b(b), spec(spec), tileRows(tileRows), from(args[0]), lda(args[1]),
-        to(args[2]), rows(args[3]), words(args[4]), half(args[5]) {}
+  LhsEmitter(KernelBuilder &b, const BlockSpec &spec, ValueRange args)
+      : b(b), spec(spec), tileRows(mixln::tileRows(b.getTarget())),
+        from(args[0]), lda(args[1]), to(args[2]), rows(args[3]), words(args[4]),
+        half(args[5]) {}
 
   void columns();
   void squares();
 
 private:
   Value tileAddress(Value row) {
-    return gather::rowAddress(b, tileRows, to, row,
-                              b.mul(words, stepsPerWord(spec)));
+    return gather::rowAddress(b, spec, to, row, words);
   }
   Value stepAddress(Value tile, Value word) {
-    return b.offset(tile, b.mul(word, stepsPerWord(spec) * tileRows));
+    return b.offset(tile,
+                    b.mul(word, gather::stepsPerWord(spec.product) * tileRows));
   }
 
   KernelBuilder &b;
@@ -93,7 +90,7 @@ void LhsEmitter::columns() {
 /// From rows of A.
 void LhsEmitter::squares() {
   Value lastRow = b.sub(rows, b.constant(1));
-  Value complete = spec.oddDepth ? b.sub(words, half) : words;
+  Value complete = b.sub(words, half);
   Value whole = b.mul(b.divide(complete, b.constant(b.lanes())), b.lanes());
   b.loop(b.constant(0), rows, tileRows, [&](Value row) {
     Value tile = tileAddress(row);
@@ -123,7 +120,7 @@ void LhsEmitter::squares() {
       }
       // Step by step and row by row: a store must not reach behind what is
       // there already.
-      for (int64_t part = 0; part < stepsPerWord(spec); ++part)
+      for (int64_t part = 0; part < gather::stepsPerWord(spec.product); ++part)
         for (int64_t i = 0; i < tileRows; ++i)
           b.storeVector(b.productPart(spec.product, values[i], part),
                         b.offset(stepAddress(tile, word), part * tileRows + i));
@@ -134,20 +131,14 @@ void LhsEmitter::squares() {
   });
 }
 
-static std::string gatherName(StringRef side, const BlockSpec &spec,
-                              bool asRead) {
-  return llvm::formatv("mixln.gather_{0}.{1}{2}{3}", side,
-                       spec.product == Element::BF16 ? "bf16." : "",
-                       asRead ? "t" : "n", spec.oddDepth ? ".odd" : "");
-}
-
-LLVM::LLVMFuncOp gather::lhsFunction(KernelBuilder &b, const BlockSpec &spec,
-                                     int64_t tileRows) {
+LLVM::LLVMFuncOp gather::lhsFunction(KernelBuilder &b, const BlockSpec &spec) {
   Type ptr = b.ptrType(), i64 = b.getI64Type();
-  return b.privateFunction(gatherName("lhs", spec, spec.transposeLhs),
-                           {ptr, i64, ptr, i64, i64, i64},
+  std::string name = llvm::formatv(
+      "mixln.gather_lhs{0}{1}{2}", spec.product == Element::BF16 ? ".bf16" : "",
+      spec.transposeLhs ? ".t" : ".n", spec.oddDepth ? ".odd" : "");
+  return b.privateFunction(name, {ptr, i64, ptr, i64, i64, i64},
                            [&](ValueRange args) {
-                             LhsEmitter emitter(b, spec, tileRows, args);
+                             LhsEmitter emitter(b, spec, args);
                              if (spec.transposeLhs)
                                emitter.columns();
                              else
@@ -167,8 +158,9 @@ LLVM::LLVMFuncOp gather::rhsFunction(KernelBuilder &b, const BlockSpec &spec) {
           b.loop(b.constant(0), args[4], 1, [&](Value word) {
             Value source = b.offset(args[0], b.mul(word, args[1]));
             b.prefetch(b.offset(source, b.mul(args[1], kAhead)));
-            Value target =
-                b.offset(args[2], b.mul(word, stepsPerWord(spec) * width));
+            Value target = b.offset(
+                args[2],
+                b.mul(word, gather::stepsPerWord(spec.product) * width));
             for (int64_t at = 0; at < width; at += b.lanes()) {
               Value mask;
               if (masked)

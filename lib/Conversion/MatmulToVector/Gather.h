@@ -20,14 +20,18 @@ namespace mixln::gather {
 /// within them.
 constexpr int64_t kSlack = 2;
 
-/// The first number of `row` in a gathered block of A, `tileRows` rows a tile.
-mlir::Value rowAddress(KernelBuilder &b, int64_t tileRows, mlir::Value block,
-                       mlir::Value row, mlir::Value steps);
+/// Steps of K in a word of `product`.
+inline int64_t stepsPerWord(Element product) {
+  return product == Element::BF16 ? 2 : 1;
+}
+
+/// The first number of `row` in a copied block of A with `words` words a row.
+mlir::Value rowAddress(KernelBuilder &b, const BlockSpec &spec,
+                       mlir::Value block, mlir::Value row, mlir::Value words);
 
 /// (A, lda, to, rows, words, half): `words` of each of `rows` rows; the last
 /// word has only its first half if `half` is 1 (spec.oddDepth).
-mlir::LLVM::LLVMFuncOp lhsFunction(KernelBuilder &b, const BlockSpec &spec,
-                                   int64_t tileRows);
+mlir::LLVM::LLVMFuncOp lhsFunction(KernelBuilder &b, const BlockSpec &spec);
 
 /// (B, ldb, to, columns, words): `columns` of at most NR, zeros behind them.
 mlir::LLVM::LLVMFuncOp rhsFunction(KernelBuilder &b, const BlockSpec &spec);

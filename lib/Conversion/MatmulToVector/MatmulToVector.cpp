@@ -136,9 +136,9 @@ MatmulLaunch mixln::matmulLaunch(const TargetInfo &target,
 }
 
 LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
-  bool words = spec.product == Element::BF16;
   std::string name =
-      llvm::formatv("mixln.block.{0}{1}{2}{3}{4}{5}", words ? "bf16." : "",
+      llvm::formatv("mixln.block.{0}{1}{2}{3}{4}{5}",
+                    spec.product == Element::BF16 ? "bf16." : "",
                     spec.transposeLhs ? "t" : "n", spec.rhsPacked ? "p" : "n",
                     spec.result == Element::BF16 ? ".to_bf16" : "",
                     spec.oddDepth ? ".odd" : "", spec.gather ? ".gather" : "");
@@ -154,26 +154,33 @@ LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
 
     Tile tile = tileFor(b.getTarget(), spec.rhsPacked);
     int64_t width = tile.vectors * b.lanes();
+    bool gather = spec.gather;
+    bool gatherRhs =
+        gather && (!spec.rhsPacked || spec.product == Element::BF16);
+    int64_t most = blockDepth(spec.transposeLhs, spec.rhsPacked, gather);
     MicroKernelSpec micro;
     micro.rows = tile.rows;
-    micro.transposeLhs = spec.transposeLhs || spec.gather;
-    micro.product = spec.gather ? Element::F32 : spec.product;
     micro.result = spec.result;
-    micro.oddDepth = spec.oddDepth && !spec.gather;
-    micro.rhsStride = spec.rhsPacked || spec.gather ? width : 0;
-    micro.maskRhs = !micro.rhsStride;
-    micro.lhsStride = spec.gather ? tile.rows : 0;
-    micro.prefetchSteps = spec.transposeLhs && !spec.gather ? 16 : 0;
     micro.partialStride = width;
-    int64_t most = blockDepth(spec.transposeLhs, spec.rhsPacked, spec.gather);
-    int64_t stepsPerWord = words && spec.gather ? 2 : 1;
-    bool gatherRhs = spec.gather && (words || !spec.rhsPacked);
+    micro.rhsStride = spec.rhsPacked || gatherRhs ? width : 0;
+    micro.maskRhs = !micro.rhsStride;
+    if (gather) {
+      micro.transposeLhs = true;
+      micro.lhsStride = tile.rows;
+      most /= gather::stepsPerWord(spec.product);
+    } else {
+      micro.transposeLhs = spec.transposeLhs;
+      micro.product = spec.product;
+      micro.oddDepth = spec.oddDepth;
+      micro.prefetchSteps = spec.transposeLhs ? 16 : 0;
+    }
 
     // Scratch of a gathering block: a panel of B, the sums that are not yet
     // whole of each panel, the block of A.
     Value panelSums, lhsCopy, rhsCopy = partial;
-    if (spec.gather) {
-      partial = b.offset(partial, most * width);
+    if (gather) {
+      partial =
+          b.offset(partial, most * gather::stepsPerWord(spec.product) * width);
       lhsCopy = partial;
       if (spec.result == Element::BF16) {
         panelSums = b.mul(b.sub(lastRow, firstRow), width);
@@ -183,12 +190,11 @@ LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
     }
 
     // Blocks of equal depth rather than full ones and a short last one.
-    Value blocks =
-        b.maximum(b.ceilDivide(depth, most / stepsPerWord), b.constant(1));
+    Value blocks = b.maximum(b.ceilDivide(depth, most), b.constant(1));
     Value step =
         b.maximum(b.divide(b.sub(b.add(depth, blocks), b.constant(1)), blocks),
                   b.constant(1));
-    if (spec.gather)
+    if (gather) // Whole squares of registers.
       step = b.mul(b.ceilDivide(step, b.lanes()), b.lanes());
     auto flag = [&](MatmulFlags bit) {
       return b.bitAnd(flags, b.constant(bit));
@@ -210,13 +216,13 @@ LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
                    : b.offset(b.offset(lhs, b.mul(row, lda), spec.product), k);
       };
       Value steps = count;
-      if (spec.gather) {
+      if (gather) {
         Value half = b.constant(0);
         if (spec.oddDepth)
           half = b.select(b.bitAnd(isLast, b.isTrue(flag(kHalfWord))),
                           b.constant(1), b.constant(0));
-        steps = b.sub(b.mul(count, stepsPerWord), half);
-        b.call(gather::lhsFunction(b, spec, tile.rows),
+        steps = b.sub(b.mul(count, gather::stepsPerWord(spec.product)), half);
+        b.call(gather::lhsFunction(b, spec),
                {lhsAt(firstRow), lda, lhsCopy, b.sub(lastRow, firstRow), count,
                 half});
       }
@@ -241,10 +247,8 @@ LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
               [&](LLVM::LLVMFuncOp callee, Value row) {
                 Value within = b.sub(row, firstRow);
                 Value lhsTile =
-                    spec.gather
-                        ? gather::rowAddress(b, tile.rows, lhsCopy, within,
-                                             b.mul(count, stepsPerWord))
-                        : lhsAt(row);
+                    gather ? gather::rowAddress(b, spec, lhsCopy, within, count)
+                           : lhsAt(row);
                 Value outTile =
                     b.offset(out, b.add(b.mul(row, ldc), column), spec.result);
                 Value sums = b.mul(within, width);
