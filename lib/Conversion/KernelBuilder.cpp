@@ -214,6 +214,31 @@ Value KernelBuilder::maxLanes(Value vector) {
   return reduceLanes(vector, [&](Value a, Value b) { return maxF(a, b); });
 }
 
+/// A masked intrinsic of 512 bits, on every lane, in the current rounding mode.
+static Value onEveryLane(KernelBuilder &b, StringRef name, Value x, Value y) {
+  Value every =
+      LLVM::ConstantOp::create(b, b.getI16Type(), b.getI16IntegerAttr(-1));
+  constexpr int32_t kCurrentMode = 4;
+  Value rounding = LLVM::ConstantOp::create(b, b.getI32Type(),
+                                            b.getI32IntegerAttr(kCurrentMode));
+  return LLVM::CallIntrinsicOp::create(
+             b, b.vectorType(), b.getStringAttr(name),
+             ValueRange{x, y, b.zeroVector(), every, rounding})
+      .getResult(0);
+}
+
+Value KernelBuilder::scale(Value x, Value exponent) {
+  return onEveryLane(*this, "llvm.x86.avx512.mask.scalef.ps.512", x, exponent);
+}
+
+Value KernelBuilder::fraction(Value x) {
+  // Rounds down to whole numbers, without exceptions.
+  constexpr int32_t kFloor = 9;
+  Value mode =
+      LLVM::ConstantOp::create(*this, getI32Type(), getI32IntegerAttr(kFloor));
+  return onEveryLane(*this, "llvm.x86.avx512.mask.reduce.ps.512", x, mode);
+}
+
 /// Swaps the off-diagonal blocks of size `half` at every level.
 void KernelBuilder::transpose(SmallVectorImpl<Value> &rows) {
   int64_t size = rows.size();

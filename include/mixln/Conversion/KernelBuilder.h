@@ -100,6 +100,10 @@ public:
                     llvm::function_ref<Value(Value, Value)> combine);
   Value sumLanes(Value vector);
   Value maxLanes(Value vector);
+  /// x * 2^floor(exponent), rounded once; AVX-512 alone.
+  Value scale(Value x, Value exponent);
+  /// x - floor(x); AVX-512 alone.
+  Value fraction(Value x);
   /// Transposes a square of vectors held in registers.
   void transpose(llvm::SmallVectorImpl<Value> &rows);
 

@@ -53,25 +53,10 @@ Value attention::exp2(KernelBuilder &b, Value x) {
   // Minimax on [0, 1), degree 5.
   const double coefficients[] = {0.9999999249, 0.6931530768, 0.2401536025,
                                  0.0558263347, 0.0089893421, 0.0018775687};
-  Type type = b.vectorType();
   bool wide = b.lanes() == 16;
-  auto intrinsic = [&](StringRef name, ValueRange operands) {
-    return LLVM::CallIntrinsicOp::create(b, type, b.getStringAttr(name),
-                                         operands)
-        .getResult(0);
-  };
-  auto constantI32 = [&](int32_t value) -> Value {
-    return LLVM::ConstantOp::create(b, b.getI32Type(),
-                                    b.getI32IntegerAttr(value));
-  };
-  Value floor, rest, every;
+  Value floor, rest;
   if (wide) {
-    every =
-        LLVM::ConstantOp::create(b, b.getI16Type(), b.getI16IntegerAttr(-1));
-    // x - floor(x), no exceptions; 4 = the current rounding mode.
-    rest =
-        intrinsic("llvm.x86.avx512.mask.reduce.ps.512",
-                  {x, constantI32(9), b.zeroVector(), every, constantI32(4)});
+    rest = b.fraction(x);
   } else {
     // A NaN stays one.
     Value least = b.broadcast(b.constantF32(-126));
@@ -84,8 +69,7 @@ Value attention::exp2(KernelBuilder &b, Value x) {
   for (int i = 4; i >= 0; --i)
     power = b.fma(power, rest, b.broadcast(b.constantF32(coefficients[i])));
   if (wide)
-    return intrinsic("llvm.x86.avx512.mask.scalef.ps.512",
-                     {power, x, b.zeroVector(), every, constantI32(4)});
+    return b.scale(power, x);
   auto integers = VectorType::get({b.lanes()}, b.getI32Type());
   Value exponent = arith::FPToSIOp::create(b, integers, floor);
   Value shift = arith::ConstantOp::create(

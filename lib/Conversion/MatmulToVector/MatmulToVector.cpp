@@ -1,4 +1,4 @@
-//===- MatmulToVector.cpp - Blocks and tasks of matrix products -----------===//
+//===- MatmulToVector.cpp - Launches and tasks of matrix products ---------===//
 //
 // A kernel is thin: it finds the rows and panels of its task and calls one
 // private function, the block, for each product. Blocks are shared by all
@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Block.h"
 #include "Gather.h"
 
 #include "llvm/Support/FormatVariadic.h"
@@ -16,41 +17,8 @@
 using namespace mlir;
 using namespace mixln;
 
-namespace {
-
-/// Shape of the register tile.
-struct Tile {
-  int64_t rows, vectors;
-};
-
-} // namespace
-
-static Tile tileFor(const TargetInfo &target, bool rhsPacked) {
-  if (target.lanes == 16)
-    return rhsPacked ? Tile{6, 4} : Tile{8, 3};
-  return Tile{6, 2};
-}
-
 /// Whether products copy their sides first (see the header).
 static bool gathers(const TargetInfo &target) { return target.lanes == 8; }
-
-/// Most steps of the inner dimension in one block: a panel of B fits in L2
-/// beside rows of A; where rows are read across (of A^T, of B in place), each
-/// step is another page, and fewer steps are better. What is gathered stays in
-/// L1 (B) and L2 (A).
-static int64_t blockDepth(bool transposeLhs, bool rhsPacked, bool gather) {
-  if (gather)
-    return 256;
-  return transposeLhs || !rhsPacked ? 512 : 1408;
-}
-
-int64_t mixln::panelColumns(const TargetInfo &target) {
-  return tileFor(target, true).vectors * target.lanes;
-}
-
-int64_t mixln::tileRows(const TargetInfo &target) {
-  return tileFor(target, true).rows;
-}
 
 std::string MatmulSpec::name() const {
   std::string name = llvm::formatv(
@@ -133,145 +101,6 @@ MatmulLaunch mixln::matmulLaunch(const TargetInfo &target,
                          product.ldc ? product.ldc : product.n});
   }
   return launch;
-}
-
-LLVM::LLVMFuncOp mixln::blockFunction(KernelBuilder &b, const BlockSpec &spec) {
-  std::string name =
-      llvm::formatv("mixln.block.{0}{1}{2}{3}{4}{5}",
-                    spec.product == Element::BF16 ? "bf16." : "",
-                    spec.transposeLhs ? "t" : "n", spec.rhsPacked ? "p" : "n",
-                    spec.result == Element::BF16 ? ".to_bf16" : "",
-                    spec.oddDepth ? ".odd" : "", spec.gather ? ".gather" : "");
-  Type ptr = b.ptrType(), i64 = b.getI64Type();
-  SmallVector<Type> arguments = {ptr, i64, ptr, i64, ptr};
-  arguments.append(8, i64);
-  arguments.push_back(ptr);
-  return b.privateFunction(name, arguments, [&](ValueRange args) {
-    Value lhs = args[0], lda = args[1], rhs = args[2], ldb = args[3];
-    Value out = args[4], ldc = args[5], firstRow = args[6], lastRow = args[7];
-    Value firstPanel = args[8], lastPanel = args[9], n = args[10];
-    Value depth = args[11], flags = args[12], partial = args[13];
-
-    Tile tile = tileFor(b.getTarget(), spec.rhsPacked);
-    int64_t width = tile.vectors * b.lanes();
-    bool gather = spec.gather;
-    bool gatherRhs =
-        gather && (!spec.rhsPacked || spec.product == Element::BF16);
-    int64_t most = blockDepth(spec.transposeLhs, spec.rhsPacked, gather);
-    MicroKernelSpec micro;
-    micro.rows = tile.rows;
-    micro.result = spec.result;
-    micro.partialStride = width;
-    micro.rhsStride = spec.rhsPacked || gatherRhs ? width : 0;
-    micro.maskRhs = !micro.rhsStride;
-    if (gather) {
-      micro.transposeLhs = true;
-      micro.lhsStride = tile.rows;
-      most /= gather::stepsPerWord(spec.product);
-    } else {
-      micro.transposeLhs = spec.transposeLhs;
-      micro.product = spec.product;
-      micro.oddDepth = spec.oddDepth;
-      micro.prefetchSteps = spec.transposeLhs ? 16 : 0;
-    }
-
-    // Scratch of a gathering block: a panel of B, the sums that are not yet
-    // whole of each panel, the block of A.
-    Value panelSums, lhsCopy, rhsCopy = partial;
-    if (gather) {
-      partial =
-          b.offset(partial, most * gather::stepsPerWord(spec.product) * width);
-      lhsCopy = partial;
-      if (spec.result == Element::BF16) {
-        panelSums = b.mul(b.sub(lastRow, firstRow), width);
-        lhsCopy =
-            b.offset(partial, b.mul(b.sub(lastPanel, firstPanel), panelSums));
-      }
-    }
-
-    // Blocks of equal depth rather than full ones and a short last one.
-    Value blocks = b.maximum(b.ceilDivide(depth, most), b.constant(1));
-    Value step =
-        b.maximum(b.divide(b.sub(b.add(depth, blocks), b.constant(1)), blocks),
-                  b.constant(1));
-    if (gather) // Whole squares of registers.
-      step = b.mul(b.ceilDivide(step, b.lanes()), b.lanes());
-    auto flag = [&](MatmulFlags bit) {
-      return b.bitAnd(flags, b.constant(bit));
-    };
-    b.loop(b.constant(0), depth, step, [&](Value k) {
-      Value count = b.minimum(step, b.sub(depth, k));
-      Value isFirst = b.equal(k, b.constant(0));
-      Value isLast = b.equal(b.add(k, count), depth);
-      Value blockFlags = b.select(isFirst, flag(kAdd), b.constant(kAdd));
-      if (spec.result == Element::BF16)
-        blockFlags =
-            b.add(blockFlags, b.select(isLast, flag(kKeep), b.constant(kKeep)));
-      if (micro.oddDepth)
-        blockFlags =
-            b.add(blockFlags, b.select(isLast, flag(kHalfWord), b.constant(0)));
-      auto lhsAt = [&](Value row) {
-        return spec.transposeLhs
-                   ? b.offset(lhs, b.add(b.mul(k, lda), row))
-                   : b.offset(b.offset(lhs, b.mul(row, lda), spec.product), k);
-      };
-      Value steps = count;
-      if (gather) {
-        Value half = b.constant(0);
-        if (spec.oddDepth)
-          half = b.select(b.bitAnd(isLast, b.isTrue(flag(kHalfWord))),
-                          b.constant(1), b.constant(0));
-        steps = b.sub(b.mul(count, gather::stepsPerWord(spec.product)), half);
-        b.call(gather::lhsFunction(b, spec),
-               {lhsAt(firstRow), lda, lhsCopy, b.sub(lastRow, firstRow), count,
-                half});
-      }
-      b.loop(firstPanel, lastPanel, 1, [&](Value panel) {
-        Value column = b.mul(panel, width);
-        Value columns = b.minimum(b.sub(n, column), b.constant(width));
-        Value rhsPanel =
-            spec.rhsPacked
-                ? b.offset(rhs, b.add(b.mul(column, depth), b.mul(k, width)))
-                : b.offset(rhs, b.add(b.mul(k, ldb), column));
-        if (gatherRhs) {
-          b.call(gather::rhsFunction(b, spec),
-                 {rhsPanel, spec.rhsPacked ? b.constant(width) : ldb, rhsCopy,
-                  spec.rhsPacked ? b.constant(width) : columns, count});
-          rhsPanel = rhsCopy;
-        }
-        auto tiles = [&](int64_t vectors, bool whole) {
-          micro.vectors = vectors;
-          micro.whole = whole;
-          forRowTiles(
-              b, firstRow, lastRow, micro,
-              [&](LLVM::LLVMFuncOp callee, Value row) {
-                Value within = b.sub(row, firstRow);
-                Value lhsTile =
-                    gather ? gather::rowAddress(b, spec, lhsCopy, within, count)
-                           : lhsAt(row);
-                Value outTile =
-                    b.offset(out, b.add(b.mul(row, ldc), column), spec.result);
-                Value sums = b.mul(within, width);
-                if (panelSums)
-                  sums =
-                      b.add(sums, b.mul(b.sub(panel, firstPanel), panelSums));
-                b.call(callee,
-                       {lhsTile, lda, rhsPanel, ldb, outTile, ldc, steps,
-                        columns, blockFlags, b.offset(partial, sums)});
-              });
-        };
-        auto masked = [&] {
-          switchOnVectors(b, columns, tile.vectors,
-                          [&](int64_t vectors) { tiles(vectors, false); });
-        };
-        if (b.lanes() == 16)
-          return masked();
-        b.ifElse(
-            b.equal(columns, b.constant(width)),
-            [&] { tiles(tile.vectors, true); }, masked);
-      });
-    });
-  });
 }
 
 namespace {

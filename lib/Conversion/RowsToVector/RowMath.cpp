@@ -11,18 +11,8 @@ using namespace mixln;
 
 /// power * 2^n, rounded once, for whole |n| <= 250 and |power| near 1.
 static Value scaleByPowerOfTwo(KernelBuilder &b, Value power, Value n) {
-  if (b.lanes() == 16) {
-    Value every =
-        LLVM::ConstantOp::create(b, b.getI16Type(), b.getI16IntegerAttr(-1));
-    // 4 = the current rounding mode.
-    Value rounding =
-        LLVM::ConstantOp::create(b, b.getI32Type(), b.getI32IntegerAttr(4));
-    return LLVM::CallIntrinsicOp::create(
-               b, b.vectorType(),
-               b.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
-               ValueRange{power, n, b.zeroVector(), every, rounding})
-        .getResult(0);
-  }
+  if (b.lanes() == 16)
+    return b.scale(power, n);
   auto integers = VectorType::get({b.lanes()}, b.getI32Type());
   auto number = [&](int32_t value) -> Value {
     return arith::ConstantOp::create(
