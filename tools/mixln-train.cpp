@@ -3,7 +3,6 @@
 #include "mixln/Pipelines/Cache.h"
 #include "mixln/Pipelines/ChooseBatch.h"
 #include "mixln/Pipelines/CompileFlags.h"
-#include "mixln/Pipelines/RunDrawing.h"
 #include "mixln/Pipelines/RunFlags.h"
 
 #include "llvm/Support/Errno.h"
@@ -123,7 +122,5 @@ int main(int argc, char **argv) {
     outs() << executable << "\n";
     return 0;
   }
-
-  drawMemoryOfRun(executable, given, arguments, options);
   return train(executable, arguments);
 }

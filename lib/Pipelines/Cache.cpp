@@ -1,13 +1,10 @@
 //===- Cache.cpp - Compiled executables by what made them -----------------===//
 
 #include "mixln/Pipelines/Cache.h"
-#include "mixln-rt/program-json.h"
 #include "mixln/Pipelines/CompileFlags.h"
-#include "mixln/Target/DrawMemory.h"
 
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -165,56 +162,4 @@ int mixln::compileCached(CompileOptions options, std::string &executable,
   errs() << "mixln-train: compiling " << options.input << "\n";
   options.output = executable;
   return compile(options);
-}
-
-//===----------------------------------------------------------------------===//
-// The memory of a step
-//===----------------------------------------------------------------------===//
-
-/// The text of the program that an executable carries.
-static std::string programTextOf(const object::ObjectFile &file) {
-  const auto *elf = dyn_cast<object::ELFObjectFileBase>(&file);
-  if (!elf)
-    return {};
-  for (const object::ELFSymbolRef &symbol : elf->symbols()) {
-    auto name = symbol.getName();
-    auto section = symbol.getSection();
-    auto address = symbol.getAddress();
-    if (!name || !section || !address) {
-      consumeError(name.takeError());
-      consumeError(section.takeError());
-      consumeError(address.takeError());
-      continue;
-    }
-    if (*name != "mixln_program_text" || *section == elf->section_end())
-      continue;
-    Expected<StringRef> contents = (*section)->getContents();
-    if (!contents) {
-      consumeError(contents.takeError());
-      return {};
-    }
-    uint64_t offset = *address - (*section)->getAddress();
-    return contents->substr(offset, symbol.getSize()).str();
-  }
-  return {};
-}
-
-std::string mixln::drawMemoryOf(StringRef executable) {
-  auto file = object::ObjectFile::createObjectFile(executable);
-  if (!file) {
-    consumeError(file.takeError());
-    return {};
-  }
-  std::string text = programTextOf(*file->getBinary());
-  if (text.empty())
-    return {};
-  std::string drawing;
-  raw_string_ostream os(drawing);
-  try {
-    drawMemoryMap(rt::parse(text.data(), text.size()), "gradient", os);
-  } catch (const std::exception &) {
-    // Of another version: a picture less, no reason not to train.
-    return {};
-  }
-  return drawing;
 }

@@ -9,6 +9,7 @@
 #include "data/Tokenizer.h"
 #include "device/CpuFeatures.h"
 #include "device/ThreadPool.h"
+#include "mixln-rt/memory-drawing.h"
 #include "mixln-rt/memory-map.h"
 #include "support/Errors.h"
 #include "support/Hash.h"
@@ -128,7 +129,8 @@ static std::string hashOfFile(const std::string &path) {
 
 std::string mixln::rt::executableHash() { return hashOfFile("/proc/self/exe"); }
 
-/// What is there already is left alone: a full disk has no room for it twice.
+// What is there already is left alone: a full disk has no room for it twice.
+
 static void copyFile(const std::string &from, const std::string &to,
                      unsigned mode) {
   std::error_code error;
@@ -142,15 +144,28 @@ static void copyFile(const std::string &from, const std::string &to,
 
 void mixln::rt::checkTokenizerName(const std::string &tokenizer) {
   std::string name = fs::path(tokenizer).filename().string();
-  for (const char *taken :
-       {"config.json", "model.safetensors", "optimizer.safetensors",
-        "training_state.json", "run.json", "metrics.jsonl", "exe"})
+  for (const char *taken : {"config.json", "model.safetensors",
+                            "optimizer.safetensors", "training_state.json",
+                            "run.json", "metrics.jsonl", "memory.svg", "exe"})
     if (name == taken)
       badInput("--tokenizer ", tokenizer, " is named ", name,
                ", as another file of a run's folder; give it another name");
   if (name.starts_with("model_"))
     badInput("--tokenizer ", tokenizer, " is named ", name,
              ", as the checkpoints of a run are; give it another name");
+}
+
+static void writeIfOther(const std::string &path, const std::string &text) {
+  StreamHash hash;
+  hash.add(text.data(), text.size());
+  if (hashOfFile(path) != hexHash(hash.value()))
+    writeTextFile(path, text);
+}
+
+void RunFolder::drawMemory(const Program &program) const {
+  std::string drawing = rt::drawMemory(program);
+  if (!drawing.empty())
+    writeIfOther(file("memory.svg"), drawing);
 }
 
 void RunFolder::copyTools(const Tokenizer *tokenizer) const {
@@ -161,10 +176,8 @@ void RunFolder::copyTools(const Tokenizer *tokenizer) const {
   if (!tokenizer)
     return;
   // The one that was read, whatever lies at its path by now.
-  std::string copy = file(fs::path(tokenizer->path()).filename().string());
-  if (hashOfFile(copy) == tokenizer->hash())
-    return;
-  writeTextFile(copy, tokenizer->bytes());
+  writeIfOther(file(fs::path(tokenizer->path()).filename().string()),
+               tokenizer->bytes());
 }
 
 //===----------------------------------------------------------------------===//

@@ -57,6 +57,8 @@ public:
                     const std::vector<FileHash> &files, int threads,
                     const Resumption *resumption) const;
 
+  /// memory.svg: the arena over a step.
+  void drawMemory(const Program &program) const;
   /// The running executable as `exe`, and the tokenizer under its own name.
   void copyTools(const Tokenizer *tokenizer) const;
 

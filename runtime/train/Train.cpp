@@ -164,6 +164,7 @@ void Trainer::begin() {
   folder.writeRunJson(model.program(), options.flags, hashes,
                       hashWholeFiles(options.files, kHashed), model.threads(),
                       options.from ? &resumption : nullptr);
+  folder.drawMemory(model.program());
   folder.copyTools(options.tokenizer);
 }
 

@@ -78,6 +78,8 @@ says(same_run, "repeats run")
 if "differs" in same_run.stderr or "changed" in same_run.stderr:
     mt.fail(same_run.stderr)
 same("run", "run-rerun")
+if (work / "run-rerun/memory.svg").read_bytes() != (work / "run/memory.svg").read_bytes():
+    mt.fail("a repeated run has another memory.svg")
 train("--rerun", "run/", "--save_dir", "again", "--threads", "2")
 same("run", "again")
 train("--rerun", "again")

@@ -38,10 +38,6 @@ std::string getCacheKey(const CompileOptions &options, std::string &error);
 int compileCached(CompileOptions options, std::string &executable,
                   std::string &error);
 
-/// Draws the memory of a step of a compiled executable (SVG), from the plan
-/// that it carries; empty where it carries none that can be read.
-std::string drawMemoryOf(llvm::StringRef executable);
-
 } // namespace mixln
 
 #endif // MIXLN_PIPELINES_CACHE_H

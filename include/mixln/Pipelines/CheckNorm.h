@@ -1,5 +1,4 @@
-//===- CheckNorm.h - Holds a placement's numbers against oracles -*- C++
-//-*-===//
+//===- CheckNorm.h - Holds a placement's numbers against oracles *- C++ -*-===//
 
 #ifndef MIXLN_PIPELINES_CHECKNORM_H
 #define MIXLN_PIPELINES_CHECKNORM_H
