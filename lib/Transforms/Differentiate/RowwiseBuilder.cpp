@@ -1,6 +1,7 @@
 //===- RowwiseBuilder.cpp - Row programs under construction ---------------===//
 
 #include "mixln/Transforms/Differentiate/RowwiseBuilder.h"
+#include "mixln/IR/RowRewrite.h"
 #include "mixln/IR/Sites.h"
 
 #include "mlir/IR/Dominance.h"
@@ -132,16 +133,19 @@ static void cleanBody(RewriterBase &rewriter, RowwiseOp op) {
   eraseDead();
 }
 
-/// The value that a row of the body is already, if it is: an operand read
-/// through the identity.
-static Value operandOf(RowwiseOp op, Value row, Type type) {
-  auto argument = dyn_cast<BlockArgument>(row);
-  if (!argument || argument.getArgNumber() >= op.getRows().size())
-    return {};
-  unsigned i = argument.getArgNumber();
-  Value operand = op.getRows()[i];
-  return op.getRowMap(i).isIdentity() && operand.getType() == type ? operand
-                                                                   : Value();
+/// Yields what is marked in `keep`, so that the rest dies.
+static void yieldOnly(RewriterBase &rewriter, RowwiseOp op,
+                      const llvm::BitVector &keep) {
+  YieldOp yield = op.getYield();
+  SmallVector<Value> rows, sums;
+  for (auto [i, value] : llvm::enumerate(yield->getOperands()))
+    if (keep[i])
+      (i < yield.getRows().size() ? rows : sums).push_back(value);
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPoint(yield);
+  YieldOp::create(rewriter, yield.getLoc(), rows, sums);
+  rewriter.eraseOp(yield);
+  cleanBody(rewriter, op);
 }
 
 SmallVector<Value> mixln::simplifyRowwise(RewriterBase &rewriter, RowwiseOp op,
@@ -149,116 +153,50 @@ SmallVector<Value> mixln::simplifyRowwise(RewriterBase &rewriter, RowwiseOp op,
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPoint(op);
   mergeOperands(op);
+  yieldOnly(rewriter, op, keep);
 
-  // Yield what is kept only, so that the rest dies.
-  YieldOp yield = op.getYield();
-  unsigned numRows = op.getRowResults().size();
-  {
-    SmallVector<Value> rows, sums;
-    for (auto [i, value] : llvm::enumerate(yield->getOperands()))
-      if (keep[i])
-        (i < numRows ? rows : sums).push_back(value);
-    OpBuilder::InsertionGuard yieldGuard(rewriter);
-    rewriter.setInsertionPoint(yield);
-    YieldOp::create(rewriter, yield.getLoc(), rows, sums);
-    rewriter.eraseOp(yield);
-  }
-  cleanBody(rewriter, op);
-  yield = op.getYield();
-
-  // Which new result, or which operand, stands for each old result.
-  SmallVector<Value> rowYields, sumYields, stands(op->getNumResults());
-  SmallVector<int64_t> newRow(numRows, -1);
-  SmallVector<int64_t> newSum(op.getSumResults().size(), -1);
-  SmallVector<Type> rowTypes;
-  SmallVector<AffineMap> sumMaps;
-  SmallVector<Value> into;
-  SmallVector<int64_t> intoSums;
+  // What is an operand already is not yielded either.
+  SmallVector<Value> stands(op->getNumResults());
+  llvm::BitVector computed(op.getYield()->getNumOperands(), true);
   unsigned next = 0;
-  for (auto [i, result] : llvm::enumerate(op.getRowResults())) {
+  for (OpResult result : op.getRowResults()) {
+    unsigned i = result.getResultNumber();
     if (!keep[i])
       continue;
-    Value value = yield.getRows()[next++];
-    if ((stands[i] = operandOf(op, value, result.getType())))
-      continue;
-    for (unsigned j = 0; j < rowYields.size() && newRow[i] < 0; ++j)
-      if (rowYields[j] == value && rowTypes[j] == result.getType())
-        newRow[i] = j;
-    if (newRow[i] >= 0)
-      continue;
-    newRow[i] = rowYields.size();
-    rowYields.push_back(value);
-    rowTypes.push_back(result.getType());
-  }
-  next = 0;
-  for (unsigned i = 0; i < newSum.size(); ++i) {
-    if (!keep[numRows + i])
-      continue;
-    Value value = yield.getSums()[next++];
-    const auto *init = llvm::find(op.getIntoSums(), static_cast<int64_t>(i));
-    bool starts = init != op.getIntoSums().end();
-    for (unsigned j = 0; j < sumYields.size() && newSum[i] < 0 && !starts; ++j)
-      if (sumYields[j] == value && sumMaps[j] == op.getSumMap(i) &&
-          !llvm::is_contained(intoSums, static_cast<int64_t>(j)))
-        newSum[i] = j;
-    if (newSum[i] >= 0)
-      continue;
-    newSum[i] = sumYields.size();
-    if (starts) {
-      intoSums.push_back(newSum[i]);
-      into.push_back(op.getInto()[init - op.getIntoSums().begin()]);
-    }
-    sumYields.push_back(value);
-    sumMaps.push_back(op.getSumMap(i));
-  }
-  YieldOp::create(rewriter, yield.getLoc(), rowYields, sumYields)
-      ->moveBefore(yield);
-  rewriter.eraseOp(yield);
-  cleanBody(rewriter, op);
-
-  RowwiseOp simple;
-  if (!rowYields.empty() || !sumYields.empty()) {
-    SmallVector<Value> rows, shared;
-    SmallVector<AffineMap> rowMaps;
-    SmallVector<double> values;
-    SmallVector<BlockArgument> used;
-    for (unsigned i = 0; i < op.getRows().size(); ++i)
-      if (!op.getRowArgument(i).use_empty()) {
-        rows.push_back(op.getRows()[i]);
-        rowMaps.push_back(op.getRowMap(i));
-        used.push_back(op.getRowArgument(i));
-      }
-    for (unsigned i = 0; i < op.getShared().size(); ++i)
-      if (!op.getSharedArgument(i).use_empty()) {
-        shared.push_back(op.getShared()[i]);
-        used.push_back(op.getSharedArgument(i));
-      }
-    for (unsigned i = 0; i < op.getValues().size(); ++i)
-      if (!op.getValueArgument(i).use_empty()) {
-        values.push_back(op.getValues()[i]);
-        used.push_back(op.getValueArgument(i));
-      }
-    simple = RowwiseOp::create(rewriter, op.getLoc(), op.getDomain(), rows,
-                               rowMaps, shared, values, TypeRange(rowYields),
-                               TypeRange(sumYields), sumMaps, into, intoSums);
-    for (auto [result, type] :
-         llvm::zip_equal(simple.getRowResults(), rowTypes))
-      result.setType(type);
-    simple->setDiscardableAttrs(op->getDiscardableAttrDictionary());
-    Block *body = simple.getBodyBlock();
-    for (auto [from, to] : llvm::zip_equal(used, body->getArguments()))
-      rewriter.replaceAllUsesWith(from, to);
-    body->getOperations().splice(body->end(),
-                                 op.getBodyBlock()->getOperations());
-  }
-
-  for (unsigned i = 0; i < op->getNumResults(); ++i) {
-    if (i < numRows && newRow[i] >= 0)
-      stands[i] = simple.getRowResults()[newRow[i]];
-    else if (i >= numRows && newSum[i - numRows] >= 0)
-      stands[i] = simple.getSumResults()[newSum[i - numRows]];
+    stands[i] =
+        findOperand(op, op.getYield().getRows()[next], result.getType());
     if (stands[i])
-      rewriter.replaceAllUsesWith(op->getResult(i), stands[i]);
+      computed.reset(next);
+    ++next;
+  }
+  yieldOnly(rewriter, op, computed);
+
+  RowRewrite rewrite(op.getDomain());
+  next = 0;
+  for (OpResult result : op->getResults()) {
+    unsigned i = result.getResultNumber(), rows = op.getRowResults().size();
+    if (!keep[i] || stands[i])
+      continue;
+    Value yielded = op.getYield()->getOperand(next++);
+    if (i < rows)
+      rewrite.addRowResult(yielded, result);
+    else
+      rewrite.addSumOf(op, i - rows, yielded);
+  }
+  SmallVector<BlockArgument> used;
+  for (BlockArgument argument : op.getBodyBlock()->getArguments())
+    if (!argument.use_empty())
+      used.push_back(argument);
+  rewrite.addOperandsOf(op, used);
+  RowwiseOp simple = rewrite.build(rewriter, op.getLoc(), op.getBodyBlock());
+  if (simple)
+    copyAttributes(op, simple);
+  for (OpResult result : op->getResults()) {
+    Value &stand = stands[result.getResultNumber()];
+    if (stand)
+      result.replaceAllUsesWith(stand);
+    else
+      stand = rewrite.standsFor(result);
   }
   rewriter.eraseOp(op);
   return stands;

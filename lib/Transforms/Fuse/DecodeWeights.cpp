@@ -26,6 +26,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mixln/IR/Sites.h"
+#include "mixln/Transforms/Fuse/CopyRows.h"
 #include "mixln/Transforms/Passes.h"
 
 #include "mlir/IR/SymbolTable.h"
@@ -98,17 +99,11 @@ struct DecodeWeights : mixln::impl::MixlnDecodeWeightsBase<DecodeWeights> {
     Location loc = parameter.getLoc();
     Value wide = LoadOp::create(builder, loc, parameter.getType(),
                                 parameter.getSymName());
-    auto type = cast<RankedTensorType>(wide.getType());
-    auto row = VectorType::get(type.getShape().back(), builder.getF32Type());
-    auto op = RowwiseOp::create(builder, loc, type.getShape().drop_back(), wide,
-                                {}, {}, {}, row, TypeRange{}, {});
-    op->getResult(0).setType(cast<RankedTensorType>(copy.getType()));
-    setSite(op, (parameter.getSymName() + ".decode").str(), -1);
-    {
-      OpBuilder body = OpBuilder::atBlockEnd(op.getBodyBlock());
-      YieldOp::create(body, loc, op.getRowArgument(0), ValueRange{});
-    }
-    StoreOp::create(builder, loc, op->getResult(0), copy.getSymName());
+    Value narrow =
+        copyRows(builder, wide, cast<RankedTensorType>(copy.getType()),
+                 wide.getDefiningOp(), "decode");
+    setSite(narrow.getDefiningOp(), (parameter.getSymName() + ".decode").str());
+    StoreOp::create(builder, loc, narrow, copy.getSymName());
   }
 
   llvm::MapVector<Operation *, VariableOp> copies;

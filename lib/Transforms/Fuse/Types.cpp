@@ -37,8 +37,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mixln/IR/Sites.h"
+#include "mixln/IR/RowResults.h"
 #include "mixln/IR/TensorType.h"
+#include "mixln/Transforms/Fuse/CopyRows.h"
 #include "mixln/Transforms/Passes.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -203,50 +204,19 @@ void EntryTypes::setTypes() {
 Value EntryTypes::storeAgain(Value value, Type element) {
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointAfterValue(value);
-  RankedTensorType type = typeOf(value);
-  ArrayRef<int64_t> domain = type.getShape().drop_back();
-  auto row = VectorType::get(type.getShape().back(), builder.getF32Type());
-  auto op = RowwiseOp::create(builder, value.getLoc(), domain, value, {}, {},
-                              {}, row, TypeRange{}, {});
-  setElementType(op->getResult(0), element);
-  Operation *maker = value.getDefiningOp();
-  if (!getSite(maker).empty())
-    setSite(op, (getSite(maker) + ".cast").str(), getLayer(maker));
-  OpBuilder body = OpBuilder::atBlockEnd(op.getBodyBlock());
-  YieldOp::create(body, value.getLoc(), op.getRowArgument(0), ValueRange{});
-  return op->getResult(0);
+  return copyRows(builder, value, typeOf(value).clone(element),
+                  value.getDefiningOp(), "cast");
 }
 
 /// Lets `op` store row results `which` a second time, as bf16.
 void EntryTypes::addRowTwins(RowwiseOp op, ArrayRef<unsigned> which) {
-  unsigned rows = op.getRowResults().size();
-  OperationState state(op.getLoc(), op->getName());
-  state.addOperands(op->getOperands());
-  SmallVector<Type> twinTypes;
-  SmallVector<Value> yielded(op.getYield().getRows());
-  for (unsigned i : which) {
-    twinTypes.push_back(typeOf(op->getResult(i)).clone(bf16));
-    yielded.push_back(yielded[i]);
-  }
-  state.addTypes(op.getRowResults().getTypes());
-  state.addTypes(twinTypes);
-  state.addTypes(op.getSumResults().getTypes());
-  state.addAttributes(llvm::to_vector(op->getDiscardableAttrs()));
-  state.propertiesAttr = op->getPropertiesAsAttribute();
-  state.addRegion()->takeBody(op.getBody());
-  builder.setInsertionPoint(op);
-  auto made = cast<RowwiseOp>(builder.create(state));
-  made.getProperties().resultSegmentSizes[0] = yielded.size();
-  made.getYield().getRowsMutable().assign(yielded);
-
-  made->removeDiscardableAttr("mixln.names");
-  for (OpResult old : op->getResults()) {
-    unsigned i = old.getResultNumber();
-    OpResult result = made->getResult(i < rows ? i : i + which.size());
-    if (!getName(old).empty())
-      setName(result, getName(old));
-    old.replaceAllUsesWith(result);
-  }
+  SmallVector<RowResult> results;
+  for (OpResult result : op.getRowResults())
+    results.push_back({result.getResultNumber(), typeOf(result), result});
+  size_t rows = results.size();
+  for (unsigned i : which)
+    results.push_back({i, typeOf(op->getResult(i)).clone(bf16), Value()});
+  RowwiseOp made = moveToRowResults(op, results);
   for (auto [i, result] : llvm::enumerate(which))
     twins[made->getResult(result)] = made->getResult(rows + i);
   op.erase();

@@ -19,7 +19,7 @@
 #include "mixln/Transforms/Merge/Join.h"
 #include "mixln/IR/Sites.h"
 #include "mixln/Transforms/Merge/EntryGraph.h"
-#include "mixln/Transforms/Merge/RowRewrite.h"
+#include "mixln/Transforms/Merge/Rows.h"
 
 #include "mlir/IR/Remarks.h"
 

@@ -1,7 +1,8 @@
 //===- SimplifyRows.cpp - Cleaning up row programs ------------------------===//
 
+#include "mixln/IR/RowRewrite.h"
 #include "mixln/IR/Sites.h"
-#include "mixln/Transforms/Merge/RowRewrite.h"
+#include "mixln/Transforms/Merge/Rows.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Dominance.h"
@@ -24,12 +25,8 @@ RowSimplifier::RowSimplifier(MLIRContext *context, bool dropStopGradient)
 static void forwardCopies(RowwiseOp op) {
   for (auto [result, yielded] :
        llvm::zip(op.getRowResults(), op.getYield().getRows())) {
-    auto argument = dyn_cast<BlockArgument>(yielded);
-    if (!argument || argument.getArgNumber() >= op.getRows().size())
-      continue;
-    Value operand = op.getRows()[argument.getArgNumber()];
-    if (operand.getType() != result.getType() ||
-        !op.getRowMap(argument.getArgNumber()).isIdentity())
+    Value operand = findOperand(op, yielded, result.getType());
+    if (!operand)
       continue;
     StringRef name = getName(cast<OpResult>(result));
     auto source = dyn_cast<OpResult>(operand);

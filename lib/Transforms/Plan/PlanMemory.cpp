@@ -63,6 +63,26 @@ private:
 };
 } // namespace
 
+llvm::DenseSet<Operation *>
+mixln::findSharedVariables(ModuleOp module, KernelGenerator &kernels) {
+  constexpr int64_t kLargestPersistentOutput = 1 << 20;
+  // What one entry writes for another must outlive a call.
+  llvm::StringSet<> loaded;
+  for (auto entry : module.getOps<EntryOp>())
+    for (auto load : entry.getBody().front().getOps<LoadOp>())
+      loaded.insert(load.getVariable());
+  llvm::DenseSet<Operation *> found;
+  for (auto variable : module.getOps<VariableOp>()) {
+    auto type = cast<RankedTensorType>(variable.getType());
+    bool isLargeOutput = variable.getRole() == Role::Output &&
+                         !loaded.contains(variable.getSymName()) &&
+                         kernels.getBytes(type) > kLargestPersistentOutput;
+    if (isLargeOutput || variable.getRole() == Role::Cache)
+      found.insert(variable);
+  }
+  return found;
+}
+
 void MemoryPlanner::placeVariables() {
   SmallVector<VariableOp> large;
   int64_t end = 0;
@@ -71,21 +91,12 @@ void MemoryPlanner::placeVariables() {
     end += alignArena(
         kernels.getBytes(cast<RankedTensorType>(variable.getType())));
   };
-  // What one entry writes for another must outlive a call.
-  llvm::StringSet<> loaded;
-  for (auto entry : module.getOps<EntryOp>())
-    for (auto load : entry.getBody().front().getOps<LoadOp>())
-      loaded.insert(load.getVariable());
-  for (auto variable : module.getOps<VariableOp>()) {
-    auto type = cast<RankedTensorType>(variable.getType());
-    bool isLargeOutput = variable.getRole() == Role::Output &&
-                         !loaded.contains(variable.getSymName()) &&
-                         kernels.getBytes(type) > kLargestPersistentOutput;
-    if (isLargeOutput || variable.getRole() == Role::Cache)
+  llvm::DenseSet<Operation *> behind = findSharedVariables(module, kernels);
+  for (auto variable : module.getOps<VariableOp>())
+    if (behind.contains(variable))
       large.push_back(variable);
     else
       place(variable);
-  }
   shared = end;
   llvm::for_each(large, place);
   arenaBytes = end;

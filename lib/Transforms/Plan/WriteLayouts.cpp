@@ -23,7 +23,8 @@
 
 #include "mixln/Transforms/Plan/WriteLayouts.h"
 
-#include "mixln/IR/Sites.h"
+#include "mixln/IR/RowResults.h"
+#include "mixln/IR/TensorType.h"
 
 using namespace mlir;
 using namespace mixln;
@@ -34,49 +35,18 @@ static constexpr int64_t kMostBetween = 16;
 /// Replaces `op` by a program that has a row result for each of `packs` too,
 /// and none that is not read.
 static void addLayouts(RowwiseOp op, ArrayRef<PackOp> packs) {
-  SmallVector<Value> yielded;
-  SmallVector<Type> types;
-  SmallVector<Value> replaced;
-  YieldOp yield = op.getYield();
-  for (auto [value, result] :
-       llvm::zip_equal(yield.getRows(), op.getRowResults())) {
+  SmallVector<RowResult> results;
+  for (OpResult result : op.getRowResults()) {
     bool isRead = llvm::any_of(result.getUsers(), [&](Operation *user) {
       return !llvm::is_contained(packs, user);
     });
-    if (!isRead)
-      continue;
-    yielded.push_back(value);
-    types.push_back(result.getType());
-    replaced.push_back(result);
+    if (isRead)
+      results.push_back({result.getResultNumber(), typeOf(result), result});
   }
-  for (PackOp pack : packs) {
-    unsigned result = cast<OpResult>(pack.getValue()).getResultNumber();
-    yielded.push_back(yield.getRows()[result]);
-    types.push_back(pack.getResult().getType());
-    replaced.push_back(pack.getResult());
-  }
-  size_t rows = yielded.size();
-  llvm::append_range(types, op.getSumResults().getTypes());
-  llvm::append_range(replaced, op.getSumResults());
-
-  OperationState state(op.getLoc(), op->getName());
-  state.addOperands(op->getOperands());
-  state.addTypes(types);
-  state.addAttributes(llvm::to_vector(op->getDiscardableAttrs()));
-  state.propertiesAttr = op->getPropertiesAsAttribute();
-  state.addRegion()->takeBody(op.getBody());
-  OpBuilder builder(op);
-  auto made = cast<RowwiseOp>(builder.create(state));
-  made.getProperties().resultSegmentSizes[0] = static_cast<int32_t>(rows);
-  made.getYield().getRowsMutable().assign(yielded);
-
-  made->removeDiscardableAttr("mixln.names");
-  for (auto [old, result] : llvm::zip_equal(replaced, made->getResults())) {
-    if (old.getDefiningOp() == op)
-      if (StringRef name = getName(cast<OpResult>(old)); !name.empty())
-        setName(result, name);
-    old.replaceAllUsesWith(result);
-  }
+  for (PackOp pack : packs)
+    results.push_back({cast<OpResult>(pack.getValue()).getResultNumber(),
+                       typeOf(pack.getResult()), pack.getResult()});
+  moveToRowResults(op, results);
   for (PackOp pack : packs)
     pack.erase();
   op.erase();

@@ -81,14 +81,12 @@ void Recomputation::addNodes(EntryOp entry) {
       stored.insert(store.getVariable());
   }
   // A variable that the entry only writes has its bytes from then on.
+  auto shared = findSharedVariables(module, kernels);
   for (auto variable : module.getOps<VariableOp>()) {
     int64_t bytes = alignArena(
         kernels.getBytes(cast<RankedTensorType>(variable.getType())));
-    bool isShared = variable.getRole() == Role::Cache ||
-                    (variable.getRole() == Role::Output &&
-                     bytes > kLargestPersistentOutput);
     if (loaded.contains(variable.getSymName()) ||
-        (!isShared && !stored.contains(variable.getSymName())))
+        (!shared.contains(variable) && !stored.contains(variable.getSymName())))
       variableBytes += bytes;
   }
 

@@ -211,16 +211,13 @@ static bool rematerializeEntry(EntryOp entry, KernelGenerator &kernels,
 
 /// Whether training does not call `entry`: it writes what shares its bytes
 /// with what other entries hold.
-static bool isBesideStep(EntryOp entry, KernelGenerator &kernels) {
+static bool isBesideStep(EntryOp entry,
+                         const llvm::DenseSet<Operation *> &shared) {
   auto module = entry->getParentOfType<ModuleOp>();
   return llvm::any_of(
       entry.getBody().front().getOps<StoreOp>(), [&](StoreOp store) {
-        auto variable =
-            module.lookupSymbol<VariableOp>(store.getVariableAttr().getAttr());
-        return variable.getRole() == Role::Cache ||
-               (variable.getRole() == Role::Output &&
-                kernels.getBytes(cast<RankedTensorType>(variable.getType())) >
-                    kLargestPersistentOutput);
+        return shared.contains(
+            module.lookupSymbol(store.getVariableAttr().getAttr()));
       });
 }
 
@@ -236,8 +233,9 @@ FailureOr<int64_t> mixln::rematerialize(ModuleOp module,
                                         const RematerializeOptions &options) {
   auto run = [&](ModuleOp on, int64_t target, bool hasLimit) {
     bool isWithin = true;
+    auto shared = findSharedVariables(on, kernels);
     for (auto entry : on.getOps<EntryOp>()) {
-      bool isBeside = isBesideStep(entry, kernels);
+      bool isBeside = isBesideStep(entry, shared);
       bool fits =
           rematerializeEntry(entry, kernels, target, hasLimit && !isBeside,
                              options.checkpoints && !isBeside);

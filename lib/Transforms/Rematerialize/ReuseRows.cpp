@@ -17,7 +17,6 @@
 
 #include "mixln/IR/TensorType.h"
 #include "mixln/Transforms/Merge/EntryGraph.h"
-#include "mixln/Transforms/Merge/RowRewrite.h"
 #include "mixln/Transforms/Passes.h"
 #include "mixln/Transforms/Rematerialize/RowParts.h"
 

@@ -8,7 +8,7 @@
 
 #include "mixln/Transforms/Rematerialize/RowParts.h"
 
-#include "mixln/Transforms/Merge/RowRewrite.h"
+#include "mixln/IR/RowRewrite.h"
 
 #include "llvm/ADT/SetVector.h"
 

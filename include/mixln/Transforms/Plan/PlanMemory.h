@@ -25,9 +25,11 @@
 
 namespace mixln {
 
-/// Outputs larger than this lie in the bytes that entries share: they are
-/// valid until the next call.
-constexpr int64_t kLargestPersistentOutput = 1 << 20;
+/// The variables that lie in the bytes that entries share: caches of a
+/// generation, and outputs of more than a MiB that no entry reads. They are
+/// valid until the next call of another entry.
+llvm::DenseSet<mlir::Operation *> findSharedVariables(mlir::ModuleOp module,
+                                                      KernelGenerator &kernels);
 
 /// Plans the memory of every entry of `module`.
 llvm::LogicalResult planMemory(mlir::ModuleOp module, KernelGenerator &kernels);

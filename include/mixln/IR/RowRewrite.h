@@ -1,17 +1,15 @@
 //===- RowRewrite.h - Building a row program from others --------*- C++ -*-===//
 //
-// Joining and simplifying both make a new row program out of the bodies of old
-// ones. This collects its operands and results, giving equal ones one place,
-// and builds it.
+// Joining, simplifying and differentiating make a new row program out of the
+// bodies of old ones. This collects its operands and results, giving equal ones
+// one place, and builds it.
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef MIXLN_TRANSFORMS_MERGE_ROWREWRITE_H
-#define MIXLN_TRANSFORMS_MERGE_ROWREWRITE_H
+#ifndef MIXLN_IR_ROWREWRITE_H
+#define MIXLN_IR_ROWREWRITE_H
 
 #include "mixln/IR/Mixln.h"
-
-#include "mlir/Rewrite/FrozenRewritePatternSet.h"
 
 namespace mixln {
 
@@ -34,13 +32,15 @@ public:
   /// `arguments` lists, in its order.
   void addOperandsOf(RowwiseOp op,
                      llvm::ArrayRef<mlir::BlockArgument> arguments);
-  /// Sum `i` of `op`.
-  void addSumOf(RowwiseOp op, unsigned i);
+  /// Sum `i` of `op`, where that is not what its body yields now, of `yielded`.
+  void addSumOf(RowwiseOp op, unsigned i, mlir::Value yielded = {});
 
   /// Builds the program with the bodies one after the other (they are moved)
   /// and replaces the old results. Without results there is no program: null.
   RowwiseOp build(mlir::OpBuilder &builder, mlir::Location loc,
                   llvm::ArrayRef<mlir::Block *> bodies);
+  /// The built result that replaced `old`; null for one that was not added.
+  mlir::Value standsFor(mlir::OpResult old) const;
 
 private:
   struct Row {
@@ -69,32 +69,16 @@ private:
   mlir::SmallVector<std::pair<double, mlir::BlockArgument>> values;
   mlir::SmallVector<RowResult> rowResults;
   mlir::SmallVector<Sum> sums;
+  RowwiseOp made;
 };
+
+/// The operand of `op` that a yielded row is, unchanged and as `type`, or null.
+mlir::Value findOperand(RowwiseOp op, mlir::Value yielded, mlir::Type type);
 
 /// Gives `to` the discardable attributes of `from`, but not the names of
 /// results, which `build` carries over one by one.
 void copyAttributes(mlir::Operation *from, mlir::Operation *to);
 
-/// The program that does what `a` and then `b` do; it stands where `b` stood.
-/// `b` may read row results of `a` through the identity map only.
-RowwiseOp joinRows(mlir::OpBuilder &builder, RowwiseOp a, RowwiseOp b);
-
-/// Cleans row programs up: folds and common subexpressions in the body, equal
-/// results and operands once, unused ones gone, operands in the order in which
-/// the body first uses them, so that equal layers have equal bodies.
-class RowSimplifier {
-public:
-  /// With `dropStopGradient`, `mixln.stop_gradient` is the identity: nothing
-  /// is differentiated any more.
-  RowSimplifier(mlir::MLIRContext *context, bool dropStopGradient);
-  /// The simplified program; null where nothing was left of it.
-  RowwiseOp simplify(RowwiseOp op);
-
-private:
-  mlir::FrozenRewritePatternSet patterns;
-  bool dropStopGradient;
-};
-
 } // namespace mixln
 
-#endif // MIXLN_TRANSFORMS_MERGE_ROWREWRITE_H
+#endif // MIXLN_IR_ROWREWRITE_H

@@ -1,6 +1,6 @@
 //===- RowRewrite.cpp - Building a row program from others ----------------===//
 
-#include "mixln/Transforms/Merge/RowRewrite.h"
+#include "mixln/IR/RowRewrite.h"
 #include "mixln/IR/Sites.h"
 
 using namespace mlir;
@@ -55,12 +55,12 @@ void RowRewrite::addOperandsOf(RowwiseOp op,
   }
 }
 
-void RowRewrite::addSumOf(RowwiseOp op, unsigned i) {
+void RowRewrite::addSumOf(RowwiseOp op, unsigned i, Value yielded) {
   Value into;
   for (auto [sum, init] : llvm::zip(op.getIntoSums(), op.getInto()))
     if (sum == i)
       into = init;
-  addSum(op.getYield().getSums()[i], op.getSumMap(i), into,
+  addSum(yielded ? yielded : op.getYield().getSums()[i], op.getSumMap(i), into,
          cast<OpResult>(op.getSumResults()[i]));
 }
 
@@ -154,73 +154,31 @@ RowwiseOp RowRewrite::build(OpBuilder &builder, Location loc,
     take(op->getResult(i), result.old);
   for (auto [i, sum] : llvm::enumerate(sums))
     take(op->getResult(rowResults.size() + i), sum.old);
-  return op;
+  return made = op;
+}
+
+Value RowRewrite::standsFor(OpResult old) const {
+  for (auto [i, result] : llvm::enumerate(rowResults))
+    if (llvm::is_contained(result.old, old))
+      return RowwiseOp(made)->getResult(i);
+  for (auto [i, sum] : llvm::enumerate(sums))
+    if (llvm::is_contained(sum.old, old))
+      return RowwiseOp(made)->getResult(rowResults.size() + i);
+  return {};
+}
+
+Value mixln::findOperand(RowwiseOp op, Value yielded, Type type) {
+  auto argument = dyn_cast<BlockArgument>(yielded);
+  if (!argument || argument.getArgNumber() >= op.getRows().size())
+    return {};
+  unsigned i = argument.getArgNumber();
+  Value operand = op.getRows()[i];
+  bool isSame = operand.getType() == type && op.getRowMap(i).isIdentity();
+  return isSame ? operand : Value();
 }
 
 void mixln::copyAttributes(Operation *from, Operation *to) {
   for (NamedAttribute attribute : from->getDiscardableAttrs())
     if (attribute.getName() != "mixln.names")
       to->setDiscardableAttr(attribute.getName(), attribute.getValue());
-}
-
-/// The parts of `a` and `b`, each once, joined by '+'.
-static std::string joinedSite(StringRef a, StringRef b) {
-  SmallVector<StringRef> parts, more;
-  a.split(parts, '+', -1, /*KeepEmpty=*/false);
-  b.split(more, '+', -1, /*KeepEmpty=*/false);
-  for (StringRef part : more)
-    if (!llvm::is_contained(parts, part))
-      parts.push_back(part);
-  return llvm::join(parts, "+");
-}
-
-RowwiseOp mixln::joinRows(OpBuilder &builder, RowwiseOp a, RowwiseOp b) {
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPoint(b);
-  SmallVector<int64_t> domain(a.getDomain());
-  RowRewrite rewrite(domain);
-  rewrite.addOperandsOf(a, a.getBodyBlock()->getArguments());
-
-  SmallVector<BlockArgument> arguments;
-  for (BlockArgument argument : b.getBodyBlock()->getArguments()) {
-    unsigned i = argument.getArgNumber();
-    if (i < b.getRows().size() && b.getRows()[i].getDefiningOp() == a) {
-      unsigned result = cast<OpResult>(b.getRows()[i]).getResultNumber();
-      argument.replaceAllUsesWith(a.getYield().getRows()[result]);
-    } else {
-      arguments.push_back(argument);
-    }
-  }
-  rewrite.addOperandsOf(b, arguments);
-
-  auto usedOutside = [&](Value result) {
-    return llvm::any_of(result.getUsers(),
-                        [&](Operation *user) { return user != b; });
-  };
-  for (auto [result, yielded] :
-       llvm::zip(a.getRowResults(), a.getYield().getRows()))
-    if (usedOutside(result))
-      rewrite.addRowResult(yielded, cast<OpResult>(result));
-  for (auto [result, yielded] :
-       llvm::zip(b.getRowResults(), b.getYield().getRows()))
-    rewrite.addRowResult(yielded, cast<OpResult>(result));
-  for (unsigned i = 0; i < a.getSumResults().size(); ++i)
-    rewrite.addSumOf(a, i);
-  for (unsigned i = 0; i < b.getSumResults().size(); ++i)
-    rewrite.addSumOf(b, i);
-
-  auto loc = FusedLoc::get(builder.getContext(), {a.getLoc(), b.getLoc()});
-  RowwiseOp joined =
-      rewrite.build(builder, loc, {a.getBodyBlock(), b.getBodyBlock()});
-  if (joined) {
-    copyAttributes(a, joined);
-    copyAttributes(b, joined);
-    std::string site = joinedSite(getSite(a), getSite(b));
-    int64_t layer = getLayer(b) >= 0 ? getLayer(b) : getLayer(a);
-    if (!site.empty() || layer >= 0)
-      setSite(joined, site, layer);
-  }
-  b.erase();
-  a.erase();
-  return joined;
 }
