@@ -134,8 +134,8 @@ LogicalResult Importer::importLayer(int64_t layer) {
     return failure();
   }
 
-  bool outputNorm =
-      hasBranchNorm(rule->attention) || hasPostNorm(rule->attention);
+  const SubLayerSpec &attention = rule->attention;
+  bool outputNorm = hasBranchNorm(attention) || hasPostNorm(attention);
   PlacementAttr placements[2];
   for (bool isMlp : {false, true}) {
     const SubLayerSpec &sub = isMlp ? rule->mlp : rule->attention;
@@ -143,6 +143,9 @@ LogicalResult Importer::importLayer(int64_t layer) {
                 SubLayerSites{isMlp, outputNorm,
                               hasBranchNorm(sub) && hasPostNorm(sub)},
                 ofLayer};
+    // What stands in the attention's formulas is out of the naming rule's
+    // sight.
+    place.namesInput = isMlp && outputNorm && !attention.br && !attention.post;
     place.constants["s"] = isMlp ? 1 : 0;
     placements[isMlp] = importPlace(place);
     if (!placements[isMlp])
@@ -248,7 +251,10 @@ PlacementAttr Importer::importPlace(const Place &place) {
         std::pair("post", &sub.post), std::pair("x_norm", &sub.xNorm)}) {
     if (!*use)
       continue;
-    NormSiteAttr site = normSite(**use, place, config.hiddenSize);
+    NormUse named = **use;
+    if (place.namesInput && use == &sub.in && named.name.empty())
+      named.name = inLayer(normSiteName("in", place.sites)).str();
+    NormSiteAttr site = normSite(named, place, config.hiddenSize);
     if (!site)
       return {};
     keys.append(key, site);

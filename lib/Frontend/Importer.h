@@ -1,5 +1,4 @@
-//===- Importer.h - Builds mixln.model ---------------------------*- C++
-//-*-===//
+//===- Importer.h - Builds mixln.model --------------------------*- C++ -*-===//
 
 #ifndef MIXLN_LIB_FRONTEND_IMPORTER_H
 #define MIXLN_LIB_FRONTEND_IMPORTER_H
@@ -27,6 +26,8 @@ private:
     int64_t layer;
     SubLayerSites sites;
     Constants constants; ///< of its formulas, i and s included
+    /// The norm `in` says its name.
+    bool namesInput = false;
   };
 
   // Import.cpp

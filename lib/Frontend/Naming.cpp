@@ -11,6 +11,11 @@ std::string mixln::layerName(StringRef name) {
   return (kLayerPrefix + name).str();
 }
 
+StringRef mixln::inLayer(StringRef name) {
+  name.consume_front(kLayerPrefix);
+  return name;
+}
+
 std::string mixln::subLayerName(bool isMlp, StringRef name) {
   return layerName((isMlp ? "mlp_" : "self_attn_") + name.str());
 }

@@ -33,6 +33,8 @@ std::string innerSiteName(llvm::StringRef site);
 std::string subLayerName(bool isMlp, llvm::StringRef name);
 /// `model.layers.{i}.NAME`.
 std::string layerName(llvm::StringRef name);
+/// NAME of such a name.
+llvm::StringRef inLayer(llvm::StringRef name);
 /// `name` with the layer's number in the place of "{i}".
 std::string atLayer(llvm::StringRef name, int64_t layer);
 

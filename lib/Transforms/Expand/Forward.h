@@ -1,5 +1,4 @@
-//===- Forward.h - The forward pass of a model, once an entry ----*- C++
-//-*-===//
+//===- Forward.h - The forward pass of a model, once an entry ---*- C++ -*-===//
 
 #ifndef MIXLN_LIB_TRANSFORMS_EXPAND_FORWARD_H
 #define MIXLN_LIB_TRANSFORMS_EXPAND_FORWARD_H

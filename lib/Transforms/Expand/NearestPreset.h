@@ -1,5 +1,4 @@
-//===- NearestPreset.h - Which preset a model is closest to ------*- C++
-//-*-===//
+//===- NearestPreset.h - Which preset a model is closest to -----*- C++ -*-===//
 
 #ifndef MIXLN_LIB_TRANSFORMS_EXPAND_NEARESTPRESET_H
 #define MIXLN_LIB_TRANSFORMS_EXPAND_NEARESTPRESET_H

@@ -50,16 +50,8 @@ static FailureOr<PlacementOp> formulasOf(const SubLayer &subLayer) {
   return op;
 }
 
-/// Whether a parameter of `op` is the norm site `site` of these sites.
-static bool hasSite(PlacementOp op, StringRef site, SubLayerSites sites) {
-  std::string prefix = normSiteName(site, sites) + ".";
-  return llvm::any_of(op.getParams(), [&](NamedAttribute param) {
-    return param.getName().getValue().starts_with(prefix);
-  });
-}
-
-SubLayerSites mixln::sitesOf(ModelOp model, PlacementAttr attention,
-                             PlacementAttr own, bool isMlp) {
+SubLayerSites mixln::sitesOf(PlacementAttr attention, PlacementAttr own,
+                             bool isMlp) {
   auto has = [&](PlacementAttr placement, StringRef key) {
     return placement.get(key) != Attribute();
   };
@@ -67,9 +59,6 @@ SubLayerSites mixln::sitesOf(ModelOp model, PlacementAttr attention,
   sites.isMlp = isMlp;
   sites.attentionHasOutputNorm = has(attention, "br") || has(attention, "post");
   sites.hasBranchAndPost = has(own, "br") && has(own, "post");
-  if (auto symbol = attention.getAs<FlatSymbolRefAttr>("formulas"))
-    if (PlacementOp op = lookupPlacement(model, symbol.getValue()))
-      sites.attentionHasOutputNorm |= hasSite(op, "br", SubLayerSites());
   return sites;
 }
 

@@ -1,5 +1,4 @@
-//===- PlacementRule.h - What a placement means ------------------*- C++
-//-*-===//
+//===- PlacementRule.h - What a placement means -----------------*- C++ -*-===//
 
 #ifndef MIXLN_LIB_TRANSFORMS_EXPAND_PLACEMENTRULE_H
 #define MIXLN_LIB_TRANSFORMS_EXPAND_PLACEMENTRULE_H
@@ -17,9 +16,9 @@ struct SubLayer {
   SubLayerSites sites;
 };
 
-/// The sites that name the parameters of a block's two sub-layers.
-SubLayerSites sitesOf(ModelOp model, PlacementAttr attention, PlacementAttr own,
-                      bool isMlp);
+/// The sites that name the parameters of a block's two sub-layers; of keys
+/// alone: norms in formulas say their names.
+SubLayerSites sitesOf(PlacementAttr attention, PlacementAttr own, bool isMlp);
 
 /// Fills `wiring` with what the branch reads: c * in(read).
 mlir::LogicalResult buildRead(const SubLayer &subLayer, Wiring &wiring);

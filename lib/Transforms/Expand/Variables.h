@@ -1,5 +1,4 @@
-//===- Variables.h - Declares the variables of a model -----------*- C++
-//-*-===//
+//===- Variables.h - Declares the variables of a model ----------*- C++ -*-===//
 
 #ifndef MIXLN_LIB_TRANSFORMS_EXPAND_VARIABLES_H
 #define MIXLN_LIB_TRANSFORMS_EXPAND_VARIABLES_H

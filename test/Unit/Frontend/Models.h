@@ -1,5 +1,4 @@
-//===- Models.h - Models for the tests of the front --------------*- C++
-//-*-===//
+//===- Models.h - Models for the tests of the front -------------*- C++ -*-===//
 
 #ifndef MIXLN_TEST_UNIT_FRONTEND_MODELS_H
 #define MIXLN_TEST_UNIT_FRONTEND_MODELS_H

@@ -231,3 +231,19 @@ TEST(Parameters, ThoseOfFormulas) {
   EXPECT_FALSE(*beta.getDecay());
   EXPECT_EQ(parameters["model.all"].getParameterClass()->str(), "gate");
 }
+
+/// The MLP's input norm gives its name up to the attention's output norm also
+/// where that is a formula's and has no parameters.
+TEST(Parameters, InputNormsBehindANormWithoutParameters) {
+  MLIRContext context;
+  auto module = importFile(context, config(), R"json({
+    "kinds": {"plain": {"y": "x / sqrt(mean(x*x) + eps)"}},
+    "layers": [{"attention": {"in": "norm", "combine": {"x": "x + plain(F)"}},
+                "mlp": {"in": "norm"}}]})json");
+  ASSERT_TRUE(module && expand(*module));
+  auto parameters = parametersOf(*module);
+  EXPECT_TRUE(
+      parameters.contains("model.layers.0.pre_feedforward_layernorm.weight"));
+  EXPECT_FALSE(
+      parameters.contains("model.layers.0.post_attention_layernorm.weight"));
+}
