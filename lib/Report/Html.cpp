@@ -2,6 +2,7 @@
 
 #include "Html.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/ConvertUTF.h"
 #include "llvm/Support/JSON.h"
 
@@ -79,18 +80,24 @@ std::string mixln::report::fixed(double value, int decimals) {
 }
 
 std::string Table::html() const {
+  std::vector<size_t> shown;
+  for (size_t i = 0; i < columns.size(); ++i)
+    if (!columns[i].optional || llvm::any_of(rows, [&](const auto &row) {
+          return i < row.size() && !row[i].empty();
+        }))
+      shown.push_back(i);
   auto cell = [&](const char *tag, size_t i, const std::string &text) {
     std::string element = tag;
     return "<" + element + (columns[i].numeric ? " class=\"n\"" : "") + ">" +
            escape(text) + "</" + element + ">";
   };
   std::string out = "<div class=\"scroll\"><table>\n<thead><tr>";
-  for (size_t i = 0; i < columns.size(); ++i)
+  for (size_t i : shown)
     out += cell("th", i, columns[i].title);
   out += "</tr></thead>\n<tbody>\n";
   for (const auto &row : rows) {
     out += "<tr>";
-    for (size_t i = 0; i < columns.size(); ++i)
+    for (size_t i : shown)
       out += cell("td", i, i < row.size() ? row[i] : "");
     out += "</tr>\n";
   }

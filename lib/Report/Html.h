@@ -28,6 +28,8 @@ public:
   struct Column {
     std::string title;
     bool numeric = false;
+    /// Left out where every row's cell is empty.
+    bool optional = false;
   };
   explicit Table(std::vector<Column> columns) : columns(std::move(columns)) {}
   void add(std::vector<std::string> cells) { rows.push_back(std::move(cells)); }

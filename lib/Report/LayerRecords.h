@@ -1,4 +1,4 @@
-//===- LayerRecords.h - Measurements by layer, whoever wrote them -*- C++ -*-=//
+//===- LayerRecords.h - Measurements by layer -------------------*- C++ -*-===//
 //
 // A record is an object. Arrays of numbers are one value a layer (or, with one
 // more, one a place between layers); nested objects give dotted names; a list

@@ -166,7 +166,7 @@ static void addDifferenceTable(PageBuilder &page,
                {"mean difference", true},
                {"95 % interval (t)", true},
                {"95 % interval (bootstrap)", true},
-               {"note"}});
+               {"note", /*numeric=*/false, /*optional=*/true}});
   std::vector<Interval> items;
   for (const Difference &one : all) {
     std::string rates = (one.atBest ? "each at its best: " + number(one.lr) +

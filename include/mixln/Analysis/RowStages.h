@@ -1,5 +1,4 @@
-//===- RowStages.h - Where a row program splits at its reductions -*- C++
-//-*-===//
+//===- RowStages.h - How a row program splits at reductions -----*- C++ -*-===//
 //
 // A reduction must have seen the whole row before its number can be used, so a
 // row program runs in stages: stage k reads the row once, and computes what

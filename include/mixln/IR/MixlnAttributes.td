@@ -145,6 +145,8 @@ def Mixln_PackedAttr : Mixln_Attr<"Packed", "packed"> {
     The values are those of the plain tensor; only the layout in memory
     differs. `transposed` says that the matmul reads it with transpose_rhs.
     Panels of bf16 hold pairs along the product's inner dimension.
+
+    Example: `tensor<16x32xf32, #mixln.packed<transposed>>`
   }];
   let parameters = (ins "bool":$transposed);
   let hasCustomAssemblyFormat = 1;
@@ -157,6 +159,8 @@ def Mixln_PairedAttr : Mixln_Attr<"Paired", "paired"> {
     [ceil(R/2)][d][2], each element beside the one below it, zeros below the
     last row. A matmul with transpose_lhs reads its left side so, and may its
     right one.
+
+    Example: `tensor<8x32xbf16, #mixln.paired>`
   }];
 }
 

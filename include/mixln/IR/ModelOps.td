@@ -148,6 +148,10 @@ def Mixln_PlacementOp : Mixln_Op<"placement", [
 def Mixln_BlockOp : Mixln_Op<"block", [Symbol, HasParent<"ModelOp">]> {
   let summary = "one transformer layer: attention and MLP with their placements";
   let description = [{
+    Two residual sub-layers on the model's streams, attention first; what each
+    computes is said at `#mixln.placement`. The first block is layer 0, with the
+    parameters "model.layers.0.*". `expand` replaces it.
+
     Example:
     ```mlir
     mixln.model @llama streams ["x"] config {
@@ -305,6 +309,9 @@ def Mixln_StoreOp : Mixln_Op<"store", [
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "gives a variable a new value";
   let description = [{
+    Replaces the whole tensor. Later loads of the variable, in this call or in a
+    later one of any entry, read `value`; earlier loads keep what they read.
+
     Example:
     ```mlir
     mixln.variable @a : tensor<4xf32> output

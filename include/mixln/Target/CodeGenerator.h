@@ -1,5 +1,4 @@
-//===- CodeGenerator.h - LLVM's code generators ------------------*- C++
-//-*-===//
+//===- CodeGenerator.h - LLVM's code generators -----------------*- C++ -*-===//
 //
 // What every target does with its LLVM IR: a machine, the default pipeline, a
 // file in memory.

@@ -1,4 +1,4 @@
-//===- Measurements.h - Measurements of gradients and parameters -*- C++ -*-==//
+//===- Measurements.h - Measurements of gradients and parameters *- C++ -*-===//
 
 #ifndef MIXLN_TRANSFORMS_DIFFERENTIATE_MEASUREMENTS_H
 #define MIXLN_TRANSFORMS_DIFFERENTIATE_MEASUREMENTS_H
