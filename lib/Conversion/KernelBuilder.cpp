@@ -142,8 +142,9 @@ void KernelBuilder::storeVector(Value value, Value ptr, Value mask,
   else
     LLVM::StoreOp::create(*this, value, ptr, alignment);
 }
-void KernelBuilder::prefetch(Value ptr) {
-  LLVM::Prefetch::create(*this, ptr, /*rw=*/0u, /*hint=*/3u, /*cache=*/1u);
+void KernelBuilder::prefetch(Value ptr, CacheLevel into) {
+  unsigned hint = into == CacheLevel::L1 ? 3 : 2;
+  LLVM::Prefetch::create(*this, ptr, /*rw=*/0u, hint, /*cache=*/1u);
 }
 
 //===----------------------------------------------------------------------===//

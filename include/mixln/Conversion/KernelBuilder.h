@@ -33,6 +33,8 @@ inline int64_t elementBytes(Element element) {
   return element == Element::F32 ? 4 : 2;
 }
 
+enum class CacheLevel { L1, L2 };
+
 class KernelBuilder : public mlir::ImplicitLocOpBuilder {
 public:
   using Value = mlir::Value;
@@ -81,8 +83,7 @@ public:
   Value loadVector(Value ptr, Value mask = {}, Element from = Element::F32);
   void storeVector(Value value, Value ptr, Value mask = {},
                    Element to = Element::F32);
-  /// Into the first-level cache.
-  void prefetch(Value ptr);
+  void prefetch(Value ptr, CacheLevel into = CacheLevel::L1);
 
   // Vectors.
   Value zeroVector();

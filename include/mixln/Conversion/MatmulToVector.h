@@ -82,7 +82,7 @@ struct MatmulExtents {
 struct MatmulLaunch {
   int64_t tasks = 1;
   llvm::SmallVector<int64_t> sizes;
-  /// Per worker, for sums of bf16 results that are formed in parts.
+  /// Per worker, for copies of sides and for sums that are formed in parts.
   int64_t scratchBytes = 0;
 };
 MatmulLaunch matmulLaunch(const TargetInfo &target, const MatmulSpec &spec,
@@ -129,21 +129,23 @@ int64_t tileRows(const TargetInfo &target);
 
 /// What a block or a micro kernel does with its sums.
 enum MatmulFlags : int64_t {
-  /// Adds to C, for a bf16 result to the f32 sums in scratch.
+  /// Adds to C; where sums wait in scratch, to those.
   kAdd = 1,
-  /// Leaves the sums of a bf16 result in scratch.
+  /// Leaves the sums in scratch.
   kKeep = 2,
   /// The last word of a row of A is half there.
   kHalfWord = 4,
+  /// Adds what waited in scratch and is whole now to C.
+  kAddWhole = 8,
 };
 
 /// Private functions that other kernels build on.
 ///
 /// (A, lda, B, ldb, C, ldc, firstRow, lastRow, firstPanel, lastPanel, N, depth,
 /// flags, partial) computes those rows and panels of one product. `depth`
-/// counts words of K. `partial` holds the sums of bf16 results that are not yet
-/// whole, rows from `firstRow` on: of one panel, or with `gather` of all,
-/// beside the copies.
+/// counts words of K. `partial` holds the sums that are not yet whole, rows
+/// from `firstRow` on: of bf16 results those of one panel, with `gather` of any
+/// results those of all panels, beside the copies.
 struct BlockSpec {
   bool transposeLhs = false;
   bool rhsPacked = true;
@@ -152,6 +154,10 @@ struct BlockSpec {
   /// Sides are copied in `partial` first, but for a packed B of f32. Attention
   /// has no scratch for that.
   bool gather = false;
+  /// Whether sums wait in `partial` until they are whole. Those of f32 could be
+  /// added to C part by part, which a block that gathers would read from far
+  /// away: its parts are short.
+  bool keepsSums() const { return gather || result == Element::BF16; }
 };
 mlir::LLVM::LLVMFuncOp blockFunction(KernelBuilder &b, const BlockSpec &spec);
 /// (B, ldb, packed, N, K, firstPanel, lastPanel) packs those panels.
@@ -190,7 +196,8 @@ struct MicroKernelSpec {
   /// Steps of k that both operands are prefetched ahead (a packed B is not:
   /// the hardware does it); 0 = none.
   int64_t prefetchSteps = 0;
-  /// Elements from a row of `partial` to the next.
+  /// Elements from a row of `partial` to the next; 0: sums of f32 that are
+  /// added to C.
   int64_t partialStride = 0;
   std::string name() const;
 };

@@ -6,7 +6,8 @@
 //       gathering: copy B's panel
 //       for rows of a tile: micro kernel
 //
-// Whether sides are copied changes where a tile finds them, and nothing else.
+// Whether sides are copied changes where a tile finds them and where sums wait,
+// and nothing else.
 //
 //===----------------------------------------------------------------------===//
 
@@ -64,6 +65,7 @@ private:
   Value rhsPanel(const Part &part, Value column, Value columns);
   void panel(const Part &part, Value panel, Value steps);
   void tiles(const Part &part, Value panel, Value rhs, Value steps);
+  void fetchAhead(Value rhs, Value steps, Value row);
 
   Value flag(MatmulFlags bit) { return b.bitAnd(flags, b.constant(bit)); }
   Value lhsAt(const Part &part, Value row) {
@@ -85,7 +87,7 @@ private:
   bool gathersRhs;
   MicroKernelSpec micro;
   /// Of a gathering block: copies of A and of a panel of B; elements of one
-  /// panel's sums, null where no sums wait.
+  /// panel's sums.
   Value lhsCopy, rhsCopy, panelSums;
 };
 
@@ -104,7 +106,7 @@ BlockEmitter::BlockEmitter(KernelBuilder &b, const BlockSpec &spec,
                  (!spec.rhsPacked || spec.product == Element::BF16)) {
   micro.rows = tile.rows;
   micro.result = spec.result;
-  micro.partialStride = width;
+  micro.partialStride = spec.keepsSums() ? width : 0;
   micro.rhsStride = spec.rhsPacked || gathersRhs ? width : 0;
   micro.maskRhs = !micro.rhsStride;
   if (spec.gather) {
@@ -119,15 +121,12 @@ BlockEmitter::BlockEmitter(KernelBuilder &b, const BlockSpec &spec,
   }
 }
 
-/// Scratch of a gathering block: a panel of B, the sums that are not yet whole
-/// of each panel, the block of A.
+/// Scratch of a gathering block: a panel of B, the sums of each panel, the
+/// block of A.
 void BlockEmitter::layOutScratch() {
   rhsCopy = partial;
   partial =
       b.offset(partial, mostWords * gather::stepsPerWord(spec.product) * width);
-  lhsCopy = partial;
-  if (spec.result != Element::BF16)
-    return;
   panelSums = b.mul(b.sub(lastRow, firstRow), width);
   lhsCopy = b.offset(partial, b.mul(b.sub(lastPanel, firstPanel), panelSums));
 }
@@ -146,9 +145,11 @@ Value BlockEmitter::partWords() {
 Value BlockEmitter::partFlags(const Part &part) {
   Value isFirst = b.equal(part.begin, b.constant(0));
   Value result = b.select(isFirst, flag(kAdd), b.constant(kAdd));
-  if (spec.result == Element::BF16)
+  if (spec.keepsSums()) {
     result =
         b.add(result, b.select(part.isLast, flag(kKeep), b.constant(kKeep)));
+    result = b.add(result, flag(kAddWhole));
+  }
   if (micro.oddDepth)
     result =
         b.add(result, b.select(part.isLast, flag(kHalfWord), b.constant(0)));
@@ -180,6 +181,22 @@ Value BlockEmitter::rhsPanel(const Part &part, Value column, Value columns) {
   return rhsCopy;
 }
 
+/// Fetches those lines of the panel behind `rhsAt` that fall to the tile at
+/// `row` (from the block's first), for L2. A panel is read once a block, from
+/// memory or from a cache that other cores fill too, and the hardware learns of
+/// it too late. A prefetch behind the end does not fault.
+void BlockEmitter::fetchAhead(Value rhsAt, Value steps, Value row) {
+  int64_t line = b.getTarget().lineBytes / elementBytes(Element::F32);
+  Value tiles = b.ceilDivide(b.sub(lastRow, firstRow), tile.rows);
+  Value lines = b.ceilDivide(b.mul(steps, width), line);
+  Value each = b.add(b.divide(lines, tiles), b.constant(1));
+  Value first = b.mul(b.divide(row, b.constant(tile.rows)), each);
+  Value next = b.offset(rhsAt, b.mul(depth, width));
+  b.loop(first, b.minimum(b.add(first, each), lines), 1, [&](Value at) {
+    b.prefetch(b.offset(next, b.mul(at, line)), CacheLevel::L2);
+  });
+}
+
 void BlockEmitter::tiles(const Part &part, Value panel, Value rhsAt,
                          Value steps) {
   Value column = b.mul(panel, width);
@@ -187,6 +204,8 @@ void BlockEmitter::tiles(const Part &part, Value panel, Value rhsAt,
   forRowTiles(
       b, firstRow, lastRow, micro, [&](LLVM::LLVMFuncOp callee, Value row) {
         Value within = b.sub(row, firstRow);
+        if (spec.gather && !gathersRhs)
+          fetchAhead(rhsAt, steps, within);
         Value lhsTile = spec.gather ? gather::rowAddress(b, spec, lhsCopy,
                                                          within, part.count)
                                     : lhsAt(part, row);

@@ -77,14 +77,14 @@ MatmulLaunch mixln::matmulLaunch(const TargetInfo &target,
   launch.tasks = rowTasks * columnTasks;
   int64_t rows = (rowTiles + rowTasks - 1) / rowTasks * tile.rows;
   for (auto [i, product] : llvm::enumerate(products)) {
-    if (spec.result(spec.reduce ? 0 : i) != Element::BF16)
-      continue;
     bool inParts = spec.reduce && products.size() > 1;
     inParts |= wordsOf(spec, product.k) > blockSteps;
-    int64_t panelsInParts =
-        gather
-            ? llvm::divideCeil(llvm::divideCeil(product.n, width), columnTasks)
-            : inParts;
+    int64_t panelsInParts = inParts;
+    if (gather)
+      panelsInParts =
+          llvm::divideCeil(llvm::divideCeil(product.n, width), columnTasks);
+    else if (spec.result(spec.reduce ? 0 : i) != Element::BF16)
+      continue;
     launch.scratchBytes =
         std::max(launch.scratchBytes, rows * width * 4 * panelsInParts);
   }
@@ -115,7 +115,7 @@ public:
   void emit(KernelBuilder::Arguments args);
 
 private:
-  void product(int64_t i, Value firstPanel, Value lastPanel, int64_t flags);
+  void product(int64_t i, Value firstPanel, Value lastPanel);
   Value extent(int64_t i, int64_t which) {
     return b.loadI64(args.sizes, 2 + 5 * i + which);
   }
@@ -131,8 +131,7 @@ private:
 
 } // namespace
 
-void MatmulEmitter::product(int64_t i, Value firstPanel, Value lastPanel,
-                            int64_t flags) {
+void MatmulEmitter::product(int64_t i, Value firstPanel, Value lastPanel) {
   int64_t result = spec.reduce ? 0 : i;
   int64_t firstOut =
       spec.numLhs + spec.numRhs + (spec.accumulate ? spec.numResults() : 0);
@@ -140,15 +139,7 @@ void MatmulEmitter::product(int64_t i, Value firstPanel, Value lastPanel,
   Value rhs =
       b.loadPtr(args.pointers, spec.numLhs + (spec.numRhs == 1 ? 0 : i));
   Value out = b.loadPtr(args.pointers, firstOut + result);
-  Value depth = extent(i, 0), allFlags = b.constant(flags);
-  if (spec.product == Element::BF16) {
-    Value words = b.ceilDivide(depth, 2);
-    if (spec.oddDepth) {
-      Value half = b.bitAnd(depth, b.constant(1));
-      allFlags = b.add(allFlags, b.mul(half, kHalfWord));
-    }
-    depth = words;
-  }
+
   BlockSpec block;
   block.transposeLhs = spec.transposeLhs;
   block.rhsPacked = spec.rhsPacked;
@@ -156,9 +147,27 @@ void MatmulEmitter::product(int64_t i, Value firstPanel, Value lastPanel,
   block.result = spec.result(result);
   block.oddDepth = spec.oddDepth;
   block.gather = gather;
+
+  bool isFirst = !spec.reduce || i == 0;
+  bool isLast = !spec.reduce || i + 1 == spec.numProducts();
+  int64_t always = 0;
+  if (block.keepsSums())
+    always = (isFirst ? 0 : kAdd) | (isLast ? 0 : kKeep) |
+             (spec.accumulate ? kAddWhole : 0);
+  else if (spec.accumulate || !isFirst)
+    always = kAdd;
+  Value depth = extent(i, 0), flags = b.constant(always);
+  if (spec.product == Element::BF16) {
+    Value words = b.ceilDivide(depth, 2);
+    if (spec.oddDepth) {
+      Value half = b.bitAnd(depth, b.constant(1));
+      flags = b.add(flags, b.mul(half, kHalfWord));
+    }
+    depth = words;
+  }
   b.call(blockFunction(b, block),
          {lhs, extent(i, 2), rhs, extent(i, 3), out, extent(i, 4), firstRow,
-          lastRow, firstPanel, lastPanel, extent(i, 1), depth, allFlags,
+          lastRow, firstPanel, lastPanel, extent(i, 1), depth, flags,
           args.scratch});
 }
 
@@ -192,16 +201,14 @@ void MatmulEmitter::emit(KernelBuilder::Arguments arguments) {
     auto [firstPanel, lastPanel] = panelsOf(0);
     forPanels(0, firstPanel, lastPanel, [&](Value from, Value to) {
       for (int64_t i = 0; i <= last; ++i)
-        product(i, from, to,
-                (spec.accumulate || i > 0 ? kAdd : 0) | (i < last ? kKeep : 0));
+        product(i, from, to);
     });
     return;
   }
   for (int64_t i = 0; i <= last; ++i) {
     auto [firstPanel, lastPanel] = panelsOf(i);
-    forPanels(i, firstPanel, lastPanel, [&](Value from, Value to) {
-      product(i, from, to, spec.accumulate ? kAdd : 0);
-    });
+    forPanels(i, firstPanel, lastPanel,
+              [&](Value from, Value to) { product(i, from, to); });
   }
 }
 

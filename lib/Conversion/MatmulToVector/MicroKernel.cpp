@@ -28,6 +28,7 @@ std::string MicroKernelSpec::name() const {
                        result == Element::BF16 ? ".to_bf16" : "", rows, vectors,
                        rhsStride, maskRhs ? ".mask" : "", whole ? ".whole" : "",
                        std::string(prefetchSteps ? ".ahead" : "") +
+                           (partialStride ? ".sums" : "") +
                            (oddDepth ? ".odd" : ""));
 }
 
@@ -55,8 +56,11 @@ private:
   }
   Values products(Value k, Values sums, bool half);
   Values inner(Values sums);
-  void forTile(function_ref<void(int64_t, int64_t, Value &)> body,
-               Values &sums);
+  void forTile(function_ref<void(int64_t, int64_t, Value)> body,
+               const Values &sums);
+  /// What `body` makes of each of `values` if the flag is set, else `values`.
+  Values onlyIf(MatmulFlags bit, const Values &values,
+                function_ref<Value(int64_t, int64_t, Value)> body);
 
   KernelBuilder &b;
   const MicroKernelSpec &spec;
@@ -130,11 +134,26 @@ SmallVector<Value> MicroEmitter::inner(Values sums) {
   return sums;
 }
 
-void MicroEmitter::forTile(function_ref<void(int64_t, int64_t, Value &)> body,
-                           Values &sums) {
+void MicroEmitter::forTile(function_ref<void(int64_t, int64_t, Value)> body,
+                           const Values &sums) {
   for (int64_t row = 0; row < spec.rows; ++row)
     for (int64_t v = 0; v < spec.vectors; ++v)
       body(row, v, sums[row * spec.vectors + v]);
+}
+
+SmallVector<Value>
+MicroEmitter::onlyIf(MatmulFlags bit, const Values &values,
+                     function_ref<Value(int64_t, int64_t, Value)> body) {
+  return b.choose(
+      flag(bit), TypeRange(ValueRange(values)),
+      [&] {
+        Values made;
+        forTile([&](int64_t row, int64_t v,
+                    Value value) { made.push_back(body(row, v, value)); },
+                values);
+        return made;
+      },
+      [&] { return values; });
 }
 
 void MicroEmitter::emit() {
@@ -153,56 +172,37 @@ void MicroEmitter::emit() {
   };
   auto maskOf = [&](int64_t v) { return isMasked(v) ? mask : Value(); };
 
+  bool waits = spec.partialStride != 0;
   Values sums(spec.rows * spec.vectors, b.zeroVector());
-  if (spec.result == Element::F32) {
-    sums = inner(sums);
-    b.ifElse(
-        flag(kAdd),
-        [&] {
-          forTile(
-              [&](int64_t row, int64_t v, Value &sum) {
-                Value at = outAt(row, v);
-                Value total = b.addF(b.loadVector(at, maskOf(v)), sum);
-                b.storeVector(total, at, maskOf(v));
-              },
-              sums);
-        },
-        [&] {
-          forTile(
-              [&](int64_t row, int64_t v, Value &sum) {
-                b.storeVector(sum, outAt(row, v), maskOf(v));
-              },
-              sums);
-        });
-    return;
-  }
-
-  // What is not yet the whole sum must not be rounded.
-  sums = b.choose(
-      flag(kAdd), TypeRange(ValueRange(sums)),
-      [&] {
-        Values loaded = sums;
-        forTile([&](int64_t row, int64_t v,
-                    Value &sum) { sum = b.loadVector(partialAt(row, v)); },
-                loaded);
-        return loaded;
-      },
-      [&] { return sums; });
+  if (waits)
+    sums = onlyIf(kAdd, sums, [&](int64_t row, int64_t v, Value) {
+      return b.loadVector(partialAt(row, v));
+    });
   sums = inner(sums);
+  auto finish = [&] {
+    Values total = sums;
+    if (spec.result == Element::F32)
+      total =
+          onlyIf(waits ? kAddWhole : kAdd, sums,
+                 [&](int64_t row, int64_t v, Value sum) {
+                   return b.addF(b.loadVector(outAt(row, v), maskOf(v)), sum);
+                 });
+    forTile(
+        [&](int64_t row, int64_t v, Value sum) {
+          b.storeVector(sum, outAt(row, v), maskOf(v), spec.result);
+        },
+        total);
+  };
+  if (!waits)
+    return finish();
   b.ifElse(
       flag(kKeep),
       [&] {
         forTile([&](int64_t row, int64_t v,
-                    Value &sum) { b.storeVector(sum, partialAt(row, v)); },
+                    Value sum) { b.storeVector(sum, partialAt(row, v)); },
                 sums);
       },
-      [&] {
-        forTile(
-            [&](int64_t row, int64_t v, Value &sum) {
-              b.storeVector(sum, outAt(row, v), maskOf(v), Element::BF16);
-            },
-            sums);
-      });
+      finish);
 }
 
 LLVM::LLVMFuncOp mixln::microKernel(KernelBuilder &b,
