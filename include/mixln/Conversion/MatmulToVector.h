@@ -25,6 +25,9 @@
 //
 //   block of A -> [rows / 6][K][6], panel of B -> [K][16]
 //
+// A packed panel of f32 lies so already, and the next one is fetched while one
+// is read. A block is then short along K, and sums of all results wait.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef MIXLN_CONVERSION_MATMULTOVECTOR_H
