@@ -20,6 +20,10 @@ using namespace mixln;
 /// Whether products copy their sides first (see the header).
 static bool gathers(const TargetInfo &target) { return target.lanes == 8; }
 
+/// Panels for whose sums a gathering task has scratch: about a MiB. For more of
+/// them it copies its rows of A again.
+static constexpr int64_t kPanelsAtOnce = 128;
+
 std::string MatmulSpec::name() const {
   std::string name = llvm::formatv(
       "matmul{0}.{1}{2}.{3}x{4}{5}{6}", product == Element::BF16 ? ".bf16" : "",
@@ -81,8 +85,9 @@ MatmulLaunch mixln::matmulLaunch(const TargetInfo &target,
     inParts |= wordsOf(spec, product.k) > blockSteps;
     int64_t panelsInParts = inParts;
     if (gather)
-      panelsInParts =
-          llvm::divideCeil(llvm::divideCeil(product.n, width), columnTasks);
+      panelsInParts = std::min<int64_t>(
+          llvm::divideCeil(llvm::divideCeil(product.n, width), columnTasks),
+          kPanelsAtOnce);
     else if (spec.result(spec.reduce ? 0 : i) != Element::BF16)
       continue;
     launch.scratchBytes =
@@ -188,13 +193,15 @@ void MatmulEmitter::emit(KernelBuilder::Arguments arguments) {
                        columnTasks);
   };
 
-  // Scratch has room for the sums of one panel, or where sides are gathered, of
-  // all.
   auto forPanels = [&](int64_t result, Value from, Value to,
                        function_ref<void(Value, Value)> body) {
-    if (gather || spec.result(result) == Element::F32)
+    // What waits in scratch must have room there.
+    int64_t atOnce = gather ? kPanelsAtOnce : 1;
+    if (!gather && spec.result(result) == Element::F32)
       return body(from, to);
-    b.loop(from, to, 1, [&](Value panel) { body(panel, b.add(panel, 1)); });
+    b.loop(from, to, atOnce, [&](Value panel) {
+      body(panel, b.minimum(b.add(panel, atOnce), to));
+    });
   };
   int64_t last = spec.numProducts() - 1;
   if (spec.reduce) {
