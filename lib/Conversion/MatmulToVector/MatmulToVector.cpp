@@ -20,9 +20,9 @@ using namespace mixln;
 /// Whether products copy their sides first (see the header).
 static bool gathers(const TargetInfo &target) { return target.lanes == 8; }
 
-/// Panels for whose sums a gathering task has scratch: about a MiB. For more of
+/// Panels for whose sums a gathering task has scratch: two MiB. For more of
 /// them it copies its rows of A again.
-static constexpr int64_t kPanelsAtOnce = 128;
+static constexpr int64_t kPanelsAtOnce = 256;
 
 std::string MatmulSpec::name() const {
   std::string name = llvm::formatv(
