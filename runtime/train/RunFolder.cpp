@@ -131,6 +131,13 @@ std::string mixln::rt::executableHash() { return hashOfFile("/proc/self/exe"); }
 
 // What is there already is left alone: a full disk has no room for it twice.
 
+static void writeIfOther(const std::string &path, const std::string &text) {
+  StreamHash hash;
+  hash.add(text.data(), text.size());
+  if (hashOfFile(path) != hexHash(hash.value()))
+    writeTextFile(path, text);
+}
+
 static void copyFile(const std::string &from, const std::string &to,
                      unsigned mode) {
   std::error_code error;
@@ -153,13 +160,6 @@ void mixln::rt::checkTokenizerName(const std::string &tokenizer) {
   if (name.starts_with("model_"))
     badInput("--tokenizer ", tokenizer, " is named ", name,
              ", as the checkpoints of a run are; give it another name");
-}
-
-static void writeIfOther(const std::string &path, const std::string &text) {
-  StreamHash hash;
-  hash.add(text.data(), text.size());
-  if (hashOfFile(path) != hexHash(hash.value()))
-    writeTextFile(path, text);
 }
 
 void RunFolder::drawMemory(const Program &program) const {

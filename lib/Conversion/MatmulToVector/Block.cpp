@@ -64,7 +64,8 @@ private:
   Value gatherLhs(const Part &part);
   Value rhsPanel(const Part &part, Value column, Value columns);
   void panel(const Part &part, Value panel, Value steps);
-  void tiles(const Part &part, Value panel, Value rhs, Value steps);
+  void tiles(const Part &part, Value panel, Value columns, Value rhs,
+             Value steps);
   void fetchAhead(Value rhs, Value steps, Value row);
 
   Value flag(MatmulFlags bit) { return b.bitAnd(flags, b.constant(bit)); }
@@ -197,10 +198,9 @@ void BlockEmitter::fetchAhead(Value rhsAt, Value steps, Value row) {
   });
 }
 
-void BlockEmitter::tiles(const Part &part, Value panel, Value rhsAt,
-                         Value steps) {
+void BlockEmitter::tiles(const Part &part, Value panel, Value columns,
+                         Value rhsAt, Value steps) {
   Value column = b.mul(panel, width);
-  Value columns = b.minimum(b.sub(n, column), b.constant(width));
   forRowTiles(
       b, firstRow, lastRow, micro, [&](LLVM::LLVMFuncOp callee, Value row) {
         Value within = b.sub(row, firstRow);
@@ -226,7 +226,7 @@ void BlockEmitter::panel(const Part &part, Value panel, Value steps) {
   auto emitTiles = [&](int64_t vectors, bool whole) {
     micro.vectors = vectors;
     micro.whole = whole;
-    tiles(part, panel, rhsAt, steps);
+    tiles(part, panel, columns, rhsAt, steps);
   };
   auto masked = [&] {
     switchOnVectors(b, columns, tile.vectors,
