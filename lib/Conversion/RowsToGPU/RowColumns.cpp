@@ -34,29 +34,6 @@ Type RowGpuEmitter::convertType(Type type, int64_t chunk) {
   return isa<IndexType>(type) ? b.getI32Type() : type;
 }
 
-Value RowGpuEmitter::elementAddress(Value ptr, Type element, Value index) {
-  return LLVM::GEPOp::create(b, b.ptrType(), element, ptr,
-                             ArrayRef<LLVM::GEPArg>{index});
-}
-
-std::pair<Value, Type> RowGpuEmitter::addressOf(RowSource source) {
-  auto element = [](Value tensor) {
-    return cast<RankedTensorType>(tensor.getType()).getElementType();
-  };
-  switch (source.kind) {
-  case RowSource::Operand:
-    return {rowPtrs[source.index], element(op.getRows()[source.index])};
-  case RowSource::Shared:
-    return {sharedBases[source.index], element(op.getShared()[source.index])};
-  case RowSource::Result:
-    return {resultPtrs[source.index],
-            element(op.getRowResults()[source.index])};
-  case RowSource::Buffer:
-    break;
-  }
-  llvm_unreachable("rows are computed again, not kept in memory");
-}
-
 Value RowGpuEmitter::splat(Value number, int64_t chunk) {
   if (chunk == 1)
     return number;
@@ -236,8 +213,8 @@ Value RowGpuEmitter::onlyRow(const Place &place, Value value,
 
 Value RowGpuEmitter::loadRow(RowSource source, const RowColumns &columns,
                              const Place &place) {
-  auto [ptr, element] = addressOf(source);
-  return b.loadNumbers(elementAddress(ptr, element, place.column),
+  auto [ptr, element] = addresses.of(source);
+  return b.loadNumbers(elementAddress(b, ptr, element, place.column),
                        columns.chunk, element);
 }
 
@@ -302,11 +279,11 @@ void RowGpuEmitter::emitChunk(const RowLoop &loop, const RowColumns &columns,
     return;
   b.ifThenAll(b.both(place.inside, valid), [&] {
     for (unsigned i : loop.results) {
-      auto [ptr, element] = addressOf({RowSource::Result, i});
+      auto [ptr, element] = addresses.of({RowSource::Result, i});
       Value value = lookup(yield.getRows()[i]);
       if (place.lanes)
         value = b.select(place.lanes, value, splat(0, value.getType()));
-      b.storeNumbers(value, elementAddress(ptr, element, place.column),
+      b.storeNumbers(value, elementAddress(b, ptr, element, place.column),
                      element);
     }
   });

@@ -3,6 +3,7 @@
 #ifndef MIXLN_LIB_CONVERSION_ROWSTOGPU_ROWGPUEMITTER_H
 #define MIXLN_LIB_CONVERSION_ROWSTOGPU_ROWGPUEMITTER_H
 
+#include "../RowAddresses.h"
 #include "RowTeams.h"
 #include "mixln/Conversion/GpuBuilder.h"
 
@@ -11,7 +12,8 @@ namespace mixln {
 class RowGpuEmitter {
 public:
   RowGpuEmitter(RowwiseOp op, const RowStages &stages, GpuBuilder &builder)
-      : op(op), stages(stages), b(builder), teams(op, stages), slot(op) {}
+      : op(op), stages(stages), b(builder), teams(op, stages), slot(op),
+        addresses(op) {}
 
   /// Phase 0: the points of a block.
   void emitRows(llvm::StringRef symbol);
@@ -52,8 +54,6 @@ private:
   GpuSignature signature(int64_t threads, bool isSums);
   void takeParameters(GpuBuilder::Parameters parameters);
   Value loadNumber(Value ptr, mlir::Type element);
-  Value emitAddress(Value base, mlir::RankedTensorType type,
-                    llvm::ArrayRef<Value> indices);
   void emitPoint(Value row, Value head, Values &totals);
   void emitPoints(Value rowCount);
   void emitSlots(Value rowCount, Value slots);
@@ -83,8 +83,6 @@ private:
   Value splat(double number, mlir::Type like);
   Value emitColumns(Value column, int64_t chunk);
   mlir::Type convertType(mlir::Type type, int64_t chunk);
-  std::pair<Value, mlir::Type> addressOf(RowSource source);
-  Value elementAddress(Value ptr, mlir::Type element, Value index);
 
   RowwiseOp op;
   const RowStages &stages;
@@ -92,8 +90,8 @@ private:
   RowTeams teams;
   GpuRowSlot slot;
 
-  Values rowBases, sharedBases, intoBases, resultBases, sumBases;
-  Value workspace, thread, lane, team;
+  RowAddresses addresses;
+  Value thread, lane, team;
   /// A parameter that is 1, which the optimiser does not know.
   Value one;
   /// This team's slot of the workspace; the half of the shared memory that the
@@ -103,8 +101,6 @@ private:
   /// Whether the present point is one of the program; null: surely.
   Value valid;
   Value currentHead;
-  /// Addresses of the rows at the present point.
-  Values rowPtrs, resultPtrs;
   /// Numbers at the present point (and those that are the same at all).
   llvm::DenseMap<Value, Value> numbers;
   /// What the thread has in registers, by row and turn.

@@ -18,7 +18,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../RowOps.h"
 #include "RowGpuEmitter.h"
 
 using namespace mlir;
@@ -26,10 +25,6 @@ using namespace mixln;
 
 /// Warps of a block of phase 1.
 static constexpr int64_t kSumWarps = 16;
-
-static Type elementOf(Value tensor) {
-  return cast<RankedTensorType>(tensor.getType()).getElementType();
-}
 
 int64_t RowGpuEmitter::sumThreads() { return kSumWarps * 32; }
 
@@ -54,17 +49,7 @@ GpuSignature RowGpuEmitter::signature(int64_t threads, bool isSums) {
 }
 
 void RowGpuEmitter::takeParameters(GpuBuilder::Parameters parameters) {
-  ValueRange left = parameters.pointers;
-  auto take = [&](Values &into, unsigned count) {
-    into.assign(left.begin(), left.begin() + count);
-    left = left.drop_front(count);
-  };
-  take(rowBases, op.getRows().size());
-  take(sharedBases, op.getShared().size());
-  take(intoBases, op.getInto().size());
-  take(resultBases, op.getRowResults().size());
-  take(sumBases, op.getSumResults().size());
-  workspace = hasSums() ? left.front() : Value();
+  addresses.take([&](unsigned i) { return parameters.pointers[i]; });
   one = parameters.sizes[2];
   thread = b.threadId();
 }
@@ -72,12 +57,6 @@ void RowGpuEmitter::takeParameters(GpuBuilder::Parameters parameters) {
 //===----------------------------------------------------------------------===//
 // One point
 //===----------------------------------------------------------------------===//
-
-Value RowGpuEmitter::emitAddress(Value base, RankedTensorType type,
-                                 ArrayRef<Value> indices) {
-  Value linear = emitLinearIndex(b, type, indices);
-  return linear ? elementAddress(base, type.getElementType(), linear) : base;
-}
 
 Value RowGpuEmitter::loadNumber(Value ptr, Type element) {
   if (element.isInteger())
@@ -88,25 +67,20 @@ Value RowGpuEmitter::loadNumber(Value ptr, Type element) {
 void RowGpuEmitter::emitPoint(Value row, Value head, Values &totals) {
   // What one point computed means nothing at the next.
   DenseMap<Value, Value> outer = numbers;
-  rows.clear(), rowPtrs.clear(), resultPtrs.clear();
+  rows.clear();
   reductionsDone = 0;
   currentHead = head;
   Values point = {row};
   if (head)
     point.push_back(head);
-  for (auto [i, operand] : llvm::enumerate(op.getRows())) {
-    Values indices;
-    for (AffineExpr expr : op.getRowMap(i).getResults())
-      indices.push_back(emitMapIndex(b, expr, point));
-    rowPtrs.push_back(emitAddress(
-        rowBases[i], cast<RankedTensorType>(operand.getType()), indices));
-    BlockArgument argument = op.getRowArgument(i);
-    if (!isa<VectorType>(argument.getType()) && stages.isLive(argument))
-      numbers[argument] = loadNumber(rowPtrs.back(), elementOf(operand));
-  }
-  for (auto [base, result] : llvm::zip(resultBases, op.getRowResults()))
-    resultPtrs.push_back(
-        emitAddress(base, cast<RankedTensorType>(result.getType()), point));
+  addresses.moveTo(b, point, [&](BlockArgument number, Value at, Type element) {
+    if (stages.isLive(number))
+      numbers[number] = loadNumber(at, element);
+  });
+  addresses.resultsHere.clear();
+  for (auto [base, result] : llvm::zip(addresses.results, op.getRowResults()))
+    addresses.resultsHere.push_back(elementAddress(
+        b, base, cast<RankedTensorType>(result.getType()), point));
   for (unsigned stage = 0; stage <= stages.getNumStages(); ++stage) {
     emitNumbers(stage);
     for (const RowLoop &loop : stages.getLoops())
@@ -127,7 +101,7 @@ void RowGpuEmitter::storeNumbers(Values &totals) {
     b.ifThenAll(b.both(first, valid), [&] {
       for (auto [i, value] : llvm::enumerate(yield.getRows()))
         if (!isa<VectorType>(value.getType()))
-          b.storeNumbers(numbers.lookup(value), resultPtrs[i],
+          b.storeNumbers(numbers.lookup(value), addresses.resultsHere[i],
                          elementOf(op.getRowResults()[i]));
     });
   for (auto [i, value] : llvm::enumerate(yield.getSums())) {
@@ -243,7 +217,7 @@ void RowGpuEmitter::clearSlot() {
 
 void RowGpuEmitter::emitSlots(Value rowCount, Value slots) {
   Value number = b.add(b.mul(b.blockId(), teams.teams), team);
-  partials = b.offset(workspace, b.mul(number, slot.elements));
+  partials = b.offset(addresses.workspace, b.mul(number, slot.elements));
   clearSlot();
   Value count = b.divide(b.sub(b.add(rowCount, slots), b.constant(1)), slots);
   Value first = b.mul(number, count);
@@ -307,7 +281,8 @@ void RowGpuEmitter::emitRows(StringRef symbol) {
         for (auto [i, operand] : llvm::enumerate(op.getShared()))
           if (BlockArgument argument = op.getSharedArgument(i);
               !isa<VectorType>(argument.getType()) && stages.isLive(argument))
-            numbers[argument] = loadNumber(sharedBases[i], elementOf(operand));
+            numbers[argument] =
+                loadNumber(addresses.shared[i], elementOf(operand));
         for (unsigned i = 0; i < op.getValues().size(); ++i)
           numbers[op.getValueArgument(i)] = parameters.values[i];
         if (hasSums())
@@ -333,7 +308,8 @@ void RowGpuEmitter::emitSums(StringRef symbol) {
           b.less(block, b.constant(firstBlock)));
       b.ifThen(mine, [&] {
         Value column = b.add(b.mul(b.sub(block, from), 32), laneOfWarp);
-        Value at = b.offset(b.offset(workspace, slot.offsets[i]), column);
+        Value at =
+            b.offset(b.offset(addresses.workspace, slot.offsets[i]), column);
         Value sum = b.loop(warp, slots, kSumWarps, Values{b.constantF32(0)},
                            [&](Value number, ValueRange carried) {
                              Value part =
@@ -352,12 +328,14 @@ void RowGpuEmitter::emitSums(StringRef symbol) {
                 total,
                 b.loadF32(b.offset(b.offset(shared, other * 32), laneOfWarp)));
           Type element = elementOf(op.getSumResults()[i]);
-          for (auto [sumIndex, base] : llvm::zip(op.getIntoSums(), intoBases))
+          for (auto [sumIndex, base] :
+               llvm::zip(op.getIntoSums(), addresses.into))
             if (sumIndex == static_cast<int64_t>(i))
               total = b.addF(
-                  total, b.loadNumbers(elementAddress(base, element, column), 1,
-                                       element));
-          b.storeNumbers(total, elementAddress(sumBases[i], element, column),
+                  total, b.loadNumbers(elementAddress(b, base, element, column),
+                                       1, element));
+          b.storeNumbers(total,
+                         elementAddress(b, addresses.sums[i], element, column),
                          element);
         });
       });

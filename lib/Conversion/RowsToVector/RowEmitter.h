@@ -3,6 +3,7 @@
 #ifndef MIXLN_LIB_CONVERSION_ROWSTOVECTOR_ROWEMITTER_H
 #define MIXLN_LIB_CONVERSION_ROWSTOVECTOR_ROWEMITTER_H
 
+#include "../RowAddresses.h"
 #include "mixln/Analysis/RowStages.h"
 #include "mixln/Conversion/KernelBuilder.h"
 
@@ -48,7 +49,7 @@ class RowEmitter {
 public:
   RowEmitter(RowwiseOp op, const RowStages &stages, KernelBuilder &builder)
       : op(op), stages(stages), b(builder), slot(op), buffers(stages),
-        layouts(op, buffers, builder.lanes()) {
+        layouts(op, buffers, builder.lanes()), addresses(op) {
     planPrefetches();
   }
 
@@ -78,9 +79,6 @@ private:
                    Value numRows);
   /// Addresses and numbers of the operands at a point.
   void loadNumbers(mlir::ValueRange point);
-  /// The element of `type` (leading dimensions `indices`) as an address.
-  Value emitAddress(Value base, mlir::RankedTensorType type,
-                    llvm::ArrayRef<Value> indices);
   void emitNumbers(unsigned stage);
   void storeNumbers(Values &totals);
   /// Whether the sum is one number, kept in a register over all points.
@@ -110,7 +108,6 @@ private:
   }
   std::pair<Value, mlir::Type> addressOf(RowSource source);
   mlir::Type convertType(mlir::Type type);
-  Value elementAddress(Value ptr, mlir::Type element, Value index);
 
   RowwiseOp op;
   const RowStages &stages;
@@ -128,10 +125,10 @@ private:
   /// By loop.
   llvm::SmallVector<llvm::SmallVector<Prefetch>> prefetches;
 
-  Values rowBases, sharedBases, intoBases, resultBases, sumBases;
-  Value workspace, scratch, partials;
-  /// Addresses of the rows at the present point.
-  Values rowPtrs, resultPtrs, sumPtrs;
+  RowAddresses addresses;
+  Value scratch, partials;
+  /// Partial sums at the present point.
+  Values sumPtrs;
   /// Numbers at the present point (and those that are the same at all).
   llvm::DenseMap<Value, Value> numbers;
 };

@@ -52,14 +52,9 @@ static int64_t chooseUnroll(const RowLoop &loop) {
 // Memory
 //===----------------------------------------------------------------------===//
 
-Value RowEmitter::elementAddress(Value ptr, Type element, Value index) {
-  return LLVM::GEPOp::create(b, b.ptrType(), element, ptr,
-                             ArrayRef<LLVM::GEPArg>{index});
-}
-
 Value RowEmitter::loadRow(Value ptr, Type element, Value column, Value mask) {
   auto type = VectorType::get({b.lanes()}, convertType(element));
-  Value address = elementAddress(ptr, element, column);
+  Value address = elementAddress(b, ptr, element, column);
   unsigned alignment = element.isF32() ? 4 : 2;
   if (!mask)
     return b.widen(LLVM::LoadOp::create(b, type, address, alignment));
@@ -72,7 +67,7 @@ void RowEmitter::storeRow(Value value, Value ptr, Type element, Value column,
                           Value mask) {
   unsigned alignment = element.isF32() ? 4 : 2;
   value = narrow(value, element);
-  Value address = elementAddress(ptr, element, column);
+  Value address = elementAddress(b, ptr, element, column);
   if (mask)
     LLVM::MaskedStoreOp::create(b, value, address, mask, alignment);
   else
@@ -80,21 +75,9 @@ void RowEmitter::storeRow(Value value, Value ptr, Type element, Value column,
 }
 
 std::pair<Value, Type> RowEmitter::addressOf(RowSource source) {
-  auto element = [](Value tensor) {
-    return cast<RankedTensorType>(tensor.getType()).getElementType();
-  };
-  switch (source.kind) {
-  case RowSource::Operand:
-    return {rowPtrs[source.index], element(op.getRows()[source.index])};
-  case RowSource::Shared:
-    return {sharedBases[source.index], element(op.getShared()[source.index])};
-  case RowSource::Result:
-    return {resultPtrs[source.index],
-            element(op.getRowResults()[source.index])};
-  case RowSource::Buffer:
+  if (source.kind == RowSource::Buffer)
     return {b.offset(scratch, buffers.offsets[source.index]), b.getF32Type()};
-  }
-  llvm_unreachable("unknown source of a row");
+  return addresses.of(source);
 }
 
 //===----------------------------------------------------------------------===//
@@ -245,7 +228,7 @@ void RowEmitter::emitChunk(const RowLoop &loop, Value column, bool masked,
       auto [ptr, element] = addressOf(ahead.source);
       Value at = ahead.ofNextPoint ? b.add(column, loop.width) : column;
       bool write = ahead.source.kind == RowSource::Result;
-      LLVM::Prefetch::create(b, elementAddress(ptr, element, at),
+      LLVM::Prefetch::create(b, elementAddress(b, ptr, element, at),
                              /*rw=*/write ? 1u : 0u, /*hint=*/2u, /*cache=*/1u);
     }
   Value columns;

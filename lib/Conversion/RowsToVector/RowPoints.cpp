@@ -44,10 +44,6 @@ RowBuffers::RowBuffers(const RowStages &stages) {
   }
 }
 
-static Type elementOf(Value tensor) {
-  return cast<RankedTensorType>(tensor.getType()).getElementType();
-}
-
 static bool isTransposed(Type type) {
   auto packed =
       dyn_cast_or_null<PackedAttr>(cast<RankedTensorType>(type).getEncoding());
@@ -89,30 +85,8 @@ RowLayouts::RowLayouts(RowwiseOp op, const RowBuffers &buffers, int64_t lanes)
 }
 
 void RowEmitter::loadPointers(KernelBuilder::Arguments args) {
-  int64_t next = 0;
-  auto load = [&](Values &into, unsigned count) {
-    for (unsigned i = 0; i < count; ++i)
-      into.push_back(b.loadPtr(args.pointers, next++));
-  };
-  rowBases.clear(), sharedBases.clear(), intoBases.clear();
-  resultBases.clear(), sumBases.clear();
-  load(rowBases, op.getRows().size());
-  load(sharedBases, op.getShared().size());
-  load(intoBases, op.getInto().size());
-  load(resultBases, op.getRowResults().size());
-  load(sumBases, op.getSumResults().size());
-  workspace = hasSums() ? b.loadPtr(args.pointers, next) : Value();
+  addresses.take([&](unsigned i) { return b.loadPtr(args.pointers, i); });
   scratch = args.scratch;
-}
-
-//===----------------------------------------------------------------------===//
-// Addresses
-//===----------------------------------------------------------------------===//
-
-Value RowEmitter::emitAddress(Value base, RankedTensorType type,
-                              ArrayRef<Value> indices) {
-  Value linear = emitLinearIndex(b, type, indices);
-  return linear ? elementAddress(base, type.getElementType(), linear) : base;
 }
 
 //===----------------------------------------------------------------------===//
@@ -125,26 +99,22 @@ Value RowEmitter::loadNumber(Value ptr, Type element) {
 }
 
 void RowEmitter::loadNumbers(ValueRange point) {
-  rowPtrs.clear(), resultPtrs.clear(), sumPtrs.clear();
-  for (auto [i, operand] : llvm::enumerate(op.getRows())) {
-    Values indices;
-    for (AffineExpr expr : op.getRowMap(i).getResults())
-      indices.push_back(emitMapIndex(b, expr, point));
-    rowPtrs.push_back(emitAddress(
-        rowBases[i], cast<RankedTensorType>(operand.getType()), indices));
-    BlockArgument argument = op.getRowArgument(i);
-    if (!isa<VectorType>(argument.getType()) && stages.isLive(argument))
-      numbers[argument] = loadNumber(rowPtrs.back(), elementOf(operand));
-  }
-  for (auto [i, base] : llvm::enumerate(resultBases)) {
+  addresses.moveTo(b, point, [&](BlockArgument number, Value at, Type element) {
+    if (stages.isLive(number))
+      numbers[number] = loadNumber(at, element);
+  });
+  addresses.resultsHere.clear(), sumPtrs.clear();
+  for (auto [i, base] : llvm::enumerate(addresses.results)) {
     auto type = cast<RankedTensorType>(op.getRowResults()[i].getType());
     if (!layouts.contains(i)) {
-      resultPtrs.push_back(emitAddress(base, type, llvm::to_vector(point)));
+      addresses.resultsHere.push_back(
+          elementAddress(b, base, type, llvm::to_vector(point)));
       continue;
     }
     Value rows = b.offset(scratch, layouts.sources[i]->offset);
-    resultPtrs.push_back(elementAddress(
-        rows, type.getElementType(), b.mul(rowOfUnit, type.getShape().back())));
+    addresses.resultsHere.push_back(
+        elementAddress(b, rows, type.getElementType(),
+                       b.mul(rowOfUnit, type.getShape().back())));
   }
   for (auto [i, result] : llvm::enumerate(op.getSumResults())) {
     Values indices;
@@ -152,8 +122,8 @@ void RowEmitter::loadNumbers(ValueRange point) {
       indices.push_back(emitMapIndex(b, expr, point));
     // Partial sums are f32 whatever the result is.
     auto type = cast<RankedTensorType>(result.getType());
-    sumPtrs.push_back(emitAddress(b.offset(partials, slot.offsets[i]),
-                                  type.clone(b.getF32Type()), indices));
+    sumPtrs.push_back(elementAddress(b, b.offset(partials, slot.offsets[i]),
+                                     type.clone(b.getF32Type()), indices));
   }
 }
 
@@ -187,7 +157,7 @@ void RowEmitter::storeNumbers(Values &totals) {
       continue;
     Type element = elementOf(op.getRowResults()[i]);
     Value number = narrow(numbers.lookup(value), element);
-    LLVM::StoreOp::create(b, number, resultPtrs[i],
+    LLVM::StoreOp::create(b, number, addresses.resultsHere[i],
                           element.getIntOrFloatBitWidth() / 8);
   }
   unsigned carried = 0;
@@ -234,10 +204,10 @@ void RowEmitter::storePairs(unsigned result, Value from, Value row, Value count,
   Value stride = b.mul(b.ceilDivide(numRows, 2), width);
   b.loop(b.constant(0), count, 2, [&](Value at) {
     Value pair = b.divide(b.add(row, at), b.constant(2));
-    Value to =
-        b.offset(resultBases[result], b.mul(pair, panels ? width : columns));
+    Value to = b.offset(addresses.results[result],
+                        b.mul(pair, panels ? width : columns));
     b.call(pairRowsFunction(b, panels),
-           {elementAddress(from, type.getElementType(), b.mul(at, columns)),
+           {elementAddress(b, from, type.getElementType(), b.mul(at, columns)),
             b.constant(columns), to, stride, b.sub(count, at),
             b.constant(columns)});
   });
@@ -253,7 +223,7 @@ void RowEmitter::storeSquare(unsigned result, Value from, Value row,
   auto store = [&](Value at, Value exist) {
     Value panel = b.divide(at, b.constant(width));
     Value inPanel = b.sub(at, b.mul(panel, width));
-    Value to = b.offset(resultBases[result],
+    Value to = b.offset(addresses.results[result],
                         b.add(b.mul(panel, width * words), inPanel));
     b.call(packSquareFunction(b, spec),
            {from, b.constant(columns), to, exist, b.constant(columns)});
@@ -274,11 +244,11 @@ void RowEmitter::storeLayouts(Value row, Value count, Value numRows) {
       continue;
     const RowLayouts::Source &source = *layouts.sources[i];
     auto type = cast<RankedTensorType>(op.getRowResults()[i].getType());
-    Value from =
-        source.result
-            ? elementAddress(resultBases[*source.result], type.getElementType(),
-                             b.mul(row, type.getShape().back()))
-            : b.offset(scratch, source.offset);
+    Value from = source.result
+                     ? elementAddress(b, addresses.results[*source.result],
+                                      type.getElementType(),
+                                      b.mul(row, type.getShape().back()))
+                     : b.offset(scratch, source.offset);
     if (isTransposed(type))
       storeSquare(i, from, row, count, numRows);
     else
@@ -293,13 +263,13 @@ void RowEmitter::emitRows(StringRef symbol) {
     for (auto [i, operand] : llvm::enumerate(op.getShared()))
       if (!isa<VectorType>(op.getSharedArgument(i).getType()))
         numbers[op.getSharedArgument(i)] =
-            loadNumber(sharedBases[i], elementOf(operand));
+            loadNumber(addresses.shared[i], elementOf(operand));
     for (unsigned i = 0; i < op.getValues().size(); ++i)
       numbers[op.getValueArgument(i)] = b.loadF32(b.offset(args.values, i));
 
     Values zeros;
     if (hasSums()) {
-      partials = b.offset(workspace, b.mul(args.task, slot.elements));
+      partials = b.offset(addresses.workspace, b.mul(args.task, slot.elements));
       b.loop(b.constant(0), b.constant(slot.elements), b.lanes(), [&](Value i) {
         b.storeVector(b.zeroVector(), b.offset(partials, i));
       });
@@ -366,7 +336,7 @@ void RowEmitter::emitSums(StringRef symbol) {
     Value slots = b.loadI64(args.sizes, 1);
     for (unsigned i = 0; i < op.getSumResults().size(); ++i) {
       Value initial;
-      for (auto [sum, base] : llvm::zip(op.getIntoSums(), intoBases))
+      for (auto [sum, base] : llvm::zip(op.getIntoSums(), addresses.into))
         if (sum == static_cast<int64_t>(i))
           initial = base;
       int64_t count = slot.counts[i];
@@ -375,7 +345,8 @@ void RowEmitter::emitSums(StringRef symbol) {
                       args.tasks);
       b.loop(begin, end, 1, [&](Value chunk) {
         Value column = b.mul(chunk, b.lanes());
-        Value first = b.offset(b.offset(workspace, slot.offsets[i]), column);
+        Value first =
+            b.offset(b.offset(addresses.workspace, slot.offsets[i]), column);
         Value sum =
             b.loop(b.constant(0), slots, 1, b.zeroVector(),
                    [&](Value task, ValueRange carried) {
@@ -388,7 +359,7 @@ void RowEmitter::emitSums(StringRef symbol) {
         Type element = elementOf(op.getSumResults()[i]);
         if (initial)
           sum = b.addF(sum, loadRow(initial, element, column, mask));
-        storeRow(sum, sumBases[i], element, column, mask);
+        storeRow(sum, addresses.sums[i], element, column, mask);
       });
     }
   });
