@@ -118,6 +118,8 @@ LogicalResult TableBuilder::addModel() {
   program.flopsPerToken = getFlopsPerToken(module);
   for (auto [key, number] :
        {std::pair("mixln.arena_bytes", &program.arenaBytes),
+        std::pair("mixln.step_bytes", &program.stepBytes),
+        std::pair("mixln.shared_offset", &program.sharedOffset),
         std::pair("mixln.scratch_bytes", &program.scratchBytes)}) {
     auto attr = module->getAttrOfType<IntegerAttr>(key);
     if (!attr)

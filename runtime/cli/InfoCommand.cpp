@@ -5,7 +5,6 @@
 #include "cli/MemoryInfo.h"
 #include "cli/SharedFlags.h"
 #include "device/CpuFeatures.h"
-#include "mixln-rt/memory-map.h"
 #include "profile/Roofline.h"
 #include "support/Errors.h"
 #include "train/Model.h"
@@ -35,7 +34,7 @@ static ordered_json describe(const Program &program) {
     dispatches[entry.name] = entry.dispatches.size();
   return {{"parameters", parameters},
           {"flops_per_token", program.flopsPerToken},
-          {"arena_bytes", stepBytes(program)},
+          {"arena_bytes", program.stepBytes},
           {"scratch_bytes", program.scratchBytes},
           {"kernels", program.kernels.size()},
           {"dispatches", dispatches},

@@ -21,7 +21,7 @@ static ordered_json describePeak(const Program &program, const Entry &entry) {
 }
 
 ordered_json mixln::rt::describeMemory(const Program &program) {
-  ordered_json out = {{"step_bytes", stepBytes(program)},
+  ordered_json out = {{"step_bytes", program.stepBytes},
                       {"mapped_bytes", program.arenaBytes},
                       {"scratch_bytes_per_worker", program.scratchBytes}};
   if (program.memoryLimit > 0)

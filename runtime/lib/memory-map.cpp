@@ -66,14 +66,6 @@ static MemoryKind kindOf(const Program &program, const Dispatch &dispatch) {
   return contains(".again") ? MemoryKind::Recomputed : MemoryKind::Activation;
 }
 
-/// Caches and large outputs lie in the bytes that entries share.
-static bool isShared(const Tensor &tensor) {
-  constexpr int64_t kLargestPersistentOutput = 1 << 20;
-  return tensor.role == Role::Cache ||
-         (tensor.role == Role::Output &&
-          bytesOf(tensor) > kLargestPersistentOutput);
-}
-
 namespace {
 class Mapper {
 public:
@@ -136,7 +128,7 @@ void Mapper::addVariable(const Tensor &tensor, int64_t count) {
       break;
     first = 0;
   }
-  if (first < 0 && isShared(tensor))
+  if (first < 0 && tensor.offset >= program.sharedOffset)
     return;
   // The others hold what the host or an earlier call wrote.
   bool isOverwritten = tensor.role == Role::Gradient ||
@@ -215,23 +207,4 @@ MemoryPeak mixln::rt::findMemoryPeak(const Program &program,
     if (box.begin <= peak.dispatch && peak.dispatch <= box.end)
       peak.bytes[static_cast<int>(box.kind)] += box.bytes;
   return peak;
-}
-
-int64_t mixln::rt::stepBytes(const Program &program) {
-  int64_t most = 0;
-  for (const Tensor &tensor : program.tensors)
-    if (!isShared(tensor))
-      most = std::max(most, tensor.offset + bytesOf(tensor));
-  for (const Entry &entry : program.entries) {
-    int64_t reach = 0;
-    for (const Dispatch &dispatch : entry.dispatches)
-      for (const Operand &operand : dispatch.operands)
-        reach = std::max(reach, operand.offset + operand.bytes);
-    // Not called while a run trains, unless it measures layers.
-    if (entry.name != "logits" && entry.name != "prefill" &&
-        entry.name != "decode" && entry.name != "decode_weights" &&
-        entry.name != "gradient.measured")
-      most = std::max(most, reach);
-  }
-  return most;
 }

@@ -159,6 +159,8 @@ std::string mixln::rt::serialize(const Program &program) {
               {"num_layers", program.numLayers},
               {"flops_per_token", numberToJson(program.flopsPerToken)},
               {"arena_bytes", program.arenaBytes},
+              {"step_bytes", program.stepBytes},
+              {"shared_offset", program.sharedOffset},
               {"scratch_bytes", program.scratchBytes},
               {"memory_limit", program.memoryLimit},
               {"checkpoints", program.checkpoints},
@@ -262,6 +264,8 @@ static Program programFromJson(const json &in) {
   in.at("num_layers").get_to(program.numLayers);
   program.flopsPerToken = numberFromJson(in.at("flops_per_token"));
   in.at("arena_bytes").get_to(program.arenaBytes);
+  in.at("step_bytes").get_to(program.stepBytes);
+  in.at("shared_offset").get_to(program.sharedOffset);
   in.at("scratch_bytes").get_to(program.scratchBytes);
   program.memoryLimit = in.value("memory_limit", int64_t(0));
   program.checkpoints = in.value("checkpoints", false);

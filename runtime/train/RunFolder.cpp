@@ -10,7 +10,6 @@
 #include "device/CpuFeatures.h"
 #include "device/ThreadPool.h"
 #include "mixln-rt/memory-drawing.h"
-#include "mixln-rt/memory-map.h"
 #include "support/Errors.h"
 #include "support/Hash.h"
 #include "support/Json.h"
@@ -226,7 +225,7 @@ void RunFolder::writeRunJson(const Program &program, const ResolvedFlags &flags,
                         {"cpu", program.cpu},
                         {"batch_size", program.batchSize},
                         {"seq_len", program.seqLen},
-                        {"arena_bytes", stepBytes(program)},
+                        {"arena_bytes", program.stepBytes},
                         {"memory_limit", program.memoryLimit},
                         {"activation_checkpointing", program.checkpoints},
                         {"flops_per_token", program.flopsPerToken}}},

@@ -31,7 +31,8 @@ ROWS = 1000  # no multiple of a tile
 
 def main():
     work = pathlib.Path(sys.argv[1])
-    text = "module attributes {mixln.arena_bytes = 64 : i64, mixln.scratch_bytes = 0 : i64} {\n"
+    text = ("module attributes {mixln.arena_bytes = 64 : i64, mixln.scratch_bytes = 0 : i64, "
+            "mixln.shared_offset = 64 : i64, mixln.step_bytes = 64 : i64} {\n")
     for d in range(16, 129, 16):
         text += KERNELS.format(d=d, q=f"tensor<{ROWS}x{2 * d}xbf16>", k=f"tensor<{ROWS}x{d}xbf16>",
                                c=f"tensor<{ROWS}x{d // 2}xf32>", l=f"tensor<{ROWS}x2xf32>")

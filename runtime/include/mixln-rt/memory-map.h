@@ -48,10 +48,6 @@ struct MemoryPeak {
 };
 MemoryPeak findMemoryPeak(const Program &program, const Entry &entry);
 
-/// Bytes of the arena that a training step reaches: of the variables and of all
-/// entries but `logits`, which training does not call.
-int64_t stepBytes(const Program &program);
-
 } // namespace mixln::rt
 
 #endif // MIXLN_RT_MEMORY_MAP_H

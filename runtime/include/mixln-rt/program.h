@@ -26,7 +26,7 @@
 namespace mixln::rt {
 
 /// Raised whenever a field below changes its meaning.
-constexpr int64_t kProgramVersion = 1;
+constexpr int64_t kProgramVersion = 2;
 
 /// Every tensor, and every value inside an entry, starts at a multiple of this.
 constexpr int64_t kArenaAlignment = 64;
@@ -184,6 +184,12 @@ struct Program {
   double flopsPerToken = 0; ///< of a training step, matmuls and attention
 
   int64_t arenaBytes = 0;
+  /// Of the arena, what a training step reaches: without the entries that only
+  /// an evaluation, a generation or a measurement calls.
+  int64_t stepBytes = 0;
+  /// Where the bytes begin that entries share: what lies behind is valid until
+  /// the next call.
+  int64_t sharedOffset = 0;
   int64_t scratchBytes = 0; ///< per worker
   /// What the plan was asked to fit into; 0: nothing was asked.
   int64_t memoryLimit = 0;
@@ -220,8 +226,7 @@ struct Program {
 //   loss_sum    [1]       sum of the losses of the micro-batch's counted labels
 //                         (unscaled; written by gradient, gradient_add, loss)
 //   z_loss_sum  [1]       the same of log(sum of exp of a row's logits)^2,
-//   whose
-//                         gradient is added by z_loss_scale
+//                         whose gradient is added by z_loss_scale
 //   grad_norm   [1]       global L2 norm before clipping (written by update)
 //   output_logits [R, V]  written by `logits`; lives in the transient part of
 //                         the arena, valid until the next call

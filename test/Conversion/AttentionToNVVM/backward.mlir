@@ -22,7 +22,8 @@
 // CHECK-NOT: mma.m16n8k16
 // No two blocks add to one number.
 // CHECK-NOT: atomic
-module attributes {mixln.arena_bytes = 4096 : i64, mixln.scratch_bytes = 0 : i64} {
+module attributes {mixln.arena_bytes = 4096 : i64, mixln.scratch_bytes = 0 : i64,
+                   mixln.shared_offset = 4096 : i64, mixln.step_bytes = 4096 : i64} {
 mixln.kernel @grad {
 ^bb0(%q: tensor<64x16xbf16>, %k: tensor<64x16xbf16>, %v: tensor<64x16xbf16>,
      %cos: tensor<64x8xf32>, %sin: tensor<64x8xf32>, %ctx: tensor<64x16xbf16>,

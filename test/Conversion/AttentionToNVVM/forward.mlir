@@ -30,7 +30,8 @@
 // CHECK: ldmatrix.sync.aligned.m8n8.x4.trans.b16
 // CHECK: mma.m16n8k16.row.col.bf16
 // CHECK: lg2.approx.ftz.f
-module attributes {mixln.arena_bytes = 4096 : i64, mixln.scratch_bytes = 0 : i64} {
+module attributes {mixln.arena_bytes = 4096 : i64, mixln.scratch_bytes = 0 : i64,
+                   mixln.shared_offset = 4096 : i64, mixln.step_bytes = 4096 : i64} {
 mixln.kernel @attention {
 ^bb0(%q: tensor<64x64xbf16>, %k: tensor<64x32xbf16>, %v: tensor<64x32xbf16>,
      %cos: tensor<64x16xf32>, %sin: tensor<64x16xf32>):

@@ -13,7 +13,8 @@
 // CHECK: llvm.func ptx_kernelcc @measured(
 // CHECK-SAME: %arg9: i64
 // CHECK: mma.m16n8k16
-module attributes {mixln.arena_bytes = 4096 : i64, mixln.scratch_bytes = 0 : i64} {
+module attributes {mixln.arena_bytes = 4096 : i64, mixln.scratch_bytes = 0 : i64,
+                   mixln.shared_offset = 4096 : i64, mixln.step_bytes = 4096 : i64} {
 mixln.kernel @f32 {
 ^bb0(%q: tensor<8x16xf32>, %k: tensor<8x16xf32>, %v: tensor<8x16xf32>,
      %cos: tensor<8x8xf32>, %sin: tensor<8x8xf32>):

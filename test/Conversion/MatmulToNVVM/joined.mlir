@@ -16,7 +16,8 @@
 // CHECK: llvm.intr.exp2({{.*}}) {fastmathFlags = #llvm.fastmath<afn>} : (vector<8xf32>)
 // CHECK: llvm.store {{.*}} {alignment = 16 : i64} : vector<8xbf16>, !llvm.ptr
 // CHECK: llvm.store {{.*}} {alignment = 16 : i64} : vector<8xbf16>, !llvm.ptr
-module attributes {mixln.arena_bytes = 4096 : i64, mixln.scratch_bytes = 0 : i64} {
+module attributes {mixln.arena_bytes = 4096 : i64, mixln.scratch_bytes = 0 : i64,
+                   mixln.shared_offset = 4096 : i64, mixln.step_bytes = 4096 : i64} {
 mixln.kernel @swiglu {
 ^bb0(%h: tensor<8x16xbf16>, %w: tensor<16x16xbf16>, %g: tensor<8x16xbf16>):
   %u, %y = mixln.joined (%h, %w, %g) keeps_product

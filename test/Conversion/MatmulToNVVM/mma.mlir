@@ -25,7 +25,8 @@
 // CHECK: llvm.load {{.*}} {alignment = 16 : i64} : !llvm.ptr -> vector<8xbf16>
 // CHECK: llvm.fadd
 // CHECK: llvm.store {{.*}} {alignment = 16 : i64} : vector<8xbf16>, !llvm.ptr
-module attributes {mixln.arena_bytes = 4096 : i64, mixln.scratch_bytes = 0 : i64} {
+module attributes {mixln.arena_bytes = 4096 : i64, mixln.scratch_bytes = 0 : i64,
+                   mixln.shared_offset = 4096 : i64, mixln.step_bytes = 4096 : i64} {
 mixln.kernel @product {
 ^bb0(%a: tensor<72x40xbf16>, %c: tensor<40x136xbf16>, %i: tensor<72x136xbf16>):
   %d = mixln.matmul lhs(%a : tensor<72x40xbf16>) rhs(%c : tensor<40x136xbf16>)

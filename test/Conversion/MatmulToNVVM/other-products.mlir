@@ -11,7 +11,8 @@
 // CHECK-NOT: mma.m16n8k16
 // CHECK-COUNT-16: llvm.intr.fma
 // CHECK-NOT: llvm.intr.fma
-module attributes {mixln.arena_bytes = 4096 : i64, mixln.scratch_bytes = 0 : i64} {
+module attributes {mixln.arena_bytes = 4096 : i64, mixln.scratch_bytes = 0 : i64,
+                   mixln.shared_offset = 4096 : i64, mixln.step_bytes = 4096 : i64} {
 mixln.kernel @odd {
 ^bb0(%a: tensor<8x13xbf16>, %c: tensor<5x13xbf16>):
   %d = mixln.matmul lhs(%a : tensor<8x13xbf16>) rhs(%c : tensor<5x13xbf16>)

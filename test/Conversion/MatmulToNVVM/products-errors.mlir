@@ -9,7 +9,8 @@
 // FLAG: --gpu_matmul is 'cutlass', expected library or generated
 
 //--- list.mlir
-module attributes {mixln.arena_bytes = 4096 : i64, mixln.scratch_bytes = 0 : i64} {
+module attributes {mixln.arena_bytes = 4096 : i64, mixln.scratch_bytes = 0 : i64,
+                   mixln.shared_offset = 4096 : i64, mixln.step_bytes = 4096 : i64} {
 mixln.kernel @list {
 ^bb0(%a: tensor<8x16xf32>, %c: tensor<16x8xf32>, %e: tensor<16x8xf32>):
   %d:2 = mixln.matmul lhs(%a : tensor<8x16xf32>)
@@ -18,7 +19,8 @@ mixln.kernel @list {
 }
 }
 //--- types.mlir
-module attributes {mixln.arena_bytes = 4096 : i64, mixln.scratch_bytes = 0 : i64} {
+module attributes {mixln.arena_bytes = 4096 : i64, mixln.scratch_bytes = 0 : i64,
+                   mixln.shared_offset = 4096 : i64, mixln.step_bytes = 4096 : i64} {
 mixln.kernel @types {
 ^bb0(%a: tensor<8x16xbf16>, %c: tensor<16x8xf32>):
   %d = mixln.matmul lhs(%a : tensor<8x16xbf16>) rhs(%c : tensor<16x8xf32>)

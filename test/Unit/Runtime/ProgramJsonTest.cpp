@@ -76,6 +76,8 @@ TEST(ProgramJson, Damage) {
   EXPECT_NE(failure("{}"), "");
   Program other = toy::makeProgram(2, 4, 8);
   other.version = 99;
-  EXPECT_NE(failure(serialize(other)).find("version 99, expected 1"),
-            std::string::npos);
+  EXPECT_NE(
+      failure(serialize(other))
+          .find("version 99, expected " + std::to_string(kProgramVersion)),
+      std::string::npos);
 }

@@ -188,5 +188,6 @@ Program toy::makeProgram(int64_t batchSize, int64_t length, int64_t vocabSize) {
                        {"loss", {loss}},
                        {"logits", {logitRows}},
                        {"gradient_norms", {normTo(layerNorm)}}};
+  b.program.stepBytes = b.program.sharedOffset = b.program.arenaBytes;
   return b.program;
 }

@@ -9,9 +9,9 @@
 //
 // and every variable the attribute `offset`. The module has
 // `mixln.arena_bytes`, `mixln.step_bytes` (the same without the entries that
-// write a large output, which training does not call) and
-// `mixln.scratch_bytes`; each entry has
-// `mixln.peak_bytes`, what it uses behind the variables, and
+// write a large output, which training does not call), `mixln.shared_offset`
+// (where the bytes begin that entries share) and `mixln.scratch_bytes`; each
+// entry has `mixln.peak_bytes`, what it uses behind the variables, and
 // `mixln.live_bytes`, the most it has alive there at a time.
 //
 //===----------------------------------------------------------------------===//
