@@ -9,26 +9,27 @@
 using namespace mlir;
 using namespace mixln;
 
-/// power * 2^n, rounded once, for whole |n| <= 250 and |power| near 1.
-static Value scaleByPowerOfTwo(KernelBuilder &b, Value power, Value n) {
-  if (b.lanes() == 16)
-    return b.scale(power, n);
+/// What added to a small number rounds it to a whole one and leaves that in the
+/// last bits of the sum.
+static constexpr double kRounding = 0x1.8p23;
+
+/// power * 2^n, rounded once, for |n| <= 250 and |power| near 1, where `sum` is
+/// n + kRounding.
+static Value scaleByPowerOfTwo(KernelBuilder &b, Value power, Value sum) {
   auto integers = VectorType::get({b.lanes()}, b.getI32Type());
   auto number = [&](int32_t value) -> Value {
     return arith::ConstantOp::create(
         b, DenseElementsAttr::get(integers, b.getI32IntegerAttr(value)));
   };
-  // n stands in the last bits of n + 1.5 * 2^23; a NaN leaves some number.
-  Value sum = b.addF(n, b.broadcast(b.constantF32(0x1.8p23)));
-  Value exponent = arith::SubIOp::create(
-      b, vector::BitCastOp::create(b, integers, sum), number(0x4b400000));
   // One factor alone would reach neither infinity nor what is below the normal
-  // range; the first of two halves is exact.
-  Value half = arith::ShRSIOp::create(b, exponent, number(1));
-  for (Value part : {half, Value(arith::SubIOp::create(b, exponent, half))}) {
-    Value bits = arith::AddIOp::create(
+  // range; the first of two halves is exact. kRounding has no bits where the
+  // exponents of the halves come from.
+  Value bits = vector::BitCastOp::create(b, integers, sum);
+  Value half = arith::ShRSIOp::create(b, bits, number(1));
+  for (Value part : {half, Value(arith::SubIOp::create(b, bits, half))}) {
+    Value factor = arith::AddIOp::create(
         b, arith::ShLIOp::create(b, part, number(23)), number(0x3f800000));
-    power = b.mulF(power, vector::BitCastOp::create(b, b.vectorType(), bits));
+    power = b.mulF(power, vector::BitCastOp::create(b, b.vectorType(), factor));
   }
   return power;
 }
@@ -49,10 +50,18 @@ Value RowEmitter::emitExp(Value x) {
   };
   clamp(arith::CmpFPredicate::OLT, -150);
   clamp(arith::CmpFPredicate::OGT, 150);
-  Value n = math::RoundEvenOp::create(b, b.mulF(x, splat(1.4426950408889634)));
+  constexpr double kLog2E = 1.4426950408889634;
+  bool scales = b.lanes() == 16;
+  Value n, sum;
+  if (scales) {
+    n = math::RoundEvenOp::create(b, b.mulF(x, splat(kLog2E)));
+  } else {
+    sum = b.fma(x, splat(kLog2E), splat(kRounding));
+    n = b.subF(sum, splat(kRounding));
+  }
   Value r = b.fma(n, splat(-0.6931471805599453), x);
   Value power = splat(coefficients[5]);
   for (int i = 4; i >= 0; --i)
     power = b.fma(power, r, splat(coefficients[i]));
-  return scaleByPowerOfTwo(b, power, n);
+  return scales ? b.scale(power, n) : scaleByPowerOfTwo(b, power, sum);
 }

@@ -171,13 +171,15 @@ static RowProgramSpec rmsBackward(int64_t rows, int64_t n) {
       {},
       {},
       [n](RowBuilder &b, Args a) {
-        // x, dy, the stream's own cotangent, gain.
+        // x, dy, the stream's own cotangent, gain; as differentiate writes it:
+        // no sum needs another one.
         Value r = b.rsqrt(b.add(b.mean(b.mul(a[0], a[0])), b.constant(kEps)));
-        Value h = b.mul(a[0], r);
-        Value gain = b.mul(a[1], h);
+        Value gain = b.mul(a[1], b.mul(a[0], r));
         Value dh = b.mul(a[1], a[3]);
-        Value projection = b.mul(b.sum(b.mul(dh, h)), b.constant(1.0 / n));
-        Value dx = b.mul(b.sub(dh, b.mul(h, projection)), r);
+        Value cubed = b.mul(r, b.mul(r, r));
+        Value factor =
+            b.mul(b.mul(b.sum(b.mul(dh, a[0])), cubed), b.constant(-1.0 / n));
+        Value dx = b.add(b.mul(dh, r), b.mul(a[0], factor));
         return RowYields{{b.add(dx, a[2])}, {gain}};
       }};
 }
