@@ -21,7 +21,7 @@ import tempfile
 import time
 
 import systems
-from summary import VECTORS, label, print_case
+from summary import VECTORS, held_rate, label, print_case
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -67,6 +67,19 @@ def versions(python):
     return found
 
 
+def run_beside_loop(case, system, args, cache):
+    """One run of mixln, and what the loop that ceilings are measured with held just before and after."""
+    flags, _ = systems.flags_of(case, system)
+
+    def held():
+        return [held_rate(one, flags["dtype"]) for one in measure_ceilings(args, {int(flags["threads"])})]
+
+    before = held()
+    record = systems.run(case, system, args, cache)
+    rates = [rate for rate in before + held() if rate]
+    return {**record, "held_flops": statistics.mean(rates)} if rates else record
+
+
 def run_case(case, args, caches):
     runs = {}
     for turn in range(args.rounds):
@@ -75,12 +88,13 @@ def run_case(case, args, caches):
                 continue
             cache = caches / f"{case['name']} {system}".replace(" ", "-")
             try:
-                cold = {}
-                if turn == 0 and system.split()[0] == "mixln":
+                cold, mine = {}, system.split()[0] == "mixln"
+                if turn == 0 and mine:
                     first = systems.run(case, system, argparse.Namespace(**{**vars(args), "steps": 1}), cache)
                     cold = {"cold_first_step_done_s": first["first_step_done_s"],
                             "cold_to_first_step_s": first["to_first_step_s"]}
-                record = {**systems.run(case, system, args, cache), **cold}
+                run = run_beside_loop if mine else systems.run
+                record = {**run(case, system, args, cache), **cold}
             except systems.Failed as error:
                 record = {"error": str(error)}
             runs.setdefault(system, []).append(record)

@@ -27,11 +27,18 @@ def dtype_of(case, system):
     return words[words.index("--dtype") + 1] if "--dtype" in words else case["dtype"]
 
 
+def rate_of(one, dtype, key):
+    """Operations a second that bound a type."""
+    return one.get(f"fma_{key}") if dtype == "fp32" else one.get(f"dot_{key}") or one.get(f"fma_{key}")
+
+
+def held_rate(one, dtype):
+    """What a machine that others use too let the loop do on the whole; None in files that do not say it."""
+    return rate_of(one, dtype, "mean_flops")
+
+
 def ceiling_of(report, threads, dtype):
-    for one in report.get("ceilings", []):
-        if one["threads"] == threads:
-            return one["fma_flops"] if dtype == "fp32" else one["dot_flops"] or one["fma_flops"]
-    return None
+    return next((rate_of(one, dtype, "flops") for one in report.get("ceilings", []) if one["threads"] == threads), None)
 
 
 def figures(report, entry):
@@ -54,6 +61,8 @@ def figures(report, entry):
         one["dtype"] = dtype_of(case, system)
         peak = ceiling_of(report, case["threads"], one["dtype"])
         one["share_of_peak"] = one["tokens_per_s"] * flops / peak if flops and peak else None
+        held = median("held_flops")
+        one["share_of_held"] = one["tokens_per_s"] * flops / held if flops and held else None
         result[system] = one
     return result
 
@@ -82,14 +91,16 @@ def print_case(report, entry):
     mine = found.get("mixln", {}).get("tokens_per_s")
     print(f"\n{case['name']}: {case['size']}, {case['norm']}, B {case['batch']}, T {case['seq']}, {case['dtype']}, "
           f"{case['threads']} threads")
-    print(f"{'system':<36} {'tokens/s':>9} {'ms/step':>9} {'of peak':>8} {'peak MiB':>9} {'1st step s':>10} {'mixln is':>9}")
+    print(f"{'system':<36} {'tokens/s':>9} {'ms/step':>9} {'of peak':>8} {'of held':>8} {'peak MiB':>9} {'1st step s':>10} "
+          f"{'mixln is':>9}")
     for system, one in found.items():
         if "error" in one:
             print(f"{label(system):<36} {one['error']}")
             continue
         ratio = mine / one["tokens_per_s"] if mine else None
         print(f"{label(system):<36} {one['tokens_per_s']:>9.0f} {one['ms_per_step']:>9.0f} "
-              f"{number(one['share_of_peak'], '{:.1f}%', 100):>8} {one['peak_rss_mib']:>9} "
+              f"{number(one['share_of_peak'], '{:.1f}%', 100):>8} {number(one['share_of_held'], '{:.1f}%', 100):>8} "
+              f"{one['peak_rss_mib']:>9} "
               f"{number(one['first_step_done_s'], '{:.1f}'):>10} {number(ratio, '{:.2f}x'):>9}")
     if mine:
         for dtype, peer in best_peers(found).items():

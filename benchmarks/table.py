@@ -49,7 +49,8 @@ def rows_of(report, entry):
         ratio = f"**{me['tokens_per_s'] / other['tokens_per_s']:.2f}**" if other else "-"
         memory = f"{me['peak_rss_mib'] / other['peak_rss_mib']:.2f}" if other else "-"
         return [name, number(me["tokens_per_s"]), number(me["ms_per_step"]),
-                number(me["share_of_peak"], "{:.0f} %", 100), number(me["peak_rss_mib"]),
+                number(me["share_of_peak"], "{:.0f} %", 100), number(me["share_of_held"], "{:.0f} %", 100),
+                number(me["peak_rss_mib"]),
                 label(peer) if peer else "-", number(other["tokens_per_s"]) if other else "-", ratio, memory]
 
     best = best_peers(found)
@@ -67,8 +68,8 @@ def make_table():
     for (vectors, machine, cores), cases in newest_cases().items():
         days = sorted({report["date"][:10] for report, _ in cases.values()})
         lines += [f"{machine}, {cores} cores, {vectors} ({', '.join(days)}):", "",
-                  "| model, B x 256 tokens | tokens/s | ms a step | of peak | MiB | best peer | its tokens/s | ratio | "
-                  "memory |", "|---|---|---|---|---|---|---|---|---|"]
+                  "| model, B x 256 tokens | tokens/s | ms a step | of peak | of held | MiB | best peer | its tokens/s | "
+                  "ratio | memory |", "|---|---|---|---|---|---|---|---|---|---|"]
         for report, entry in cases.values():
             lines += ["| " + " | ".join(row) + " |" for row in rows_of(report, entry)]
         lines.append("")

@@ -2,6 +2,7 @@
 
 #include "mixln/Pipelines/Cache.h"
 #include "mixln/Pipelines/CompileFlags.h"
+#include "support/CacheFolder.h"
 
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
@@ -16,20 +17,6 @@
 
 using namespace llvm;
 using namespace mixln;
-
-std::string mixln::getCacheDirectory() {
-  if (const char *named = std::getenv("MIXLN_CACHE_DIR"))
-    return named;
-  SmallString<128> path;
-  if (const char *base = std::getenv("XDG_CACHE_HOME"))
-    path = base;
-  else if (sys::path::home_directory(path))
-    sys::path::append(path, ".cache");
-  else
-    sys::path::system_temp_directory(/*ErasedOnReboot=*/false, path);
-  sys::path::append(path, "mixln");
-  return std::string(path);
-}
 
 std::string mixln::prepareCacheDirectory(StringRef directory) {
   if (auto error =
@@ -146,7 +133,7 @@ std::string mixln::getCacheKey(const CompileOptions &options,
 
 int mixln::compileCached(CompileOptions options, std::string &executable,
                          std::string &error) {
-  std::string directory = getCacheDirectory();
+  std::string directory = rt::cacheFolder();
   if (error = prepareCacheDirectory(directory); !error.empty())
     return 2;
   std::string key = getCacheKey(options, error);

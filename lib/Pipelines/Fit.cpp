@@ -65,11 +65,8 @@ std::optional<int64_t> Planner::plan(int64_t batchSize, int64_t limit,
     return std::nullopt;
   // The others need no more: they hold less than the sum over micro-batches,
   // or are not called in training.
-  for (StringRef name :
-       {"gradient", "gradient.measured", "gradient_norms", "loss", "logits",
-        "prepare", "prefill", "decode", "decode_weights", "measured.parameters",
-        "measured.updates"})
-    if (auto entry = (*module)->lookupSymbol<EntryOp>(name))
+  for (auto entry : llvm::make_early_inc_range((**module).getOps<EntryOp>()))
+    if (!llvm::is_contained({"gradient_add", "update"}, entry.getSymName()))
       entry.erase();
   run.done = Phase::Differentiate;
   run.last = Phase::Rematerialize;

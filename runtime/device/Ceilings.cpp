@@ -15,12 +15,12 @@ using namespace mixln::rt;
 
 using Clock = std::chrono::steady_clock;
 
-/// The best rate of turns in which every worker does `amount` at once.
+/// The rate of turns in which every worker does `amount` at once.
 template <typename Turn>
-static double bestRate(ThreadPool &pool, double seconds, double amount,
-                       const Turn &turn) {
+static Rate measureRate(ThreadPool &pool, double seconds, double amount,
+                        const Turn &turn) {
   constexpr int kLeastTurns = 3;
-  double best = 0;
+  Rate rate;
   std::atomic<bool> more{true};
   pool.run([&](int worker) {
     Clock::time_point begin = Clock::now();
@@ -31,17 +31,17 @@ static double bestRate(ThreadPool &pool, double seconds, double amount,
       pool.barrier();
       if (worker == 0) {
         Clock::time_point end = Clock::now();
-        std::chrono::duration<double> time = end - start;
-        best = std::max(best, amount * pool.size() / time.count());
-        more = turns < kLeastTurns ||
-               std::chrono::duration<double>(end - begin).count() < seconds;
+        std::chrono::duration<double> time = end - start, all = end - begin;
+        rate.best = std::max(rate.best, amount * pool.size() / time.count());
+        rate.mean = turns * amount * pool.size() / all.count();
+        more = turns < kLeastTurns || all.count() < seconds;
       }
       pool.barrier();
       if (!more)
         return;
     }
   });
-  return best;
+  return rate;
 }
 
 //===----------------------------------------------------------------------===//
@@ -111,24 +111,24 @@ MIXLN_MEASURED("avx512f,avx512bf16") dot512() {
   return total;
 }
 
-double mixln::rt::measureFma(ThreadPool &pool, double seconds) {
+Rate mixln::rt::measureFma(ThreadPool &pool, double seconds) {
   __builtin_cpu_init();
   bool wide = __builtin_cpu_supports("avx512f");
   if (!wide &&
       !(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")))
-    return 0;
+    return {};
   double operations = 2.0 * kRounds * (wide ? kSums * 16 : kSums256 * 8);
-  return bestRate(pool, seconds, operations, [&](int) {
+  return measureRate(pool, seconds, operations, [&](int) {
     volatile float kept = wide ? fma512() : fma256();
     (void)kept;
   });
 }
 
-double mixln::rt::measureDot(ThreadPool &pool, double seconds) {
+Rate mixln::rt::measureDot(ThreadPool &pool, double seconds) {
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("avx512bf16"))
-    return 0;
-  return bestRate(pool, seconds, 4.0 * kRounds * kSums * 16, [](int) {
+    return {};
+  return measureRate(pool, seconds, 4.0 * kRounds * kSums * 16, [](int) {
     volatile float kept = dot512();
     (void)kept;
   });
@@ -184,11 +184,12 @@ double mixln::rt::measureCopy(ThreadPool &pool, int64_t bytes, double seconds) {
   constexpr int64_t kTurn = 4 << 20;
   int64_t times = std::max<int64_t>(kTurn / share, 1);
   double amount = 2.0 * double(share) * double(times);
-  return bestRate(pool, seconds, amount, [&](int worker) {
+  auto copy = [&](int worker) {
     char *from = memory.data() + 2 * share * worker;
     for (int64_t i = 0; i < times; ++i)
       copyPlain(from, from + share, share);
-  });
+  };
+  return measureRate(pool, seconds, amount, copy).best;
 }
 
 Ceilings mixln::rt::measureCeilings(ThreadPool &pool, double seconds) {

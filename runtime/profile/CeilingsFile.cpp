@@ -27,8 +27,10 @@ void mixln::rt::writeCeilings(const std::string &path,
   json["ceilings"] = ordered_json::array();
   for (const Ceilings &one : all)
     json["ceilings"].push_back({{"threads", one.threads},
-                                {"fma_flops", one.fma},
-                                {"dot_flops", one.dot},
+                                {"fma_flops", one.fma.best},
+                                {"fma_mean_flops", one.fma.mean},
+                                {"dot_flops", one.dot.best},
+                                {"dot_mean_flops", one.dot.mean},
                                 {"memory_bytes", one.memory},
                                 {"cache_bytes", one.cache}});
   writeTextFile(path, json.dump(1) + "\n");
@@ -46,8 +48,8 @@ static std::string readCeilings(const std::string &path, int threads,
     for (const auto &one : json.at("ceilings")) {
       if (one.at("threads").get<int>() != threads)
         continue;
-      one.at("fma_flops").get_to(found.fma);
-      one.at("dot_flops").get_to(found.dot);
+      one.at("fma_flops").get_to(found.fma.best);
+      one.at("dot_flops").get_to(found.dot.best);
       one.at("memory_bytes").get_to(found.memory);
       one.at("cache_bytes").get_to(found.cache);
       found.threads = threads;

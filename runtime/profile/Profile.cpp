@@ -56,7 +56,8 @@ static double unreadBytes(const Dispatch &dispatch) {
 }
 
 static void findBound(KernelRow &row, const Ceilings &ceilings, bool dot) {
-  double peak = dot && ceilings.dot > 0 ? ceilings.dot : ceilings.fma;
+  double peak =
+      dot && ceilings.dot.best > 0 ? ceilings.dot.best : ceilings.fma.best;
   double byFlops = peak > 0 ? row.flops / peak : 0;
   // A copy of 8 bytes, read and written, moves 12.
   double traffic = row.traffic / 1.5;
@@ -64,7 +65,7 @@ static void findBound(KernelRow &row, const Ceilings &ceilings, bool dot) {
   if (row.seconds <= 0 || std::max(byFlops, byBytes) <= 0)
     return;
   if (byFlops >= byBytes) {
-    row.bound = peak == ceilings.fma ? Bound::Fma : Bound::Dot;
+    row.bound = peak == ceilings.fma.best ? Bound::Fma : Bound::Dot;
     row.ofBound = byFlops / row.seconds;
     return;
   }
@@ -76,7 +77,7 @@ static void findBound(KernelRow &row, const Ceilings &ceilings, bool dot) {
   byBytes = traffic / ceilings.cache;
   row.bound = Bound::Cache;
   if (byFlops > byBytes)
-    row.bound = peak == ceilings.fma ? Bound::Fma : Bound::Dot;
+    row.bound = peak == ceilings.fma.best ? Bound::Fma : Bound::Dot;
   row.ofBound = std::max(byFlops, byBytes) / row.seconds;
 }
 
@@ -191,8 +192,8 @@ std::string mixln::rt::profileText(const Profile &profile) {
       "one of %lld updates, %d threads; ceilings (%s):\n"
       "fma %.1f GFLOP/s, dot %.1f GFLOP/s, memory %.1f GB/s, cache %.1f GB/s\n",
       static_cast<long long>(profile.updates), ceilings.threads,
-      profile.known.source.c_str(), ceilings.fma * 1e-9, ceilings.dot * 1e-9,
-      ceilings.memory * 1e-9, ceilings.cache * 1e-9);
+      profile.known.source.c_str(), ceilings.fma.best * 1e-9,
+      ceilings.dot.best * 1e-9, ceilings.memory * 1e-9, ceilings.cache * 1e-9);
   text += format("%-*s %6s %9s %6s %5s %10s %10s %8s %7s %6s %5s\n", width,
                  "kernel", "calls", "ms", "share", "idle", "MFLOP", "MB",
                  "GFLOP/s", "GB/s", "bound", "of it");

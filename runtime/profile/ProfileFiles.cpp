@@ -67,8 +67,8 @@ std::string mixln::rt::profileJson(const Program &program,
     json["seconds"] = profile.seconds;
     json["kernel_seconds"] = profile.kernelSeconds();
     json["ceilings"] = {{"source", profile.known.source},
-                        {"fma_flops", ceilings.fma},
-                        {"dot_flops", ceilings.dot},
+                        {"fma_flops", ceilings.fma.best},
+                        {"dot_flops", ceilings.dot.best},
                         {"memory_bytes", ceilings.memory},
                         {"cache_bytes", ceilings.cache}};
   }

@@ -391,10 +391,10 @@ void Trainer::measurePeak() {
   constexpr double kSeconds = 0.002;
   if (model.program().target != "cpu")
     return;
-  double now = usesDotProducts(model.program())
-                   ? measureDot(model.threadPool(), kSeconds)
-                   : measureFma(model.threadPool(), kSeconds);
-  peak = std::max(peak, now);
+  Rate now = usesDotProducts(model.program())
+                 ? measureDot(model.threadPool(), kSeconds)
+                 : measureFma(model.threadPool(), kSeconds);
+  peak = std::max(peak, now.best);
 }
 
 void Trainer::reportProfile() {

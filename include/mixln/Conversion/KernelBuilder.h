@@ -33,6 +33,7 @@ inline int64_t elementBytes(Element element) {
   return element == Element::F32 ? 4 : 2;
 }
 
+/// Where a prefetch leaves a line.
 enum class CacheLevel { L1, L2 };
 
 class KernelBuilder : public mlir::ImplicitLocOpBuilder {

@@ -16,9 +16,6 @@
 
 namespace mixln {
 
-/// MIXLN_CACHE_DIR, else XDG_CACHE_HOME/mixln, else ~/.cache/mixln.
-std::string getCacheDirectory();
-
 /// Creates `directory` with mode 0700 if it is not there. Returns why it must
 /// not be used (owned or writable by others, not a folder), or nothing.
 std::string prepareCacheDirectory(llvm::StringRef directory);

@@ -74,7 +74,7 @@ TEST(Profile, TrainWritesTableProfileAndTrace) {
   ToyRun run;
   std::string ceilings = run.folder / "ceilings.json";
   CeilingsVariable variable(ceilings);
-  writeCeilings(ceilings, {{2, 1e11, 2e11, 1e10, 1e11}});
+  writeCeilings(ceilings, {{2, {1e11}, {2e11}, 1e10, 1e11}});
   CommandResult result = run.train({"--profile", "--threads", "2"});
   ASSERT_EQ(result.status, 0) << result.errors;
   for (const char *part :
@@ -112,7 +112,7 @@ TEST(Profile, WithoutTheFlagARunIsTheSame) {
   ToyRun plain, profiled;
   std::string ceilings = profiled.folder / "ceilings.json";
   CeilingsVariable variable(ceilings);
-  writeCeilings(ceilings, {{1, 1e11, 0, 1e10, 1e11}});
+  writeCeilings(ceilings, {{1, {1e11}, {}, 1e10, 1e11}});
   ASSERT_EQ(plain.train().status, 0);
   ASSERT_EQ(profiled.train({"--profile", "--threads", "1"}).status, 0);
   EXPECT_EQ(plain.timelessMetrics(), profiled.timelessMetrics());
@@ -128,7 +128,7 @@ TEST(Profile, InfoListsKernels) {
 
   TestFolder folder;
   CeilingsVariable variable(folder / "c.json");
-  writeCeilings(folder / "c.json", {{1, 1e11, 0, 1e10, 1e11}});
+  writeCeilings(folder / "c.json", {{1, {1e11}, {}, 1e10, 1e11}});
   CommandResult ran =
       runToy({"info", "--kernels", "--runs", "2", "--threads", "1", "--json"});
   ASSERT_EQ(ran.status, 0) << ran.errors;
@@ -163,16 +163,16 @@ TEST(Ceilings, OfAFileOrMeasured) {
   ToyRun run;
   EXPECT_EQ(run.train({"--profile"}).status, 2);
   EXPECT_FALSE(std::filesystem::exists(run.folder / "run"));
-  writeCeilings(path, {{1, 3, 4, 5, 6}});
+  writeCeilings(path, {{1, {3}, {4}, 5, 6}});
   KnownCeilings known = findCeilings(pool);
-  EXPECT_EQ(known.ceilings.fma, 3);
+  EXPECT_EQ(known.ceilings.fma.best, 3);
   EXPECT_EQ(known.ceilings.cache, 6);
   EXPECT_NE(known.source.find(path), std::string::npos);
 
-  writeCeilings(path, {{7, 3, 4, 5, 6}});
+  writeCeilings(path, {{7, {3}, {4}, 5, 6}});
   known = findCeilings(pool);
   EXPECT_NE(known.source.find("has none for 1 threads"), std::string::npos);
-  EXPECT_GT(known.ceilings.fma, 1e9);
+  EXPECT_GT(known.ceilings.fma.best, 1e9);
   EXPECT_GT(known.ceilings.memory, 1e8);
   EXPECT_GT(known.ceilings.cache, 1e8);
   EXPECT_LT(known.ceilings.cache, 1e13);
@@ -233,7 +233,7 @@ TEST(Ceilings, TheLargerTimeBounds) {
   for (int i = 0; i < 5; ++i)
     recorder.addCall(0, i, 1'000'000'000);
   Profile profile =
-      makeProfile(program, recorder, 1, 5, {{1, 100, 200, 10, 40}, "hand"});
+      makeProfile(program, recorder, 1, 5, {{1, {100}, {200}, 10, 40}, "hand"});
   std::map<std::string, const KernelRow *> rows;
   for (const KernelRow &row : profile.kernels)
     rows[row.name] = &row;
