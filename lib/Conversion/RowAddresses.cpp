@@ -53,16 +53,15 @@ void RowAddresses::moveTo(
   }
 }
 
-std::pair<Value, Type> RowAddresses::of(RowSource source) const {
+std::pair<Value, Type> RowAddresses::of(RowSource source) {
   unsigned i = source.index;
-  RowwiseOp program = op;
   switch (source.kind) {
   case RowSource::Operand:
-    return {rowsHere[i], elementOf(program.getRows()[i])};
+    return {rowsHere[i], elementOf(op.getRows()[i])};
   case RowSource::Shared:
-    return {shared[i], elementOf(program.getShared()[i])};
+    return {shared[i], elementOf(op.getShared()[i])};
   case RowSource::Result:
-    return {resultsHere[i], elementOf(program.getRowResults()[i])};
+    return {resultsHere[i], elementOf(op.getRowResults()[i])};
   case RowSource::Buffer:
     break;
   }

@@ -37,7 +37,7 @@ struct RowAddresses {
 
   /// Address and type in memory of a row at the present point; of tensors, not
   /// of buffers.
-  std::pair<mlir::Value, mlir::Type> of(RowSource source) const;
+  std::pair<mlir::Value, mlir::Type> of(RowSource source);
 
   RowwiseOp op;
   llvm::SmallVector<mlir::Value> rows, shared, into, results, sums;

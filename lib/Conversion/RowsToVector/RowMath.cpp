@@ -6,6 +6,8 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
+#include <numbers>
+
 using namespace mlir;
 using namespace mixln;
 
@@ -50,16 +52,15 @@ Value RowEmitter::emitExp(Value x) {
   };
   clamp(arith::CmpFPredicate::OLT, -150);
   clamp(arith::CmpFPredicate::OGT, 150);
-  constexpr double kLog2E = 1.4426950408889634;
   bool scales = b.lanes() == 16;
   Value n, sum;
   if (scales) {
-    n = math::RoundEvenOp::create(b, b.mulF(x, splat(kLog2E)));
+    n = math::RoundEvenOp::create(b, b.mulF(x, splat(std::numbers::log2e)));
   } else {
-    sum = b.fma(x, splat(kLog2E), splat(kRounding));
+    sum = b.fma(x, splat(std::numbers::log2e), splat(kRounding));
     n = b.subF(sum, splat(kRounding));
   }
-  Value r = b.fma(n, splat(-0.6931471805599453), x);
+  Value r = b.fma(n, splat(-std::numbers::ln2), x);
   Value power = splat(coefficients[5]);
   for (int i = 4; i >= 0; --i)
     power = b.fma(power, r, splat(coefficients[i]));
